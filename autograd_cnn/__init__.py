@@ -1,0 +1,3 @@
+"""autograd_cnn: automatic differentiation in NumPy, with models written as plain functions."""
+
+__version__ = "0.1.0"
