@@ -1,3 +1,18 @@
-"""autograd_cnn: automatic differentiation in NumPy, with models written as plain functions."""
+"""autograd_cnn: automatic differentiation in NumPy, with models written as plain functions.
+
+>>> import autograd_cnn as ac
+>>> x = ac.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+array([2., 4., 6.], dtype=float32)
+"""
+
+from autograd_cnn import ops
+from autograd_cnn.finite_differences import GradcheckError, gradcheck
+from autograd_cnn.graph import no_grad
+from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
+from autograd_cnn.primitive import primitive
+from autograd_cnn.tensor import Tensor
 
 __version__ = "0.1.0"
+__all__ = ["GradcheckError", "Tensor", "gradcheck", "no_grad", "ops", "primitive", *ops.__all__]

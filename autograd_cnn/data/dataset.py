@@ -1,0 +1,42 @@
+"""What every loader returns, and the one exception that it raises."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class DataError(Exception):
+    """Data that is missing, damaged or not of the kind expected; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Labelled images, as plain arrays.
+
+    Attributes
+    ----------
+    images : ndarray of float32, shape (N, C, H, W)
+        Pixels from 0 (black) to 1 (white).
+    labels : ndarray of int64, shape (N,)
+        Class of each image: an index into `class_names`.
+    class_names : tuple of str
+        One name for each class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Dataset(np.zeros((2, 1, 8, 8), np.float32), np.array([0, 1]), ("cat", "dog"))
+    <Dataset: 2 images of 1×8×8 in 2 classes>
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.images.shape[1:]))
+        return f"<Dataset: {len(self)} images of {shape} in {len(self.class_names)} classes>"

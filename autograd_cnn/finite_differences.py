@@ -1,0 +1,112 @@
+"""Checking gradients against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.graph import Array, no_grad
+from autograd_cnn.tensor import Tensor
+
+
+class GradcheckError(AssertionError):
+    """A gradient that disagrees with finite differences."""
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    *inputs: Any,
+    eps: float = 1e-6,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+    rng: np.random.Generator | None = None,
+) -> bool:
+    """Compare the gradient of `f` in every floating point input with central differences, in float64.
+
+    The output is contracted with a random cotangent `v`, and the gradient of ⟨v, f(x)⟩ is compared with
+    (⟨v, f(x + eps·e)⟩ − ⟨v, f(x − eps·e)⟩) / (2·eps) for every unit vector e. A cotangent of ones would not
+    see a gradient that ended up on the wrong axis.
+
+    Parameters
+    ----------
+    f : callable
+        Takes as many Tensors as there are inputs and returns a Tensor of any shape. It must be
+        deterministic, and smooth within `eps` of the inputs.
+    *inputs : arrays or Tensors
+        Floating point ones are converted to float64 and checked; others are passed as they are.
+    eps : float
+        The step.
+    rtol, atol : float
+        A gradient may differ by ``atol·scale + rtol·|numerical|``, with `scale` the larger of 1 and the
+        largest output.
+    rng : numpy.random.Generator, optional
+        Draws the cotangent; seeded with 0 by default.
+
+    Returns
+    -------
+    True
+
+    Raises
+    ------
+    GradcheckError
+        Naming the input, the index, the analytic and the numerical value of the worst disagreement.
+    ValueError
+        If no input is floating point, or the output does not depend on one that requires a gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.gradcheck(lambda x, w: ac.tanh(x @ w), np.ones((2, 3)), np.ones((3, 4)))
+    True
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    arguments = [_double(x) for x in inputs]
+    checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor)]
+    if not checked:
+        raise ValueError("gradcheck needs a floating point input to differentiate by; it was given none")
+    out = f(*arguments)
+    if not isinstance(out, Tensor) or not out.requires_grad:
+        raise ValueError(f"gradcheck: f should return a Tensor computed from its inputs by ops; it returned {out!r}")
+    cotangent = np.asarray(rng.standard_normal(out.shape))
+    scale = np.abs(out.data).max(initial=1.0)
+    out.backward(cotangent)
+    for i in checked:
+        x = arguments[i]
+        numerical = _central_differences(f, arguments, i, cotangent, eps)
+        analytic = np.zeros_like(x.data) if x.grad is None else x.grad
+        excess = np.abs(analytic - numerical) - (atol * scale + rtol * np.abs(numerical))
+        if not np.all(excess <= 0):
+            index = tuple(int(k) for k in np.unravel_index(np.nanargmax(np.nan_to_num(excess, nan=np.inf)), x.shape))
+            raise GradcheckError(
+                f"the gradient of input {i}, of shape {x.shape}, is wrong at {index}: analytic "
+                f"{float(analytic[index]):.8g}, numerical {float(numerical[index]):.8g} "
+                f"({int((~(excess <= 0)).sum())} of {x.size} elements disagree)"
+            )
+    return True
+
+
+def _double(x: Any) -> Any:
+    array = x.data if isinstance(x, Tensor) else np.asarray(x)
+    return Tensor(np.array(array, np.float64), requires_grad=True) if array.dtype.kind == "f" else x
+
+
+def _central_differences(
+    f: Callable[..., Any], arguments: list[Any], i: int, cotangent: Array, eps: float
+) -> Array:
+    """Differentiate ⟨cotangent, f⟩ by argument `i`, one element at a time."""
+    original = arguments[i].data
+
+    def at(index: tuple[int, ...], step: float) -> Any:
+        moved = original.copy()
+        moved[index] += step
+        with no_grad():
+            out = f(*arguments[:i], Tensor(moved), *arguments[i + 1 :])
+        return np.vdot(cotangent, out.data)
+
+    gradient = np.empty_like(original)
+    for index in np.ndindex(original.shape):
+        gradient[index] = (at(index, eps) - at(index, -eps)) / (2 * eps)
+    return gradient

@@ -1,0 +1,190 @@
+"""The graph: variables, the nodes that made them, and the one reverse traversal.
+
+A `Variable` is an array with a place in the graph. A `Node` stands for one call of an op: it points to the
+nodes (or leaf variables) its wanted inputs came from, and holds what the op's backward rules asked to keep.
+Nodes point only backwards in time, so a graph has no cycles and is freed by reference counting alone.
+
+Broadcasting, dtype and ownership of gradients are settled here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# A context variable, so that one thread's or one task's `no_grad` is not another's.
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+# The order of creation is a topological order: a node is made after everything it points to.
+_creation = itertools.count()
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops called now are recorded."""
+    return _recording.get()
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing inside the block, in this thread (or task) alone.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ac.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+class Variable:
+    """An array and its place in the graph; `Tensor` is this with operators and methods."""
+
+    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
+
+    data: Array
+    grad: Array | None
+    requires_grad: bool
+    node: Node | None  # None for a leaf
+
+    @classmethod
+    def wrap(cls, data: Array, node: Node | None = None) -> Variable:
+        """Make a variable of an array an op returned."""
+        variable = cls.__new__(cls)
+        variable.data = data
+        variable.grad = None
+        variable.node = node
+        variable.requires_grad = node is not None
+        return variable
+
+
+class Edge(NamedTuple):
+    """One wanted input of a recorded call: where its gradient comes from and where it goes."""
+
+    name: str  # the input's name, for messages
+    rule: Callable[[Array, dict[str, Any]], Any]
+    source: Node | Variable  # the node that made the input, or the input itself if it is a leaf
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class Node:
+    """One recorded call of an op."""
+
+    __slots__ = ("__weakref__", "dtype", "edges", "kept", "op", "order", "shape")
+
+    def __init__(self, op: str, edges: list[Edge], kept: dict[str, Any], out: Array) -> None:
+        self.op = op
+        self.edges = edges
+        self.kept: dict[str, Any] | None = kept  # None once a backward pass has freed it
+        self.shape: tuple[int, ...] = out.shape
+        self.dtype: np.dtype[Any] = out.dtype
+        self.order = next(_creation)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.op} -> {self.shape} {self.dtype}>"
+
+
+def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
+    """Sum `grad` down to `shape`: the adjoint of broadcasting an array of `shape` up to `grad`'s shape."""
+    extra = grad.ndim - len(shape)
+    stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and grad.shape[extra + i] != 1)
+    return grad.sum(axis=(*range(extra), *stretched)).reshape(shape)
+
+
+def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether a gradient of `shape` is `target` broadcast."""
+    if len(shape) < len(target):
+        return False
+    return all(n in (1, m) for m, n in zip(shape[len(shape) - len(target) :], target, strict=True))
+
+
+def _gradient_of(edge: Edge, node: Node, grad: Array, kept: dict[str, Any]) -> Array:
+    """Call the rule of one edge, and give its answer the input's shape and dtype."""
+    try:
+        result = np.asarray(edge.rule(grad, kept))
+        if result.shape != edge.shape:
+            if not _fits(result.shape, edge.shape):
+                raise ValueError(
+                    f"the backward of {node.op!r} for input {edge.name!r} gave a gradient of shape "
+                    f"{result.shape}, but the input has shape {edge.shape}; return a gradient of that shape "
+                    "(or of a shape it broadcasts to)"
+                )
+            result = unbroadcast(result, edge.shape)
+        return result.astype(edge.dtype, copy=False)
+    except Exception as error:
+        error.add_note(f"in the backward of {node.op!r} for its input {edge.name!r}, output shape {node.shape}")
+        raise
+
+
+def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = False) -> None:
+    """Add to every leaf's `.grad` the product of `gradient` with the Jacobian of `output` by that leaf.
+
+    One iterative traversal from the newest node to the oldest, which is a reverse topological order: when a
+    node's turn comes, all that used its output has already sent its gradient. Each gradient is dropped as it
+    is used, and so is what the node kept unless `retain_graph`. Leaves receive theirs at the end, in arrays
+    of their own, so that a rule that raises leaves every `.grad` as it was.
+
+    Parameters
+    ----------
+    output : Variable
+        Where to start; it must require a gradient.
+    gradient : ndarray
+        Of the output's shape and dtype. It is read, never written or kept.
+    retain_graph : bool
+        Keep what the rules need, for another pass over the same graph.
+    """
+    leaves: dict[int, tuple[Variable, Array]] = {}
+    pending: dict[Node, Array] = {}
+    queue: list[tuple[int, Node]] = []
+
+    def send(target: Node | Variable, grad: Array) -> None:
+        if not isinstance(target, Node):
+            leaf = leaves.get(id(target))
+            leaves[id(target)] = (target, grad if leaf is None else leaf[1] + grad)
+        elif target in pending:
+            pending[target] = pending[target] + grad  # never in place: `grad` may be shared with a sibling
+        else:
+            pending[target] = grad
+            heapq.heappush(queue, (-target.order, target))
+
+    send(output.node if output.node is not None else output, gradient)
+    while queue:
+        _, node = heapq.heappop(queue)
+        grad = pending.pop(node)
+        kept = node.kept
+        if kept is None:
+            raise RuntimeError(
+                f"backward() has already been through this graph and freed what {node.op!r} kept for it; "
+                "call the first backward() with retain_graph=True, or run the forward again"
+            )
+        if not retain_graph:
+            node.kept = None
+        for edge in node.edges:
+            send(edge.source, _gradient_of(edge, node, grad, kept))
+    for leaf, grad in leaves.values():
+        _accumulate(leaf, grad)
+
+
+def _accumulate(leaf: Variable, grad: Array) -> None:
+    """Add to a leaf's gradient, held in an array of its own with the leaf's memory order."""
+    if leaf.grad is None:
+        leaf.grad = np.empty_like(leaf.data, subok=False)
+        np.copyto(leaf.grad, grad)
+    else:
+        leaf.grad = leaf.grad + grad

@@ -1,0 +1,25 @@
+"""Arrays in, arrays out: the only place that knows of memory order, blocks and scratch.
+
+Images are logically (N, C, H, W) everywhere. In memory they are stored as rows, (H, C, W, N) with the batch
+innermost, and handed out as transposed views: ufuncs keep that order by themselves, and every copy and
+every matrix product in a convolution or pooling then runs over long contiguous stretches.
+"""
+
+from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
+from autograd_cnn.kernels.layout import reshape
+from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
+from autograd_cnn.kernels.window import Pair, Window
+
+__all__ = [
+    "Pair",
+    "Window",
+    "avg_pool2d",
+    "avg_pool2d_grad",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_weight",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "max_pool2d_pick",
+    "reshape",
+]

@@ -1,0 +1,53 @@
+"""Between logical images (N, C, H, W) and rows (H, C, W, N), the order they are stored in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def to_rows(x: Array) -> Array:
+    """View images (N, C, H, W) as contiguous rows (H, C, W, N), copying only what is stored otherwise."""
+    return np.ascontiguousarray(x.transpose(2, 1, 3, 0))
+
+
+def padded_rows(x: Array, padding: tuple[int, int], value: float = 0) -> Array:
+    """Give the rows of images with `padding` rows and columns of `value` on either side."""
+    vertical, horizontal = padding
+    if not (vertical or horizontal):
+        return to_rows(x)
+    n, c, h, w = x.shape
+    rows = np.full((h + 2 * vertical, c, w + 2 * horizontal, n), value, x.dtype)
+    rows[vertical : vertical + h, :, horizontal : horizontal + w] = x.transpose(2, 1, 3, 0)
+    return rows
+
+
+def to_images(rows: Array, padding: tuple[int, int] = (0, 0)) -> Array:
+    """View rows (H, C, W, N) as images (N, C, H, W), leaving out `padding` on either side."""
+    vertical, horizontal = padding
+    inner = rows[vertical : rows.shape[0] - vertical, :, horizontal : rows.shape[2] - horizontal]
+    return inner.transpose(3, 1, 0, 2)
+
+
+def reshape(x: Array, shape: int | Sequence[int]) -> Array:
+    """Reshape in C order, keeping the batch innermost in memory where it is and stays the first axis.
+
+    The values are those of `np.reshape`. Flattening rows for a linear layer then copies runs of N elements
+    in place of single ones.
+    """
+    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+    if x.ndim < 2 or len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize or x.flags.c_contiguous:
+        return np.reshape(x, lengths)
+    if -1 in lengths:
+        rest = math.prod(n for n in lengths[1:] if n != -1)
+        per_image = math.prod(x.shape[1:])
+        if lengths.count(-1) > 1 or not rest or per_image % rest:
+            return np.reshape(x, lengths)  # for NumPy's message
+        lengths = tuple(per_image // rest if n == -1 else n for n in lengths)
+    return np.moveaxis(np.reshape(np.moveaxis(x, 0, -1), (*lengths[1:], len(x))), -1, 0)

@@ -1,0 +1,39 @@
+"""Checks of arguments that several ops share; every error shows what was given and what was expected."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from autograd_cnn.kernels import Pair, Window
+
+
+def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
+    """Give an int or a pair of ints as (vertical, horizontal), each at least `least`."""
+    values = value if isinstance(value, tuple | list) else (value, value)
+    try:
+        numbers = tuple(operator.index(v) for v in values)
+    except TypeError:
+        numbers = ()
+    if len(numbers) != 2 or min(numbers) < least:
+        raise ValueError(f"{op}: {name} is an int or a pair of ints, each at least {least}; got {value!r}")
+    return numbers[0], numbers[1]
+
+
+def images(op: str, name: str, x: Any) -> None:
+    """Check that an array holds images (N, C, H, W)."""
+    if x.ndim != 4:
+        raise ValueError(f"{op}: {name} has axes (N, C, H, W); got shape {x.shape}")
+
+
+def window(op: str, x_shape: tuple[int, ...], size: Pair, stride: Any, padding: Any) -> Window:
+    """Check a window against the images it slides over."""
+    result = Window(size, pair(op, "stride", stride, least=1), pair(op, "padding", padding, least=0))
+    image = x_shape[2], x_shape[3]
+    padded = result.padded(image)
+    if padded[0] < size[0] or padded[1] < size[1]:
+        raise ValueError(
+            f"{op}: the {size[0]}×{size[1]} window is larger than its input of {image[0]}×{image[1]}, "
+            f"{padded[0]}×{padded[1]} with padding {result.padding}"
+        )
+    return result

@@ -1,0 +1,223 @@
+"""Primitives: NumPy functions that know their own derivatives.
+
+An op is a plain NumPy function under `@primitive`; a backward rule is registered on it for each
+differentiable input. A rule is written in operators and primitives, so that it serves arrays and Tensors
+alike. Its signature says what it needs, and nothing else is kept alive between forward and backward.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+import numpy as np
+
+from autograd_cnn.graph import Array, Edge, Node, Variable, is_grad_enabled
+
+P = ParamSpec("P")
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+#: Every primitive by its name, in the order of definition.
+registry: dict[str, Primitive[...]] = {}
+
+
+class Primitive(Generic[P]):
+    """A differentiable op: a NumPy forward and, by input name, its backward rules.
+
+    Make one with `primitive`. Called on arrays alone it is the forward itself; with a Tensor among its
+    arguments it returns a Tensor, recorded if some argument requires a gradient.
+    """
+
+    def __init__(self, forward: Callable[P, Any], *, differentiable: bool = True) -> None:
+        functools.update_wrapper(self, forward)
+        self.name: str = forward.__name__.strip("_")
+        self.forward = forward
+        self.differentiable = differentiable
+        self.rules: dict[str, _Rule] = {}
+        parameters = inspect.signature(forward).parameters.values()
+        self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        self._defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self._names = {p.name for p in parameters}
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(self.rules) or "nothing"
+        return f"<primitive {self.name}{inspect.signature(self.forward)}, differentiable in {inputs}>"
+
+    def backward(self, name: str) -> Callable[[Rule], Rule]:
+        """Register the rule for the input `name`; see `primitive`."""
+        if name not in self._names:
+            raise ValueError(
+                f"{self.name!r} has no input {name!r} to register a backward for; it has {sorted(self._names)}"
+            )
+
+        def register(function: Rule) -> Rule:
+            self.rules[name] = _Rule(self, name, function)
+            return function
+
+        return register
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        kind: type[Variable] | None = None
+        wanted = False
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Variable):
+                kind = type(value)
+                wanted = wanted or value.requires_grad
+        if kind is None:
+            return self.forward(*args, **kwargs)
+        arrays: dict[str, Any] = {k: v.data if isinstance(v, Variable) else v for k, v in kwargs.items()}
+        out = np.asarray(self.forward(*[v.data if isinstance(v, Variable) else v for v in args], **arrays))
+        if wanted and self.differentiable and is_grad_enabled():
+            return kind.wrap(out, self._record(args, kwargs, out))
+        return kind.wrap(out)
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Array) -> Node:
+        """Make the node of one call, keeping what the rules of its wanted inputs name."""
+        bound = {**self._defaults, **kwargs}
+        for name, value in zip(self._positional, args, strict=False):
+            bound[name] = value
+        variadic = self._variadic
+        if variadic is not None:
+            bound[variadic] = args[len(self._positional) :]
+
+        edges: list[Edge] = []
+        kept: dict[str, Any] = {}
+        for name, value in bound.items():
+            if isinstance(value, Variable):
+                if value.requires_grad:
+                    rule = self._rule(name)
+                    rule.keep(kept, bound, out)
+                    edges.append(_edge(name, rule, value))
+            elif name == variadic:
+                for index, item in enumerate(value):
+                    if isinstance(item, Variable) and item.requires_grad:
+                        rule = self._rule(name)
+                        rule.keep(kept, bound, out)
+                        edges.append(_edge(name, functools.partial(rule, index=index), item))
+        return Node(self.name, edges, kept, out)
+
+    def _rule(self, name: str) -> _Rule:
+        try:
+            return self.rules[name]
+        except KeyError:
+            raise TypeError(
+                f"{self.name!r} has no backward for its input {name!r}, which requires a gradient; register "
+                f'one with @{self.name}.backward("{name}"), or pass {name}.detach()'
+            ) from None
+
+
+def _edge(name: str, rule: Callable[..., Any], value: Variable) -> Edge:
+    source = value if value.node is None else value.node
+    return Edge(name, rule, source, value.data.shape, value.data.dtype)
+
+
+def _array(value: Any) -> Any:
+    return value.data if isinstance(value, Variable) else value
+
+
+class _Rule:
+    """A backward rule and what its signature asks for."""
+
+    def __init__(self, op: Primitive[...], name: str, function: Callable[..., Any]) -> None:
+        self.function = function
+        asked = list(inspect.signature(function).parameters)
+        if not asked or asked[0] != "grad":
+            raise TypeError(
+                f"a backward rule takes the gradient of the output first, as `grad`; the rule of "
+                f"{op.name!r} for {name!r} takes {asked}"
+            )
+        self.index = "index" in asked and "index" not in op._names
+        self.names: list[str] = []  # inputs, options and `out`, passed as they are
+        self.shapes: list[tuple[str, str]] = []  # (parameter, input): shapes alone, which keep no array alive
+        for parameter in asked[1:]:
+            if parameter == "out" or parameter in op._names:
+                self.names.append(parameter)
+            elif parameter.removesuffix("_shape") in op._names:
+                self.shapes.append((parameter, parameter.removesuffix("_shape")))
+            elif not (parameter == "index" and name == op._variadic):
+                raise TypeError(
+                    f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
+                    f"input, an option or NAME_shape; {op.name!r} has {sorted(op._names)}"
+                )
+
+    def keep(self, kept: dict[str, Any], bound: dict[str, Any], out: Array) -> None:
+        """Put into `kept` what this rule names."""
+        for name in self.names:
+            if name not in kept:
+                value = out if name == "out" else bound[name]
+                kept[name] = tuple(map(_array, value)) if isinstance(value, tuple) else _array(value)
+        for parameter, name in self.shapes:
+            if parameter not in kept:
+                value = bound[name]
+                kept[parameter] = tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
+
+    def __call__(self, grad: Any, kept: dict[str, Any], index: int | None = None) -> Any:
+        """Give the gradient of the input; `index` tells which of a variadic input's arrays."""
+        arguments = {name: kept[name] for name in self.names}
+        for parameter, _ in self.shapes:
+            arguments[parameter] = kept[parameter]
+        if self.index:
+            arguments["index"] = index
+        return self.function(grad, **arguments)
+
+
+@overload
+def primitive(forward: Callable[P, Any], /) -> Primitive[P]: ...
+
+
+@overload
+def primitive(*, differentiable: bool) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
+
+
+def primitive(
+    forward: Callable[P, Any] | None = None, /, *, differentiable: bool = True
+) -> Primitive[P] | Callable[[Callable[P, Any]], Primitive[P]]:
+    """Make an op of a NumPy function.
+
+    Register a rule on it for each differentiable input, by the input's name. The rule's first parameter is
+    `grad`, the gradient of the output; the others name what it needs, and only that is kept alive:
+    `out` (the output), an input or option by its own name, or `NAME_shape` for the shape of an input alone.
+    A rule may return the gradient before unbroadcasting and in another float dtype; the graph settles both.
+    For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`.
+
+    Parameters
+    ----------
+    forward : callable
+        Takes and returns arrays. Inputs and options are its parameters, by any name.
+    differentiable : bool
+        False for piecewise constant ops (a comparison, a sign): the result never requires a gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a rule is registered that names something the forward does not have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> @ac.primitive
+    ... def cube(x):
+    ...     return x * x * x
+    >>> @cube.backward("x")
+    ... def _(grad, x):
+    ...     return grad * 3 * x * x
+    >>> x = ac.Tensor([1.0, 2.0], requires_grad=True)
+    >>> cube(x).backward(np.ones(2))
+    >>> x.grad
+    array([ 3., 12.], dtype=float32)
+    >>> cube(np.array([3.0]))
+    array([27.])
+    """
+    if forward is None:
+        return functools.partial(_register, differentiable=differentiable)
+    return _register(forward, differentiable=differentiable)
+
+
+def _register(forward: Callable[P, Any], *, differentiable: bool) -> Primitive[P]:
+    op = Primitive(forward, differentiable=differentiable)
+    registry[op.name] = op
+    return op

@@ -1,0 +1,379 @@
+"""`Tensor`: an array, its gradient, and the ops as operators and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_cnn import ops
+from autograd_cnn.graph import Array, Variable, backpropagate, is_grad_enabled
+
+Axis = int | tuple[int, ...] | None
+
+
+def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
+    """Give `data` as an array: arrays keep their dtype, Python numbers and lists become float32."""
+    if isinstance(data, Variable):
+        data = data.data
+    if dtype is not None:
+        return np.asarray(data, dtype=dtype)
+    if isinstance(data, np.ndarray | np.generic):
+        return np.asarray(data)
+    return np.asarray(data, dtype=np.float32)
+
+
+class Tensor(Variable):
+    """An array that records what is computed from it.
+
+    Parameters
+    ----------
+    data : array_like
+        An array is used as it is, without a copy, and keeps its dtype; Python numbers and (nested) lists
+        become float32.
+    requires_grad : bool
+        Whether `backward()` puts a gradient for this tensor into `.grad`. Floating point only.
+    dtype : dtype, optional
+        Convert to this dtype.
+
+    Attributes
+    ----------
+    data : ndarray
+        The value.
+    grad : ndarray or None
+        What the `backward()` calls so far have accumulated: an array of its own, of the shape and dtype of
+        `data`. None for intermediate results.
+    requires_grad : bool
+        Whether a gradient is wanted, or, for a result, whether it was computed from something that wants one.
+
+    Raises
+    ------
+    TypeError
+        If a gradient is asked for an integer, boolean or non-numeric array.
+
+    Notes
+    -----
+    `t += y` and `t[index] = y` give the same object a new array, so what was recorded before keeps its
+    value and every gradient stays right. Arrays shared with `t` (a reshaped `t`, `t.detach()`) do not follow.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    array([[2., 4.],
+           [6., 8.]], dtype=float32)
+    """
+
+    __slots__ = ()
+
+    # Makes `ndarray + tensor` ask the tensor instead of trying to add it element by element.
+    __array_ufunc__ = None
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
+        self.data = _as_array(data, dtype)
+        if self.data.dtype.kind not in "fiub":
+            raise TypeError(f"a Tensor holds real numbers; got an array of dtype {self.data.dtype}")
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(
+                f"only floating point tensors can require a gradient; got dtype {self.data.dtype}: "
+                "convert it first, as in Tensor(data, requires_grad=True, dtype=np.float32)"
+            )
+        self.grad = None
+        self.node = None
+        self.requires_grad = requires_grad
+
+    # --- what it is -------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.data.size
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, prefix="Tensor(", separator=", ", threshold=100)
+        dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
+        if self.node is not None:
+            return f"Tensor({text}{dtype}, from={self.node.op})"
+        return f"Tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def numpy(self) -> Array:
+        """Give the array itself, not a copy."""
+        return self.data
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def item(self) -> float:
+        """Give the only element as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item() takes a tensor of one element; this one has shape {self.shape}")
+        return self.data.item()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self.data.__index__()
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .data.any() or .all()")
+        return bool(self.data)
+
+    # --- differentiation --------------------------------------------------------------------------------
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this tensor to `.grad` of every leaf it was computed from.
+
+        Parameters
+        ----------
+        gradient : array_like or Tensor, optional
+            The gradient of something with respect to this tensor, of its shape. It may be left out for a
+            tensor of one element, where it is 1.
+        retain_graph : bool
+            Keep what the backward rules need, so that `backward()` may be called again.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing this tensor came from requires a gradient, or the graph was used before.
+        ValueError
+            If `gradient` is missing for a tensor of several elements, or has another shape.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward() on a tensor that was computed from nothing that requires a gradient; create the "
+                "inputs with requires_grad=True, and outside no_grad()"
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"backward() on a tensor of shape {self.shape} needs a gradient of that shape; reduce it "
+                    "to one number first, as in loss.mean().backward(), or pass gradient="
+                )
+            seed = np.ones_like(self.data)
+        else:
+            seed = np.asarray(_as_array(gradient, None), dtype=self.dtype)
+            if seed.shape != self.shape:
+                raise ValueError(f"gradient has shape {seed.shape}, but the tensor has shape {self.shape}")
+        backpropagate(self, seed, retain_graph=retain_graph)
+
+    def detach(self) -> Self:
+        """Give a tensor of the same array that is cut off from the graph."""
+        return type(self)(self.data)
+
+    def _become(self, result: Tensor) -> Self:
+        """Take the value and the history of `result`, for `t += y` and `t[i] = y`."""
+        if self.requires_grad and self.node is None and is_grad_enabled():
+            raise RuntimeError(
+                "a leaf that requires a gradient was changed in place, which would cut it off from its .grad; "
+                "write `y = t + …` for a new tensor, or change it inside no_grad()"
+            )
+        if result.shape != self.shape:
+            raise ValueError(f"a tensor of shape {self.shape} cannot become one of shape {result.shape} in place")
+        if result.node is not None:
+            result = result.astype(self.dtype)
+            self.node, self.requires_grad = result.node, True
+        self.data = result.data.astype(self.dtype, copy=False)
+        return self
+
+    # --- operators --------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Any) -> Self:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return ops.add(other, self)
+
+    def __iadd__(self, other: Any) -> Self:
+        return self._become(ops.add(self, other))
+
+    def __sub__(self, other: Any) -> Self:
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return ops.subtract(other, self)
+
+    def __isub__(self, other: Any) -> Self:
+        return self._become(ops.subtract(self, other))
+
+    def __mul__(self, other: Any) -> Self:
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return ops.multiply(other, self)
+
+    def __imul__(self, other: Any) -> Self:
+        return self._become(ops.multiply(self, other))
+
+    def __truediv__(self, other: Any) -> Self:
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return ops.divide(other, self)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self._become(ops.divide(self, other))
+
+    def __pow__(self, other: Any) -> Self:
+        return ops.power(self, other)
+
+    def __rpow__(self, other: Any) -> Self:
+        return ops.power(other, self)
+
+    def __ipow__(self, other: Any) -> Self:
+        return self._become(ops.power(self, other))
+
+    def __matmul__(self, other: Any) -> Self:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Self:
+        return ops.negative(self)
+
+    def __abs__(self) -> Self:
+        return ops.abs(self)
+
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        return ops.equal(self, other)
+
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        return ops.not_equal(self, other)
+
+    def __lt__(self, other: Any) -> Self:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Self:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Self:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Any) -> Self:
+        return ops.greater_equal(self, other)
+
+    def __getitem__(self, index: Any) -> Self:
+        return ops.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._become(ops.setitem(self, index, value))
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    # --- ops as methods ---------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> Self:
+        """The tensor with its axes reversed."""
+        return ops.transpose(self)
+
+    def reshape(self, *shape: int | Sequence[int]) -> Self:
+        """Give the same elements in another shape, as `reshape(2, 3)` or `reshape((2, 3))`."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: int | Sequence[int]) -> Self:
+        """Permute the axes, as `transpose(1, 0)` or `transpose((1, 0))`; without axes, reverse them."""
+        return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
+        """Make one axis of the axes `start_dim` to `end_dim`, both included."""
+        return ops.flatten(self, start_dim, end_dim)
+
+    def squeeze(self, axis: Axis = None) -> Self:
+        """Drop axes of length one."""
+        return ops.squeeze(self, axis)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Convert to another dtype; between floating point dtypes the gradient converts back."""
+        return ops.astype(self, dtype)
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Sum over axes; see `ops.sum`."""
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Mean over axes; see `ops.mean`."""
+        return ops.mean(self, axis, keepdims)
+
+    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        """Variance over axes; see `ops.var`."""
+        return ops.var(self, axis, ddof, keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Maximum over axes; see `ops.max`."""
+        return ops.max(self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Minimum over axes; see `ops.min`."""
+        return ops.min(self, axis, keepdims)
+
+    def argmax(self, axis: int | None = None) -> Array:
+        """Give the indices of the maxima, as an array."""
+        return np.asarray(self.data.argmax(axis))
+
+    def exp(self) -> Self:
+        """Exponential, element by element."""
+        return ops.exp(self)
+
+    def log(self) -> Self:
+        """Natural logarithm, element by element."""
+        return ops.log(self)
+
+    def sqrt(self) -> Self:
+        """Square root, element by element."""
+        return ops.sqrt(self)
+
+    def abs(self) -> Self:
+        """Absolute value, element by element."""
+        return ops.abs(self)
+
+    def tanh(self) -> Self:
+        """Hyperbolic tangent, element by element."""
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Self:
+        """Logistic function, element by element."""
+        return ops.sigmoid(self)
+
+    def relu(self) -> Self:
+        """Rectified linear unit, element by element."""
+        return ops.relu(self)
+
+    def softmax(self, axis: int = -1) -> Self:
+        """Softmax along an axis."""
+        return ops.softmax(self, axis)
+
+    def log_softmax(self, axis: int = -1) -> Self:
+        """Logarithm of the softmax along an axis."""
+        return ops.log_softmax(self, axis)
