@@ -7,7 +7,8 @@
 array([2., 4., 6.], dtype=float32)
 """
 
-from autograd_cnn import ops
+from autograd_cnn import data, initialization, models, ops, optim
+from autograd_cnn.checkpoint import load_weights, save_weights
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.graph import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
@@ -15,4 +16,18 @@ from autograd_cnn.primitive import primitive
 from autograd_cnn.tensor import Tensor
 
 __version__ = "0.1.0"
-__all__ = ["GradcheckError", "Tensor", "gradcheck", "no_grad", "ops", "primitive", *ops.__all__]
+__all__ = [
+    "GradcheckError",
+    "Tensor",
+    "data",
+    "gradcheck",
+    "initialization",
+    "load_weights",
+    "models",
+    "no_grad",
+    "ops",
+    "optim",
+    "primitive",
+    "save_weights",
+    *ops.__all__,
+]

@@ -197,10 +197,11 @@ class Tensor(Variable):
             )
         if result.shape != self.shape:
             raise ValueError(f"a tensor of shape {self.shape} cannot become one of shape {result.shape} in place")
-        if result.node is not None:
+        if result.dtype != self.dtype:
             result = result.astype(self.dtype)
+        self.data = result.data
+        if result.node is not None:
             self.node, self.requires_grad = result.node, True
-        self.data = result.data.astype(self.dtype, copy=False)
         return self
 
     # --- operators --------------------------------------------------------------------------------------

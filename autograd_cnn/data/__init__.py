@@ -17,15 +17,16 @@ def load(name: str, split: str) -> Dataset:
     Parameters
     ----------
     name : {"digits", "mnist"}
-        `digits` is part of the package. The files of `mnist` are looked for in the folder `mnist` of
-        `$AUTOGRAD_CNN_DATA`, then of the user's cache folder, plain or gzipped, else downloaded into the first of them.
+        `digits` is part of the package. The files of `mnist`, plain or gzipped, are looked for in the folder
+        `mnist` of `$AUTOGRAD_CNN_DATA`, if set, and of the user's cache folder, and else downloaded into the
+        first of these.
     split : {"train", "test"}
         Which split.
 
     Returns
     -------
     Dataset
-        Images (N, C, H, W), float32 in [0, 1], bright on dark; labels (N,), int64; and the names of the classes.
+        Images (N, C, H, W), float32 in [0, 1], bright on dark; labels (N,), int64; the names of the classes.
         `digits` has 1,437 and 360 images of 1×8×8, `mnist` 60,000 and 10,000 of 1×28×28.
 
     Raises
@@ -35,9 +36,10 @@ def load(name: str, split: str) -> Dataset:
 
     References
     ----------
-    digits: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
-    1998, doi 10.24432/C50P49. mnist: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten
-    digits", 1998.
+    E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
+    1998, doi 10.24432/C50P49.
+
+    Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits", 1998.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class DataError(Exception):
-    """Data that is missing, damaged or not of the kind expected; the message is one line that says what to do."""
+    """Data that is missing, damaged or not as expected; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -95,7 +95,7 @@ def _find(name: str, file: str) -> Path | None:
 
 
 def _download(name: str, file: str) -> Path:
-    """Download a file from the first mirror that has it whole: it appears under its name once it is verified."""
+    """Download a file from the first mirror that has it whole; only then does it appear under its name."""
     import pooch
     from tqdm import tqdm
 
@@ -107,16 +107,17 @@ def _download(name: str, file: str) -> Path:
         part.touch()
     except OSError as error:
         raise DataError(
-            f"{path} is missing and cannot be written: {error.strerror}; make {folder} writable, or set {VARIABLE} "
-            f"to a folder that is, or that has {name}/{path.name}"
+            f"{path} is missing and cannot be written: {error.strerror}; make {folder} writable, or set "
+            f"{VARIABLE} to a folder that is, or that has {name}/{path.name}"
         ) from error
     failures = []
     try:
         for mirror in SOURCES[name].mirrors:
             url = mirror + path.name
             try:
-                with tqdm(desc=path.name, unit="B", unit_scale=True, leave=False) as progress:
-                    # Not pooch.retrieve: it checks the digest of the compressed file, and logs to the terminal.
+                # The delay keeps the bar off the terminal until bytes arrive.
+                with tqdm(desc=path.name, unit="B", unit_scale=True, leave=False, delay=0.01) as progress:
+                    # Not pooch.retrieve, which checks the compressed file and logs to the terminal.
                     download = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=TIMEOUT)
                     download(url, part, None)
                 _verify(decompress(part.read_bytes()), SOURCES[name].md5[file])
@@ -128,8 +129,8 @@ def _download(name: str, file: str) -> Path:
         part.unlink(missing_ok=True)
     raise DataError(
         f"{name} cannot be downloaded: tried {', then '.join(failures)}; check the network, or put "
-        f"{', '.join(SOURCES[name].md5)} (each plain or with .gz) into {folder} by hand, or set {VARIABLE} to a "
-        f"folder whose {name}/ has them"
+        f"{', '.join(SOURCES[name].md5)} (each plain or with .gz) into {folder} by hand, or set {VARIABLE} "
+        f"to a folder whose {name}/ has them"
     )
 
 
@@ -140,7 +141,7 @@ def _verify(content: bytes, md5: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return in short why a download failed: requests wraps the errors of urllib3, which wrap the system's."""
+    """Return in short why a download failed: requests wraps urllib3's errors, which wrap the system's."""
     if (response := getattr(error, "response", None)) is not None:
         return f"HTTP {response.status_code} {response.reason}"
     inner = getattr(error, "reason", None) or next(iter(error.args), "")

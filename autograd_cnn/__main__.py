@@ -1,0 +1,7 @@
+"""`python -m autograd_cnn`."""
+
+import sys
+
+from autograd_cnn.cli import main
+
+sys.exit(main())

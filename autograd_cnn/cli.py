@@ -1,0 +1,230 @@
+"""The command line: arguments in, one line an error, an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autograd_cnn import __version__, data, models
+
+FAILURE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all others here are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(FAILURE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="autograd-cnn",
+        description="Train, evaluate and use small convolutional networks, in NumPy.",
+    )
+    parser.add_argument("--version", action="version", version=f"autograd-cnn {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train",
+        help="train a model and write a folder of results",
+        description="Train a model. Weights, metrics and pictures go into a folder; a checkpoint after every "
+        "epoch lets --resume go on after a stop and end with the same bits.",
+    )
+    train.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
+    train.add_argument("--model", default="lenet5", metavar="NAME", help=_one_of(models.names(), "lenet5"))
+    train.add_argument("--epochs", type=_positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist)")
+    train.add_argument("--batch-size", type=_positive, metavar="N", help="images a step (default: 32)")
+    train.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
+    train.add_argument(
+        "--lr", type=_rate, metavar="X",
+        help="learning rate at the start, from where it falls to 0 along a cosine (default: 0.002 for adam, 0.02 for sgd)",
+    )  # fmt: skip
+    train.add_argument(
+        "--augment", action=argparse.BooleanOptionalAction,
+        help="shift, rotate and scale the training images at random (default: on digits only)",
+    )  # fmt: skip
+    train.add_argument("--seed", type=_seed, metavar="N", help="seed of every random draw (default: 0)")
+    train.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
+    train.add_argument(
+        "--resume", type=Path, metavar="DIR",
+        help="go on with the run in this folder; its settings are kept, and only --epochs may be given",
+    )  # fmt: skip
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="compare a trained model with labels", description="Evaluate weights on a data set's test images."
+    )
+    _add_weights(evaluate)
+    evaluate.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
+    evaluate.set_defaults(run=_evaluate)
+
+    predict = commands.add_parser(
+        "predict",
+        help="classify image files",
+        description="Print a line for each image: the file, its class, and the probability. Any kind of image "
+        "will do; dark ink on light paper is inverted, as the training images are light on dark.",
+    )
+    _add_weights(predict)
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
+    predict.set_defaults(run=_predict)
+    return parser
+
+
+def _one_of(names: Sequence[str], default: str) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]} (default: {default})"
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="a weights.safetensors file")
+    parser.add_argument("--model", metavar="NAME", help="the weights' model, where the file does not name it")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from autograd_cnn.runs import Run
+
+    run = _resume(options) if options.resume else _start(options)
+    print(f"{run.settings.model} on {run.settings.data}: {len(run.train)} images, {run.settings.epochs} epochs, seed {run.settings.seed}")
+
+    # A terminal sees the bar move; a log file gets a line now and then.
+    bar = tqdm(
+        total=run.steps, initial=len(run.history.step_losses), unit="step", dynamic_ncols=True,
+        mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    )  # fmt: skip
+
+    def show(epoch: int, loss: float, accuracy: float) -> None:
+        tested = f", test {run.history.epochs[-1].test_accuracy:.1%}" if run.history.epochs else ""
+        bar.set_description(f"epoch {epoch}/{run.settings.epochs}", refresh=False)
+        bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{tested}", refresh=False)
+        bar.update()
+
+    with bar:
+        try:
+            run.fit(on_step=show)
+        except KeyboardInterrupt:
+            bar.close()
+            if run.history.epochs:
+                print(f"stopped after epoch {len(run.history.epochs)}; go on with: train --resume {run.folder}", file=sys.stderr)
+            raise
+    summary, report = run.finish()
+    print(report)
+    print(
+        f"\ntest accuracy {summary['test_accuracy']:.2%}, mean confidence {summary['mean_confidence']:.2%}, "
+        f"trained in {summary['seconds']:.1f} s"
+    )
+    print(f"weights, metrics and pictures are in {run.folder}")
+
+
+def _start(options: argparse.Namespace) -> Any:
+    from autograd_cnn.runs import OPTIMIZERS, Run, RunError, Settings
+
+    if options.optimizer not in OPTIMIZERS:
+        raise RunError(f"--optimizer {options.optimizer!r} is unknown; expected {' or '.join(OPTIMIZERS)}")
+    settings = Settings.resolve(
+        data=options.data,
+        model=options.model,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        optimizer=options.optimizer,
+        lr=options.lr,
+        augment=options.augment,
+        seed=options.seed,
+    )
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Run.start(settings, options.out or Path("runs", f"{options.data}-{options.model}-{stamp}"))
+
+
+def _resume(options: argparse.Namespace) -> Any:
+    from autograd_cnn.runs import Run, RunError
+
+    fixed = ("data", "model", "batch_size", "optimizer", "lr", "augment", "seed", "out")
+    parser = _parser()
+    plain = parser.parse_args(["train"])
+    given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name) != getattr(plain, name)]
+    if given:
+        raise RunError(f"--resume keeps the run's own settings; leave out {', '.join(given)}")
+    return Run.resume(options.resume, options.epochs)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from autograd_cnn import metrics, runs, training
+
+    model, params, _ = runs.load_model(options.weights, options.model)
+    dataset = runs.load_data(options.data, "test", model)
+    result = training.evaluate(model.apply, params, dataset)
+    right = int((result.predictions == dataset.labels).sum())
+    print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
+    print(f"loss {result.loss:.4f}")
+    print(f"mean confidence {result.mean_confidence:.4f}")
+    print(metrics.classification_report(dataset.labels, result.predictions, dataset.class_names))
+
+
+def _predict(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from autograd_cnn import ops, runs, training
+    from autograd_cnn.data.images import read_image
+
+    model, params, class_names = runs.load_model(options.weights, options.model)
+    channels, height, width = model.INPUT_SHAPE
+    images = np.stack([read_image(path, channels, (height, width)) for path in options.images])
+    for path, row in zip(options.images, ops.softmax(training.predict(model.apply, params, images)), strict=True):
+        print(f"{path} {class_names[row.argmax()]} {row.max():.4f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and give the exit status: 0, 2 for bad input, 130 when interrupted."""
+    from threadpoolctl import threadpool_limits
+
+    from autograd_cnn.checkpoint import CheckpointError
+    from autograd_cnn.runs import RunError
+    from autograd_cnn.training import TrainingError
+
+    options = _parser().parse_args(arguments)
+    try:
+        # Networks of this size gain nothing from BLAS threads, and on a busy machine they wait for one another:
+        # `train` took 164 s with two threads and 8 s with one, on two cores shared with a test run.
+        with threadpool_limits(1, user_api="blas"):
+            options.run(options)
+    except (RunError, TrainingError, CheckpointError, data.DataError, models.UnknownModelError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILURE
+    except OSError as error:
+        # A disk that is full, a folder that may not be written: the system's word for it, and the file's name.
+        print(f"error: {error.filename or 'the output'}: {error.strerror or error}", file=sys.stderr)
+        return FAILURE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0

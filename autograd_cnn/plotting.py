@@ -1,0 +1,317 @@
+"""Pictures of a training and of what it learned, as PNG files. No display is needed, and pyplot is not used."""
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autograd_cnn.checkpoint import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Blue and vermilion of Okabe and Ito's "Color universal design", 2008: told apart by colour-blind readers too.
+_TRAIN, _TEST = "#0072B2", "#D55E00"
+_INK, _FAINT = "#333333", "#DDDDDD"
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": _INK,
+    "axes.grid": True,
+    "axes.labelcolor": _INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "font.size": 9,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "text.color": _INK,
+    "text.parse_math": False,  # a class may be named "$"
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+# matplotlib's own font has no Chinese and Japanese; whichever of these is installed fills in.
+_FALLBACK_FONTS = {
+    "Hiragino Sans",
+    "IPAexGothic",
+    "MS Gothic",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "Yu Gothic",
+}
+
+_MOST_NUMBERED_CLASSES = 30
+_MOST_NAMED_CLASSES = 100
+_MOST_MARKED_EPOCHS = 30
+_LONGEST_NAME = 20
+
+
+def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Draw the losses and accuracies of a training.
+
+    Parameters
+    ----------
+    history : dict
+        ``{"steps": {"loss": [float, …]}, "epochs": [{"epoch": 1, "train_loss": …, "train_accuracy": …,
+        "test_loss": …, "test_accuracy": …}, …]}``. The steps are taken to be spread evenly over the epochs.
+        Steps whose loss is not finite are marked at the foot of the picture.
+    path : path-like
+        The PNG file to write; it appears once it is whole.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from autograd_cnn import plotting
+    >>> epoch = {"train_loss": 0.9, "train_accuracy": 0.7, "test_loss": 0.6, "test_accuracy": 0.8}
+    >>> history = {"steps": {"loss": [2.3, 1.1, 0.6]}, "epochs": [{"epoch": 1, **epoch}]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plotting.learning_curve(history, pathlib.Path(folder, "learning_curve.png"))
+    """
+    epochs = history["epochs"]
+    at_epoch = np.array([e["epoch"] for e in epochs], np.float64)
+    test_loss, train_accuracy, test_accuracy = (
+        _drawable([e[name] for e in epochs]) for name in ("test_loss", "train_accuracy", "test_accuracy")
+    )
+    steps = _drawable(history["steps"]["loss"])
+    # Before the first epoch's end there is nothing to measure steps by but themselves.
+    length = at_epoch[-1] if epochs else max(len(steps), 1)
+    at_step = np.arange(1, len(steps) + 1) * (length / max(len(steps), 1))
+    smooth = _moving_average(steps, 1 + len(steps) // 40)
+
+    def draw(figure: "Figure") -> None:
+        marker = "o" if len(epochs) <= _MOST_MARKED_EPOCHS else ""
+        loss, accuracy = figure.subplots(1, 2)
+
+        loss.plot(at_step, steps, color=_TRAIN, alpha=0.3, linewidth=0.7, label="training, each step")
+        loss.plot(at_step, smooth, color=_TRAIN, label="training, smoothed")
+        loss.plot(at_epoch, test_loss, color=_TEST, marker=marker, markersize=4, label="test")
+        lost = at_step[np.isnan(steps)]
+        if lost.size:
+            foot = loss.get_xaxis_transform()
+            loss.plot(lost, np.full(lost.size, 0.02), "kx", transform=foot, label=f"not finite ({lost.size})")
+        _scale_loss(loss, smooth, test_loss)
+        loss.set(title="Loss", xlabel="epoch" if epochs else "step")
+        loss.legend()
+
+        accuracy.plot(at_epoch, train_accuracy, color=_TRAIN, marker=marker, markersize=4, label="training")
+        accuracy.plot(at_epoch, test_accuracy, color=_TEST, marker=marker, markersize=4, label="test")
+        accuracy.set(title="Accuracy", xlabel="epoch")
+        accuracy.yaxis.set_major_formatter("{x:.0%}")
+        accuracy.legend(loc="lower right")
+        for axes in (loss, accuracy):
+            axes.set_xlim(0, 1.03 * length)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+
+    _save(draw, (9.0, 3.6), path)
+
+
+def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Draw how often each class is taken for each class.
+
+    A cell's colour is its share of the row, on a scale that shows rare mistakes beside a full diagonal. Up to
+    30 classes, the counts stand in the cells.
+
+    Parameters
+    ----------
+    matrix : array_like of int, shape (C, C)
+        Counts, a row for each true class and a column for each predicted class, as
+        `metrics.confusion_matrix` gives them.
+    class_names : sequence of str
+        C names.
+    path : path-like
+        The PNG file to write; it appears once it is whole.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not of shape (C, C), or C is 0.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from autograd_cnn import plotting
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plotting.confusion_matrix([[9, 1], [0, 8]], ["cat", "dog"], pathlib.Path(folder, "matrix.png"))
+    """
+    counts = np.asarray(matrix)
+    classes = len(class_names)
+    if counts.shape != (classes, classes) or not classes:
+        raise ValueError(
+            f"matrix should have a row and a column for each of the {classes} classes named; "
+            f"got shape {counts.shape}"
+        )
+    total, right = int(counts.sum()), int(np.trace(counts))
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    names = [name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…" for name in class_names]
+    numbered = classes <= _MOST_NUMBERED_CLASSES
+    cell = 0.45 if classes <= 12 else 0.34 if numbered else max(9 / classes, 0.1)  # inches
+    side = max(cell * classes, 2)
+    cell = 72 * side / classes  # points, as font sizes are
+
+    def draw(figure: "Figure") -> None:
+        from matplotlib.colors import PowerNorm
+
+        axes = figure.subplots()
+        image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.4, 0, 1), interpolation="nearest")
+        axes.set(title=f"{right} of {total} right", xlabel="predicted class", ylabel="true class")
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        if classes <= _MOST_NAMED_CLASSES:
+            size = min(9, 0.8 * cell)
+            upright = max(len(name) for name in names) * 0.65 * size > cell
+            axes.set_xticks(range(classes), names, rotation=90 if upright else 0, fontsize=size)
+            axes.set_yticks(range(classes), names, fontsize=size)
+        if numbered:
+            size = min(9, cell / (0.7 * len(str(counts.max()))))
+            for (row, column), count in np.ndenumerate(counts):
+                if count:  # zeros would only hide the mistakes
+                    color = "white" if share[row, column] > 0.3 else _INK
+                    axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=size)
+        bar = figure.colorbar(
+            image, ax=axes, label="share of the true class", ticks=[0, 0.01, 0.1, 0.3, 0.6, 1]
+        )
+        bar.ax.yaxis.set_major_formatter("{x:.0%}")
+        bar.ax.spines[:].set_visible(False)
+
+    _save(draw, (side + 2.2, side + 1.2), path)
+
+
+def filters(
+    weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Filters of the first layer"
+) -> None:
+    """Draw the filters of a convolution.
+
+    Filters of three channels are drawn in red, green and blue, with grey for 0. Otherwise a filter's channels
+    stand side by side, with white for 0, red above and blue below.
+
+    Parameters
+    ----------
+    weight : array_like, shape (F, C, KH, KW)
+        As `conv2d` takes it.
+    path : path-like
+        The PNG file to write; it appears once it is whole.
+    title : str
+        The heading.
+
+    Raises
+    ------
+    ValueError
+        If the weight does not have four axes, or is empty.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile
+    >>> from autograd_cnn import plotting
+    >>> weight = np.random.default_rng(0).normal(size=(6, 1, 5, 5))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plotting.filters(weight, pathlib.Path(folder, "filters.png"))
+    """
+    values = np.asarray(weight, np.float64)
+    if values.ndim != 4 or not values.size:
+        raise ValueError(
+            f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape}"
+        )
+    limit = float(np.abs(values).max(initial=0, where=np.isfinite(values))) or 1.0
+    in_color = values.shape[1] == 3
+    if in_color:
+        values = (values.transpose(0, 2, 3, 1)[:, np.newaxis] / limit + 1) / 2
+    count, channels, height, width = values.shape[:4]
+
+    # In units of a tile's width: a tile for each channel, close together within a filter.
+    narrow, gap, tall = 0.06, 0.25, height / width
+    across, down = channels * (1 + narrow) - narrow + gap, tall + gap
+    columns = _columns_of_grid(count, across / down)
+    rows = -(-count // columns)
+    extent = columns * across + gap, rows * down + gap
+    unit = min(0.8, 8 / extent[0], 8 / extent[1])  # inches
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for (f, c), tile in ((i, values[i]) for i in np.ndindex(count, channels)):
+            x, y = gap + f % columns * across + c * (1 + narrow), gap + f // columns * down
+            box = (x, x + 1, y + tall, y)
+            image = axes.imshow(tile, "RdBu_r", vmin=-limit, vmax=limit, extent=box, interpolation="nearest")
+        axes.set(title=title, xlim=(0, extent[0]), ylim=(extent[1], 0))
+        axes.set_axis_off()
+        if not in_color:
+            bar = figure.colorbar(image, ax=axes, label="weight")
+            bar.ax.spines[:].set_visible(False)
+
+    _save(draw, (max(unit * extent[0], 2) + 1, max(unit * extent[1], 1) + 0.5), path)
+
+
+def _save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str | os.PathLike[str]) -> None:
+    """Let `draw` fill a figure of so many inches, in this module's style whatever the user's is, and write it."""
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import fontManager
+
+    content = io.BytesIO()
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # A character that no font has becomes a box; that is no reason to fail.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        installed = {font.name for font in fontManager.ttflist}
+        matplotlib.rcParams["font.family"] = ["DejaVu Sans", *sorted(_FALLBACK_FONTS & installed)]
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        figure.savefig(content, format="png", dpi=150)
+    write_atomically(path, content.getvalue())
+
+
+def _drawable(values: Sequence[float | None]) -> NDArray[np.float64]:
+    """Give the values as floats, with NaN for what has no place on an axis: NaN, infinity and beyond float32."""
+    array = np.array(values, np.float64)
+    return np.where(np.abs(array) <= np.finfo(np.float32).max, array, np.nan)
+
+
+def _moving_average(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Average each value with its neighbours, leaving out what is NaN; NaN where nothing is left."""
+    if not values.size:
+        return values
+    known = ~np.isnan(values)
+    ones = np.ones(window)
+    total = np.convolve(np.where(known, values, 0), ones, "same")
+    count = np.convolve(known, ones, "same")
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def _scale_loss(axes: "Axes", *curves: NDArray[np.float64]) -> None:
+    """Fit the axis to the curves that matter; one that falls by orders of magnitude needs a logarithm."""
+    values = np.concatenate(curves)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return
+    low, high = values.min(), values.max()
+    if low > 0 and high > 50 * low:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 3, high * 1.5)
+    else:
+        axes.set_ylim(0 if low >= 0 else None, None)
+
+
+def _columns_of_grid(count: int, aspect: float) -> int:
+    """Choose the columns of a grid of `count` tiles, each `aspect` times as wide as high, to be half as wide again
+    as it is high, or nearly so if that leaves fewer gaps in the last row."""
+    ideal = max(1, round((1.5 * count / aspect) ** 0.5))
+    candidates = range(max(1, ideal * 2 // 3), min(count, 2 * ideal) + 1)
+    return min(candidates, key=lambda columns: (-count % columns, abs(columns - ideal)))
