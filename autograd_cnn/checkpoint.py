@@ -19,6 +19,7 @@ FORMAT_VERSION = "1"
 
 # safetensors' codes for the dtypes that weights may have.
 _CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
+_MOST_HEADER_BYTES = 100_000_000  # safetensors reads no more
 
 
 class CheckpointError(ValueError):
@@ -74,9 +75,7 @@ def save_weights(
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise TypeError(f"params should map str to Tensor; got {type(tensor).__name__} under {name!r}")
         if name == "__metadata__":
-            raise CheckpointError(
-                "a tensor is named '__metadata__', as safetensors calls the metadata; rename it"
-            )
+            raise CheckpointError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
     arrays = {name: tensor.data for name, tensor in params.items()}
     _check_values(path, arrays)
     data = _encode(arrays, metadata)
@@ -187,9 +186,7 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
         if given.dtype != expected.dtype:
             problems.append(f"{name!r} has dtype {given.dtype}, expected {expected.dtype}")
     problems += [
-        f"{name!r} of shape {params[name].shape} is not in the model"
-        for name in params
-        if name not in template
+        f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
     ]
     if problems:
         raise CheckpointError(f"the weights do not fit the model: {'; '.join(problems)}")
@@ -214,9 +211,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     target = Path(os.path.realpath(path))  # a link is kept, and what it points to is replaced
     try:
         if target.exists() and not target.is_file():
-            raise OSError(
-                errno.EINVAL, "not a regular file"
-            )  # os.replace would put a file where a device was
+            raise OSError(errno.EINVAL, "not a regular file")  # os.replace would put a file where a device was
         # A folder beside the target is on the same file system, and goes away whatever happens.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder:
             temporary = Path(folder, target.name)
@@ -239,9 +234,7 @@ def _check_values(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any
             nan, infinite = np.count_nonzero(np.isnan(array)), np.count_nonzero(np.isinf(array))
             problems.append(f"{name!r} has {nan} NaN and {infinite} infinite among its {array.size} values")
     if problems:
-        raise CheckpointError(
-            f"{os.fspath(path)}: expected finite float32 or float64 weights; {'; '.join(problems)}"
-        )
+        raise CheckpointError(f"{os.fspath(path)}: expected finite float32 or float64 weights; {'; '.join(problems)}")
 
 
 def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
@@ -261,8 +254,16 @@ def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> 
             "shape": array.shape,
             "data_offsets": (start, len(body)),
         }
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        bad = error.object[error.start : error.end]
+        raise CheckpointError(f"a name or the metadata holds {bad!r}, which is no character; leave it out") from error
     text += b" " * (-len(text) % 8)
+    if len(text) > _MOST_HEADER_BYTES:
+        raise CheckpointError(
+            f"the names and metadata take {len(text):,} bytes; safetensors reads at most {_MOST_HEADER_BYTES:,}"
+        )
     return len(text).to_bytes(8, "little") + text + body
 
 
@@ -286,8 +287,6 @@ def _open(path: str | os.PathLike[str]) -> Iterator[Any]:
                 )
             yield file
     except SafetensorError as error:
-        raise CheckpointError(
-            f"{name} is cut short or not a safetensors file ({error}); {expected}"
-        ) from error
+        raise CheckpointError(f"{name} is cut short or not a safetensors file ({error}); {expected}") from error
     except OSError as error:
         raise CheckpointError(f"{name} cannot be read ({error.strerror or error}); {expected}") from error

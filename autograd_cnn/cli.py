@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
     train.add_argument(
         "--lr", type=_rate, metavar="X",
-        help="learning rate at the start, from where it falls to 0 along a cosine (default: 0.002 for adam, 0.02 for sgd)",
+        help="learning rate at the start, from where it falls to 0 along a cosine "
+        "(default: 0.002 for adam, 0.02 for sgd)",
     )  # fmt: skip
     train.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser(
-        "evaluate", help="compare a trained model with labels", description="Evaluate weights on a data set's test images."
+        "evaluate",
+        help="compare a trained model with labels",
+        description="Evaluate weights on a data set's test images.",
     )
     _add_weights(evaluate)
     evaluate.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
@@ -112,10 +114,9 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from autograd_cnn.runs import Run
-
     run = _resume(options) if options.resume else _start(options)
-    print(f"{run.settings.model} on {run.settings.data}: {len(run.train)} images, {run.settings.epochs} epochs, seed {run.settings.seed}")
+    s = run.settings
+    print(f"{s.model} on {s.data}: {len(run.train)} images, {s.epochs} epochs, seed {s.seed}")
 
     # A terminal sees the bar move; a log file gets a line now and then.
     bar = tqdm(
@@ -125,7 +126,7 @@ def _train(options: argparse.Namespace) -> None:
 
     def show(epoch: int, loss: float, accuracy: float) -> None:
         tested = f", test {run.history.epochs[-1].test_accuracy:.1%}" if run.history.epochs else ""
-        bar.set_description(f"epoch {epoch}/{run.settings.epochs}", refresh=False)
+        bar.set_description(f"epoch {epoch}/{s.epochs}", refresh=False)
         bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{tested}", refresh=False)
         bar.update()
 
@@ -135,7 +136,8 @@ def _train(options: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             bar.close()
             if run.history.epochs:
-                print(f"stopped after epoch {len(run.history.epochs)}; go on with: train --resume {run.folder}", file=sys.stderr)
+                done = len(run.history.epochs)
+                print(f"stopped after epoch {done}; go on with: train --resume {run.folder}", file=sys.stderr)
             raise
     summary, report = run.finish()
     print(report)

@@ -93,18 +93,16 @@ def _double(x: Any) -> Any:
     return Tensor(np.array(array, np.float64), requires_grad=True) if array.dtype.kind == "f" else x
 
 
-def _central_differences(
-    f: Callable[..., Any], arguments: list[Any], i: int, cotangent: Array, eps: float
-) -> Array:
+def _central_differences(f: Callable[..., Any], arguments: list[Any], i: int, cotangent: Array, eps: float) -> Array:
     """Differentiate ⟨cotangent, f⟩ by argument `i`, one element at a time."""
-    original = arguments[i].data
+    original: Array = arguments[i].data
 
-    def at(index: tuple[int, ...], step: float) -> Any:
+    def at(index: tuple[int, ...], step: float) -> float:
         moved = original.copy()
         moved[index] += step
         with no_grad():
             out = f(*arguments[:i], Tensor(moved), *arguments[i + 1 :])
-        return np.vdot(cotangent, out.data)
+        return float(np.vdot(cotangent, out.data))
 
     gradient = np.empty_like(original)
     for index in np.ndindex(original.shape):

@@ -75,8 +75,7 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int
         outside = np.flatnonzero((classes < 0) | (classes >= num_classes))
         if outside.size:
             raise ValueError(
-                f"{name} should be classes from 0 to {num_classes - 1}; "
-                f"got {classes[outside[0]]} at index {outside[0]}"
+                f"{name} should be classes from 0 to {num_classes - 1}; got {classes[outside[0]]} at index {outside[0]}"
             )
     # To int64 first: labels are often uint8, in which the product would wrap around.
     cells = true.astype(np.int64) * num_classes + predicted.astype(np.int64)
@@ -235,9 +234,7 @@ def _class_indices(labels: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[A
                 + ("; argmax(1) makes classes of scores" if array.ndim == 2 else "")
             )
     if true.shape != predicted.shape:
-        raise ValueError(
-            f"labels and predictions should be equally many; got {true.size} and {predicted.size}"
-        )
+        raise ValueError(f"labels and predictions should be equally many; got {true.size} and {predicted.size}")
     return true, predicted
 
 
@@ -259,9 +256,7 @@ def _columns(text: str) -> int:
 
 def _shorten(name: str) -> str:
     """Make a name fit for a table's cell: on one line, and not too long."""
-    name = "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name
-    )
+    name = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
     if _columns(name) <= _NAME_WIDTH:
         return name
     while _columns(name) > _NAME_WIDTH - 3:

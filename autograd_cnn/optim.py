@@ -38,7 +38,8 @@ class Optimizer:
         for name, p in self.params.items():
             if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
                 raise TypeError(
-                    f"parameter {name!r} should be a Tensor made with requires_grad=True, not the result of an op; got {p!r}"
+                    f"parameter {name!r} should be a Tensor made with requires_grad=True, not the result of an op; "
+                    f"got {p!r}"
                 )
         self.lr = _at_least_zero("lr", lr)
         self.steps = 0

@@ -1,4 +1,4 @@
-"""Pictures of a training and of what it learned, as PNG files. No display is needed, and pyplot is not used."""
+"""Pictures of a training and of what it learned, as PNG files. They need no display, and leave pyplot alone."""
 
 import io
 import os
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Blue and vermilion of Okabe and Ito's "Color universal design", 2008: told apart by colour-blind readers too.
+# Blue and vermilion of Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers too.
 _TRAIN, _TEST = "#0072B2", "#D55E00"
 _INK, _FAINT = "#333333", "#DDDDDD"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": _INK,
     "axes.grid": True,
@@ -31,7 +31,10 @@ _STYLE = {
     "font.size": 9,
     "grid.color": _FAINT,
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
     "lines.linewidth": 1.6,
     "text.color": _INK,
     "text.parse_math": False,  # a class may be named "$"
@@ -89,30 +92,36 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
     # Before the first epoch's end there is nothing to measure steps by but themselves.
     length = at_epoch[-1] if epochs else max(len(steps), 1)
     at_step = np.arange(1, len(steps) + 1) * (length / max(len(steps), 1))
-    smooth = _moving_average(steps, 1 + len(steps) // 40)
+    smooth = _moving_average(steps, 2 * (len(steps) // 60) + 5)
 
     def draw(figure: "Figure") -> None:
-        marker = "o" if len(epochs) <= _MOST_MARKED_EPOCHS else ""
+        from matplotlib.ticker import PercentFormatter
+
+        points = {"marker": "o" if len(epochs) <= _MOST_MARKED_EPOCHS else "", "markersize": 4}
         loss, accuracy = figure.subplots(1, 2)
 
         loss.plot(at_step, steps, color=_TRAIN, alpha=0.3, linewidth=0.7, label="training, each step")
         loss.plot(at_step, smooth, color=_TRAIN, label="training, smoothed")
-        loss.plot(at_epoch, test_loss, color=_TEST, marker=marker, markersize=4, label="test")
+        loss.plot(at_epoch, test_loss, color=_TEST, label="test", **points)
         lost = at_step[np.isnan(steps)]
         if lost.size:
             foot = loss.get_xaxis_transform()
-            loss.plot(lost, np.full(lost.size, 0.02), "kx", transform=foot, label=f"not finite ({lost.size})")
-        _scale_loss(loss, smooth, test_loss)
+            loss.plot(lost, np.full(lost.size, 0.03), "k|", transform=foot, label=f"not finite ({lost.size})")
+        _scale_loss(loss, steps, np.concatenate([smooth, test_loss]))
         loss.set(title="Loss", xlabel="epoch" if epochs else "step")
+        loss.set_xlim(0, 1.03 * length)
         loss.legend()
 
-        accuracy.plot(at_epoch, train_accuracy, color=_TRAIN, marker=marker, markersize=4, label="training")
-        accuracy.plot(at_epoch, test_accuracy, color=_TEST, marker=marker, markersize=4, label="test")
+        for name, values, color in ("training", train_accuracy, _TRAIN), ("test", test_accuracy, _TEST):
+            label = f"{name}, {values[-1]:.1%} at the end" if epochs else name
+            accuracy.plot(at_epoch, values, color=color, label=label, **points)
+        _scale_accuracy(accuracy, np.concatenate([train_accuracy, test_accuracy]))
         accuracy.set(title="Accuracy", xlabel="epoch")
-        accuracy.yaxis.set_major_formatter("{x:.0%}")
-        accuracy.legend(loc="lower right")
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+        accuracy.set_xlim(0, length + max(0.03 * length, 1 / length))  # a single epoch stands in the middle
+        accuracy.legend()
+
         for axes in (loss, accuracy):
-            axes.set_xlim(0, 1.03 * length)
             axes.xaxis.get_major_locator().set_params(integer=True)
 
     _save(draw, (9.0, 3.6), path)
@@ -152,25 +161,26 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], path: str | 
     classes = len(class_names)
     if counts.shape != (classes, classes) or not classes:
         raise ValueError(
-            f"matrix should have a row and a column for each of the {classes} classes named; "
-            f"got shape {counts.shape}"
+            f"matrix should have a row and a column for each of the {classes} classes named; got shape {counts.shape}"
         )
     total, right = int(counts.sum()), int(np.trace(counts))
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     names = [name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…" for name in class_names]
     numbered = classes <= _MOST_NUMBERED_CLASSES
-    cell = 0.45 if classes <= 12 else 0.34 if numbered else max(9 / classes, 0.1)  # inches
-    side = max(cell * classes, 2)
+    side = max(2, classes * 0.45 if classes <= 12 else classes * 0.34 if numbered else 9)  # inches
     cell = 72 * side / classes  # points, as font sizes are
 
     def draw(figure: "Figure") -> None:
         from matplotlib.colors import PowerNorm
 
         axes = figure.subplots()
-        image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.4, 0, 1), interpolation="nearest")
-        axes.set(title=f"{right} of {total} right", xlabel="predicted class", ylabel="true class")
+        # The cube root, or nearly, lifts one mistake in a thousand to an eighth of the scale.
+        scale = PowerNorm(0.3, 0, 1)
+        image = axes.imshow(np.ma.masked_equal(share, 0), "Blues", norm=scale, interpolation="nearest")
+        percent = f" ({right / total:.1%})" if total else ""
+        axes.set(title=f"{right:,} of {total:,} right{percent}", xlabel="predicted class", ylabel="true class")
         axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
+        axes.spines[:].set(visible=True, color=_FAINT)
         axes.tick_params(length=0)
         if classes <= _MOST_NAMED_CLASSES:
             size = min(9, 0.8 * cell)
@@ -183,18 +193,15 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], path: str | 
                 if count:  # zeros would only hide the mistakes
                     color = "white" if share[row, column] > 0.3 else _INK
                     axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=size)
-        bar = figure.colorbar(
-            image, ax=axes, label="share of the true class", ticks=[0, 0.01, 0.1, 0.3, 0.6, 1]
-        )
-        bar.ax.yaxis.set_major_formatter("{x:.0%}")
+        ticks = [0, 0.001, 0.01, 0.1, 0.3, 1]
+        bar = figure.colorbar(image, ax=axes, label="share of the true class", ticks=ticks)
+        bar.ax.yaxis.set_major_formatter(lambda x, _: f"{100 * x:g}%")
         bar.ax.spines[:].set_visible(False)
 
     _save(draw, (side + 2.2, side + 1.2), path)
 
 
-def filters(
-    weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Filters of the first layer"
-) -> None:
+def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Filters of the first layer") -> None:
     """Draw the filters of a convolution.
 
     Filters of three channels are drawn in red, green and blue, with grey for 0. Otherwise a filter's channels
@@ -226,9 +233,7 @@ def filters(
     """
     values = np.asarray(weight, np.float64)
     if values.ndim != 4 or not values.size:
-        raise ValueError(
-            f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape}"
-        )
+        raise ValueError(f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape}")
     limit = float(np.abs(values).max(initial=0, where=np.isfinite(values))) or 1.0
     in_color = values.shape[1] == 3
     if in_color:
@@ -249,8 +254,8 @@ def filters(
             x, y = gap + f % columns * across + c * (1 + narrow), gap + f // columns * down
             box = (x, x + 1, y + tall, y)
             image = axes.imshow(tile, "RdBu_r", vmin=-limit, vmax=limit, extent=box, interpolation="nearest")
-        axes.set(title=title, xlim=(0, extent[0]), ylim=(extent[1], 0))
-        axes.set_axis_off()
+        axes.set(title=title, facecolor=_FAINT, xticks=[], yticks=[], xlim=(0, extent[0]), ylim=(extent[1], 0))
+        axes.spines[:].set_visible(False)
         if not in_color:
             bar = figure.colorbar(image, ax=axes, label="weight")
             bar.ax.spines[:].set_visible(False)
@@ -259,27 +264,27 @@ def filters(
 
 
 def _save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str | os.PathLike[str]) -> None:
-    """Let `draw` fill a figure of so many inches, in this module's style whatever the user's is, and write it."""
+    """Write what `draw` puts on a figure of `size` inches, in this module's style whatever the user's is."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
 
     content = io.BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # A character that no font has becomes a box; that is no reason to fail.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        # A character that no font has becomes a box, and a million steps take a while: both are well.
+        warnings.filterwarnings("ignore", "Glyph .* missing|Creating legend with")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         installed = {font.name for font in fontManager.ttflist}
         matplotlib.rcParams["font.family"] = ["DejaVu Sans", *sorted(_FALLBACK_FONTS & installed)]
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="compressed")
         draw(figure)
         figure.savefig(content, format="png", dpi=150)
     write_atomically(path, content.getvalue())
 
 
 def _drawable(values: Sequence[float | None]) -> NDArray[np.float64]:
-    """Give the values as floats, with NaN for what has no place on an axis: NaN, infinity and beyond float32."""
+    """Give the values as floats, with NaN for what no axis can show: None, infinity, beyond float32."""
     array = np.array(values, np.float64)
     return np.where(np.abs(array) <= np.finfo(np.float32).max, array, np.nan)
 
@@ -289,29 +294,41 @@ def _moving_average(values: NDArray[np.float64], window: int) -> NDArray[np.floa
     if not values.size:
         return values
     known = ~np.isnan(values)
-    ones = np.ones(window)
+    ones = np.ones(min(window, values.size))
     total = np.convolve(np.where(known, values, 0), ones, "same")
     count = np.convolve(known, ones, "same")
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _scale_loss(axes: "Axes", *curves: NDArray[np.float64]) -> None:
-    """Fit the axis to the curves that matter; one that falls by orders of magnitude needs a logarithm."""
-    values = np.concatenate(curves)
-    values = values[np.isfinite(values)]
-    if not values.size:
+def _scale_loss(axes: "Axes", steps: NDArray[np.float64], curves: NDArray[np.float64]) -> None:
+    """Fit the axis to the curves; a fall by orders of magnitude needs a logarithm."""
+    curves, steps = curves[~np.isnan(curves)], steps[~np.isnan(steps)]
+    if not curves.size:
+        axes.set_ylim(0, 1)
         return
-    low, high = values.min(), values.max()
-    if low > 0 and high > 50 * low:
+    low, high = curves.min(), curves.max()
+    if 0 < 50 * low < high:
         axes.set_yscale("log")
-        axes.set_ylim(low / 3, high * 1.5)
+        axes.set_ylim(low / 3, high * 2)
+        axes.yaxis.set_major_formatter("{x:g}")
     else:
-        axes.set_ylim(0 if low >= 0 else None, None)
+        # A few wild steps are not worth flattening the rest.
+        axes.set_ylim(min(0, low), 1.1 * max(high, np.quantile(steps, 0.99) if steps.size else high) or 1)
+
+
+def _scale_accuracy(axes: "Axes", values: NDArray[np.float64]) -> None:
+    """Fit the axis to the values, but not so closely that a hundredth looks like a lot."""
+    values = values[~np.isnan(values)]
+    low, high = (values.min(), values.max()) if values.size else (0, 1)
+    margin = max(0.05 * (high - low), 0.02 - (high - low) / 2)
+    axes.set_ylim(max(low - margin, -0.002), min(high + margin, 1.005))
 
 
 def _columns_of_grid(count: int, aspect: float) -> int:
-    """Choose the columns of a grid of `count` tiles, each `aspect` times as wide as high, to be half as wide again
-    as it is high, or nearly so if that leaves fewer gaps in the last row."""
+    """Choose the columns of a grid of tiles, each `aspect` times as wide as high.
+
+    The grid is about half as wide again as it is high, less exactly so where that fills the last row.
+    """
     ideal = max(1, round((1.5 * count / aspect) ** 0.5))
     candidates = range(max(1, ideal * 2 // 3), min(count, 2 * ideal) + 1)
     return min(candidates, key=lambda columns: (-count % columns, abs(columns - ideal)))

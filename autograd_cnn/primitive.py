@@ -33,7 +33,7 @@ class Primitive(Generic[P]):
     def __init__(self, forward: Callable[P, Any], *, differentiable: bool = True) -> None:
         functools.update_wrapper(self, forward)
         self.name: str = forward.__name__.strip("_")
-        self.forward = forward
+        self.forward: Callable[..., Any] = forward
         self.differentiable = differentiable
         self.rules: dict[str, _Rule] = {}
         parameters = inspect.signature(forward).parameters.values()

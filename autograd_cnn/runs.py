@@ -77,9 +77,7 @@ def load_data(name: str, split: str, model: models.Model) -> Dataset:
     return dataclasses.replace(dataset, images=resize(dataset.images, model.INPUT_SHAPE[1:]))
 
 
-def load_model(
-    path: Path, model_name: str | None = None
-) -> tuple[models.Model, dict[str, Tensor], tuple[str, ...]]:
+def load_model(path: Path, model_name: str | None = None) -> tuple[models.Model, dict[str, Tensor], tuple[str, ...]]:
     """Read weights and the model they are for.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -130,7 +130,7 @@ class Tensor(Variable):
         """Give the only element as a Python number."""
         if self.size != 1:
             raise ValueError(f"item() takes a tensor of one element; this one has shape {self.shape}")
-        return self.data.item()  # type: ignore[no-any-return]
+        return self.data.item()
 
     def __float__(self) -> float:
         return float(self.item())
@@ -295,15 +295,15 @@ class Tensor(Variable):
     # --- ops as methods ---------------------------------------------------------------------------------
 
     @property
-    def T(self) -> Self:
+    def T(self) -> Self:  # noqa: N802 -- NumPy's name
         """The tensor with its axes reversed."""
         return ops.transpose(self)
 
-    def reshape(self, *shape: int | Sequence[int]) -> Self:
+    def reshape(self, *shape: Any) -> Self:
         """Give the same elements in another shape, as `reshape(2, 3)` or `reshape((2, 3))`."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: int | Sequence[int]) -> Self:
+    def transpose(self, *axes: Any) -> Self:
         """Permute the axes, as `transpose(1, 0)` or `transpose((1, 0))`; without axes, reverse them."""
         return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 

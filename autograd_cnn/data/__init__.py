@@ -55,7 +55,7 @@ def load(name: str, split: str) -> Dataset:
 
 
 def fetch(name: str) -> list[Path]:
-    """Download the files of a data set that are not on disk yet.
+    """Download the files of a data set that are not on disk yet, and verify them all.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def fetch(name: str) -> list[Path]:
     Raises
     ------
     DataError
-        If the name is unknown or a file cannot be downloaded.
+        If the name is unknown, or a file is damaged or cannot be downloaded.
 
     Examples
     --------

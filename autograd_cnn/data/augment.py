@@ -93,7 +93,7 @@ def affine(
     Raises
     ------
     ValueError
-        If `images` is not such an array.
+        If `images` is not such an array, an amount is not finite, or a scale is not above 0.
 
     Examples
     --------
@@ -103,17 +103,16 @@ def affine(
            [0., 3.]], dtype=float32)
     """
     if images.ndim != 4 or images.dtype != np.float32:
-        raise ValueError(
-            f"images are {images.dtype} of shape {images.shape}: expected float32 of shape (N, C, H, W)"
-        )
+        raise ValueError(f"images are {images.dtype} of shape {images.shape}: expected float32 of shape (N, C, H, W)")
     n, channels, height, width = images.shape
-    shift, angle, scale = np.broadcast_to(shift, (n, 2)), np.radians(rotate), np.asarray(scale)
-    if not (
-        np.isfinite(shift).all() and np.isfinite(angle).all() and np.all((scale > 0) & np.isfinite(scale))
-    ):
-        raise ValueError("shift and rotate must be finite, and scale finite and above 0")
+    shift, rotate, scale = np.broadcast_to(shift, (n, 2)), np.asarray(rotate), np.asarray(scale)
+    for name, amount, low in (("shift", shift, -np.inf), ("rotate", rotate, -np.inf), ("scale", scale, 0)):
+        wrong = amount[~((low < amount) & (amount < np.inf))]
+        if wrong.size:
+            raise ValueError(f"{name} is {wrong[0]}: expected a finite number{' above 0' * (low == 0)}")
 
     # A pixel (i, j) of the result shows the point (y, x) of the source to which the inverse map sends it.
+    angle = np.radians(rotate)
     cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
     inverse = np.broadcast_to(np.stack([cos, sin, -sin, cos], axis=-1), (n, 4)).reshape(n, 2, 2)
     centre = np.array([[height - 1], [width - 1]]) / 2

@@ -19,6 +19,4 @@ def load(split: str) -> Dataset:
     ):
         images, labels = arrays["images"][SPLITS[split]], arrays["labels"][SPLITS[split]]
     # A pixel counts the inked dots in a block of 4×4: 0 to 16.
-    return Dataset(
-        np.divide(images[:, np.newaxis], 16, dtype=np.float32), labels.astype(np.int64), CLASS_NAMES
-    )
+    return Dataset(np.divide(images[:, np.newaxis], 16, dtype=np.float32), labels.astype(np.int64), CLASS_NAMES)

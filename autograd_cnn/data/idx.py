@@ -105,12 +105,7 @@ def decompress(content: bytes) -> bytes:
 
 def decode_idx(content: bytes, path: str | Path) -> NDArray[Any]:
     """Return the array in the content of an IDX file; `path` is for error messages alone."""
-    if (
-        len(content) < 4
-        or content[:2] != b"\0\0"
-        or content[2] not in DTYPES
-        or not 1 <= content[3] <= MAX_NDIM
-    ):
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in DTYPES or not 1 <= content[3] <= MAX_NDIM:
         raise DataError(
             f"{path} is not an IDX file: it begins with the bytes '{content[:4].hex(' ')}', expected 00 00, "
             f"a type ({', '.join(f'{code:02x}' for code in DTYPES)}) and 01 to {MAX_NDIM:02x} axes"
@@ -118,9 +113,7 @@ def decode_idx(content: bytes, path: str | Path) -> NDArray[Any]:
     dtype, ndim = DTYPES[content[2]], content[3]
     start = 4 + 4 * ndim
     if len(content) < start:
-        raise DataError(
-            f"{path} ends inside its header: {len(content)} bytes, expected {start} and then the values"
-        )
+        raise DataError(f"{path} ends inside its header: {len(content)} bytes, expected {start} and then the values")
     shape = tuple(np.frombuffer(content, ">u4", ndim, offset=4).tolist())
     # Python's integers: a damaged header may promise more than 2⁶⁴ bytes.
     expected = start + math.prod(shape) * dtype.itemsize
@@ -134,9 +127,7 @@ def encode_idx(array: NDArray[Any]) -> bytes:
     """Return the content of the IDX file that holds `array`."""
     dtype = array.dtype.newbyteorder("=")
     if dtype not in CODES:
-        raise ValueError(
-            f"IDX holds {', '.join(map(str, CODES))}, not {array.dtype}: convert the array first"
-        )
+        raise ValueError(f"IDX holds {', '.join(map(str, CODES))}, not {array.dtype}: convert the array first")
     if array.ndim == 0 or max(array.shape) >= 2**32:
         raise ValueError(f"IDX holds 1 to {MAX_NDIM} axes shorter than 2³², not the shape {array.shape}")
     header = bytes([0, 0, CODES[dtype], array.ndim]) + np.array(array.shape, ">u4").tobytes()

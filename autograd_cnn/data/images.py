@@ -41,7 +41,7 @@ def resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
     """
     if images.ndim != 4 or images.dtype != np.float32 or 0 in images.shape[2:]:
         raise ValueError(
-            f"images are {images.dtype} of shape {images.shape}: expected float32 of shape (N, C, H, W)"
+            f"images are {images.dtype} of shape {images.shape}: expected float32 of shape (N, C, H, W), not empty"
         )
     _check_size(size)
     if images.shape[2:] == tuple(size):
@@ -177,7 +177,7 @@ def _read(path: str | Path, channels: int) -> NDArray[np.float32]:
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not an image of a kind that Pillow knows: {expected}") from error
     except Exception as error:  # Pillow's readers let out whatever a damaged file leads them to
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}): {expected}") from error
 
 

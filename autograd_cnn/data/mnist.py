@@ -5,10 +5,8 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_cnn.data.dataset import DataError, Dataset
 from autograd_cnn.data.idx import decode_idx, decompress, read_bytes
@@ -52,14 +50,15 @@ SOURCES = {
 
 def load(name: str, split: str) -> Dataset:
     """Load one split of a data set of `SOURCES`, images (N, 1, H, W), downloading what is not on disk."""
-    images, labels = (_read(name, file) for file in FILES[split])
+    files = [_verified(name, file) for file in FILES[split]]
+    images, labels = (decode_idx(content, path) for path, content in files)
     pixels = np.divide(images[:, np.newaxis], 255, dtype=np.float32)
     return Dataset(pixels, labels.astype(np.int64), SOURCES[name].class_names)
 
 
 def fetch(name: str) -> list[Path]:
     """Return the paths of a data set's files, plain or gzipped, downloading what is not on disk."""
-    return [_find(name, file) or _download(name, file) for files in FILES.values() for file in files]
+    return [_verified(name, file)[0] for files in FILES.values() for file in files]
 
 
 def folders(name: str) -> list[Path]:
@@ -71,7 +70,8 @@ def folders(name: str) -> list[Path]:
     return [Path(chosen, name).expanduser(), cache] if chosen else [cache]
 
 
-def _read(name: str, file: str) -> NDArray[Any]:
+def _verified(name: str, file: str) -> tuple[Path, bytes]:
+    """Return the path of a file and its uncompressed content."""
     path = _find(name, file) or _download(name, file)
     content = read_bytes(path)
     try:
@@ -80,7 +80,7 @@ def _read(name: str, file: str) -> NDArray[Any]:
         raise DataError(
             f"{path} is not the {file} of {name}: it {error}; replace it, or remove it to have it downloaded"
         ) from error
-    return decode_idx(content, path)
+    return path, content
 
 
 def _find(name: str, file: str) -> Path | None:
@@ -97,7 +97,6 @@ def _find(name: str, file: str) -> Path | None:
 def _download(name: str, file: str) -> Path:
     """Download a file from the first mirror that has it whole; only then does it appear under its name."""
     import pooch
-    from tqdm import tqdm
 
     folder = folders(name)[0]
     path = folder / f"{file}.gz"
@@ -115,16 +114,12 @@ def _download(name: str, file: str) -> Path:
         for mirror in SOURCES[name].mirrors:
             url = mirror + path.name
             try:
-                # The delay keeps the bar off the terminal until bytes arrive.
-                with tqdm(desc=path.name, unit="B", unit_scale=True, leave=False, delay=0.01) as progress:
-                    # Not pooch.retrieve, which checks the compressed file and logs to the terminal.
-                    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=TIMEOUT)
-                    download(url, part, None)
+                # Not pooch.retrieve, which checks the compressed file and logs to the terminal.
+                pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(url, part, None)
                 _verify(decompress(part.read_bytes()), SOURCES[name].md5[file])
+                return part.replace(path)
             except (OSError, DataError) as error:
                 failures.append(f"{url} ({_reason(error)})")
-            else:
-                return part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     raise DataError(

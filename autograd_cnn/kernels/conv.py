@@ -113,9 +113,7 @@ class _Bands:
         """Give the matrix (rows·F, KW·R·C) that makes `rows` output rows of the columns of R input rows."""
         if rows not in self._matrices:
             height, width = self.window.size
-            banded = np.zeros(
-                (rows, self.features, width, self._input_rows(rows), self.channels), weight.dtype
-            )
+            banded = np.zeros((rows, self.features, width, self._input_rows(rows), self.channels), weight.dtype)
             for row in range(rows):
                 top = row * self.window.stride[0]
                 banded[row, :, :, top : top + height] = weight.transpose(0, 3, 2, 1)

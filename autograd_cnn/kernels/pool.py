@@ -65,9 +65,7 @@ def max_pool2d_pick(values: Array, x: Array, out: Array, window: Window) -> Arra
     """Pick from `values`, shaped as `x`, the element at every window's first maximum: the adjoint of the above."""
     rows, picked_from = padded_rows(x, window.padding, -np.inf), padded_rows(values, window.padding)
     picked = np.zeros_like(to_rows(out), dtype=values.dtype)
-    for value, hit in zip(
-        _taps(picked_from, window, picked.shape), _hits(rows, to_rows(out), window), strict=True
-    ):
+    for value, hit in zip(_taps(picked_from, window, picked.shape), _hits(rows, to_rows(out), window), strict=True):
         picked += value * hit
     return to_images(picked)
 

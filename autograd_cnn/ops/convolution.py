@@ -50,9 +50,7 @@ def conv2d(x: Any, weight: Any, bias: Any = None, stride: PairLike = 1, padding:
     """
     checks.images("conv2d", "x", x)
     if weight.ndim != 4 or weight.shape[1] != x.shape[1] or 0 in weight.shape[2:]:
-        raise ValueError(
-            f"conv2d: for x {x.shape} the weight is (F, {x.shape[1]}, KH, KW); got shape {weight.shape}"
-        )
+        raise ValueError(f"conv2d: for x {x.shape} the weight is (F, {x.shape[1]}, KH, KW); got shape {weight.shape}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"conv2d: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
     return kernels.conv2d(x, weight, bias, _window(x.shape, weight.shape, stride, padding))

@@ -72,10 +72,10 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Array:
     """
     if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
-            f"linear takes x (..., in) and weight (out, in) with the same `in`; got x {x.shape} and weight {weight.shape}"
+            f"linear: x is (..., in) and weight (out, in), with the same `in`; got x {x.shape} and weight {weight.shape}"
         )
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"linear with weight {weight.shape} takes a bias {weight.shape[:1]}; got {bias.shape}")
+        raise ValueError(f"linear: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
     out = np.matmul(x, weight.T)
     if bias is not None:
         out += bias

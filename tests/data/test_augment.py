@@ -8,7 +8,8 @@ from scipy import ndimage
 from autograd_cnn.data.augment import affine, augment
 
 
-def batches(side=st.integers(1, 7), square=False):
+def batches(square=False):
+    side = st.integers(1, 7)
     sides = side.flatmap(lambda n: st.just((n, n)) if square else st.tuples(st.just(n), side))
     shapes = st.builds(lambda nc, hw: nc + hw, st.tuples(st.integers(0, 3), st.integers(1, 3)), sides)
     pixels = st.floats(0, 1, width=32, allow_subnormal=False)
@@ -143,10 +144,18 @@ def test_wrong_strengths(rng, strength, message):
         augment(np.zeros((1, 1, 2, 2), np.float32), rng, **strength)
 
 
-@pytest.mark.parametrize("amount", [{"scale": 0}, {"scale": np.inf}, {"shift": (0, np.nan)}, {"rotate": np.inf}])
-def test_wrong_amounts(amount):
-    with pytest.raises(ValueError, match="shift and rotate must be finite, and scale finite and above 0"):
-        affine(np.zeros((1, 1, 2, 2), np.float32), **amount)
+@pytest.mark.parametrize(
+    ("amount", "message"),
+    [
+        ({"scale": 0}, "scale is 0: expected a finite number above 0"),
+        ({"scale": [1, np.inf]}, "scale is inf: expected a finite number above 0"),
+        ({"shift": (0, np.nan)}, "shift is nan: expected a finite number$"),
+        ({"rotate": [0, -np.inf]}, "rotate is -inf: expected a finite number$"),
+    ],
+)
+def test_wrong_amounts(amount, message):
+    with pytest.raises(ValueError, match=message):
+        affine(np.zeros((2, 1, 2, 2), np.float32), **amount)
 
 
 @pytest.mark.parametrize("images", [np.zeros((1, 1, 2, 2)), np.zeros((1, 2, 2), np.float32)])

@@ -53,10 +53,9 @@ def test_trailing_bytes(array, trailing):
 def test_any_bytes_are_an_array_or_a_data_error(content):
     try:
         decoded = decode_idx(content, "x")
-    except DataError as error:
-        assert str(error).startswith("x ")
-    else:
-        assert encode_idx(decoded) == content
+    except DataError:
+        return
+    assert encode_idx(decoded) == content
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,259 @@
+"""The command line, in real processes and real folders."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import autograd_cnn as ac
+from autograd_cnn import data
+from autograd_cnn.models import mlp
+from autograd_cnn.runs import CHECKPOINT
+
+RESULTS = {
+    "checkpoint.safetensors",
+    "confusion_matrix.png",
+    "filters.png",
+    "history.json",
+    "learning_curve.png",
+    "metrics.json",
+    "weights.safetensors",
+}
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "autograd_cnn", *map(str, arguments)]
+
+
+def call(*arguments, cwd, **environment):
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run of two epochs, and what the command printed."""
+    cwd = tmp_path_factory.mktemp("trained")
+    done = call("train", "--epochs", "2", "--out", "run", "--seed", "3", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return cwd / "run", done
+
+
+class TestTrain:
+    def test_every_result_is_there_and_nothing_else(self, trained):
+        folder, _ = trained
+        assert {p.name for p in folder.iterdir()} == RESULTS
+        for picture in folder.glob("*.png"):
+            with Image.open(picture) as image:
+                image.load()
+                assert min(image.size) >= 300
+
+    def test_metrics_and_history(self, trained):
+        folder, _ = trained
+        metrics = json.loads((folder / "metrics.json").read_text())
+        history = json.loads((folder / "history.json").read_text())
+        assert metrics["seed"] == 3
+        assert metrics["epochs"] == 2
+        assert metrics["data"] == "digits"
+        assert metrics["model"] == "lenet5"
+        assert metrics["parameters"] == 61706
+        assert metrics["seconds"] > 0
+        assert 0.5 < metrics["test_accuracy"] <= 1
+        assert 0.3 < metrics["mean_confidence"] <= 1
+        assert metrics["test_loss"] == pytest.approx(history["epochs"][-1]["test_loss"])
+        assert len(history["steps"]["loss"]) == 2 * 45
+        assert [e["epoch"] for e in history["epochs"]] == [1, 2]
+        assert history["steps"]["loss"][-1] < history["steps"]["loss"][0]
+
+    def test_the_terminal_shows_progress_and_the_report(self, trained):
+        _, done = trained
+        assert re.search(r"epoch 2/2: 100%.*loss \d\.\d+, accuracy \d+\.\d%, test \d+\.\d%", done.stderr)
+        assert re.search(r"precision +recall +F1 +support", done.stdout)
+        assert re.search(r"test accuracy \d\d\.\d\d%, mean confidence \d\d\.\d\d%", done.stdout)
+
+    def test_a_run_is_never_overwritten(self, trained):
+        folder, _ = trained
+        before = {p.name: p.read_bytes() for p in folder.iterdir()}
+        done = call("train", "--epochs", "1", "--out", folder, cwd=folder.parent)
+        assert_refused(done, f"error: {folder} already holds a run; give another --out, or go on with --resume")
+        assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+    def test_the_default_folder_is_under_runs(self, tmp_path):
+        done = call("train", "--model", "mlp", "--epochs", "1", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (folder,) = (tmp_path / "runs").iterdir()
+        assert folder.name.startswith("digits-mlp-")
+        assert {p.name for p in folder.iterdir()} == RESULTS
+
+    def test_the_same_seed_gives_the_same_bytes(self, trained, tmp_path):
+        folder, _ = trained
+        assert call("train", "--epochs", "2", "--seed", "3", "--out", "again", cwd=tmp_path).returncode == 0
+        for name in ("weights.safetensors", "history.json"):
+            assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
+class TestResume:
+    def test_an_interrupted_run_ends_with_the_same_bits(self, tmp_path):
+        settings = ("train", "--epochs", "4", "--optimizer", "sgd", "--seed", "5")
+        assert call(*settings, "--out", "whole", cwd=tmp_path).returncode == 0
+
+        process = subprocess.Popen(
+            command(*settings, "--out", "stopped"), cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        checkpoint = tmp_path / "stopped" / CHECKPOINT
+        while not checkpoint.exists():
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert b"Traceback" not in errors
+        assert b"--resume stopped" in errors
+        ac.load_weights(checkpoint)
+        assert {p.name for p in checkpoint.parent.iterdir()} == {CHECKPOINT}
+
+        resumed = call("train", "--resume", "stopped", cwd=tmp_path)
+        assert resumed.returncode == 0, resumed.stderr
+        for name in ("weights.safetensors", "history.json"):
+            assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+    def test_what_cannot_be_resumed(self, trained, tmp_path):
+        folder, _ = trained
+        assert_refused(call("train", "--resume", "gone", cwd=tmp_path), f"error: gone holds no {CHECKPOINT} to resume")
+        done = call("train", "--resume", folder, "--lr", "0.1", "--seed", "9", cwd=tmp_path)
+        assert_refused(done, "error: --resume keeps the run's own settings; leave out --lr, --seed")
+        foreign = tmp_path / "foreign"
+        foreign.mkdir()
+        (foreign / CHECKPOINT).write_bytes((folder / "weights.safetensors").read_bytes())
+        done = call("train", "--resume", foreign, cwd=tmp_path)
+        assert_refused(done, f"error: {foreign / CHECKPOINT} is not a checkpoint of a run")
+
+
+class TestEvaluateAndPredict:
+    def test_evaluate_repeats_the_run_s_own_figures(self, trained):
+        folder, _ = trained
+        done = call("evaluate", "--weights", folder / "weights.safetensors", "--data", "digits", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        metrics = json.loads((folder / "metrics.json").read_text())
+        right = round(metrics["test_accuracy"] * 360)
+        assert done.stdout.splitlines()[0] == f"accuracy {right / 360:.4f} ({right}/360)"
+        assert f"loss {metrics['test_loss']:.4f}" in done.stdout
+        assert f"mean confidence {metrics['mean_confidence']:.4f}" in done.stdout
+
+    def test_predict_prints_a_line_for_each_image(self, trained, tmp_path):
+        folder, _ = trained
+        test = data.load("digits", "test")
+        names = []
+        for i in range(12):
+            names.append(f"{i} digit.png")
+            Image.fromarray((test.images[i, 0] * 255).astype(np.uint8)).save(tmp_path / names[-1])
+        done = call("predict", "--weights", folder / "weights.safetensors", *names, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        lines = [re.fullmatch(r"(.+) (\d) (\d\.\d{4})", line).groups() for line in done.stdout.splitlines()]
+        assert [name for name, _, _ in lines] == names
+        assert sum(int(digit) == label for (_, digit, _), label in zip(lines, test.labels, strict=False)) >= 8
+        assert all(0.1 <= float(p) <= 1 for _, _, p in lines)
+
+    def test_weights_without_metadata_need_the_model_s_name(self, tmp_path):
+        from safetensors.numpy import save_file
+
+        params = mlp.init(np.random.default_rng(0))
+        save_file({k: p.data for k, p in params.items()}, tmp_path / "plain.safetensors")
+        arguments = ("evaluate", "--weights", "plain.safetensors", "--data", "digits")
+        assert_refused(call(*arguments, cwd=tmp_path), "error: plain.safetensors does not say which model")
+        assert call(*arguments, "--model", "mlp", cwd=tmp_path).returncode == 0
+        done = call(*arguments, "--model", "lenet5", cwd=tmp_path)
+        assert_refused(done, "error: the weights do not fit the model: 'conv1.weight' of shape (6, 1, 5, 5) is missing")
+
+
+def assert_refused(done, beginning):
+    assert done.returncode == 2
+    assert done.stderr.startswith(beginning), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "beginning"),
+    [
+        ([], "error: the following arguments are required: COMMAND"),
+        (["fly"], "error: argument COMMAND: invalid choice: 'fly'"),
+        (["train", "--fast"], "error: unrecognized arguments: --fast"),
+        (["train", "--epochs", "0"], "error: argument --epochs: expected a whole number of at least 1, got '0'"),
+        (["train", "--batch-size", "x"], "error: argument --batch-size: expected a whole number of at least 1, got 'x'"),
+        (["train", "--lr", "nan"], "error: argument --lr: expected a number above 0, got 'nan'"),
+        (["train", "--lr", "fast"], "error: argument --lr: expected a number above 0, got 'fast'"),
+        (["train", "--seed", "-1"], "error: argument --seed: expected a whole number of at least 0, got '-1'"),
+        (["train", "--optimizer", "magic"], "error: --optimizer 'magic' is unknown; expected adam or sgd"),
+        (["train", "--data", "cats"], "error: there is no data set 'cats'"),
+        (["train", "--model", "vgg"], "error: there is no model 'vgg'; the models are lenet5, mlp"),
+        (["train", "--lr", "1e9", "--epochs", "1"], "error: the loss became"),
+        (["train", "--out", "file/run"], "error: file/run cannot be made a folder:"),
+        (["evaluate", "--weights", "gone.safetensors"], "error: gone.safetensors does not exist"),
+        (["evaluate", "--weights", "file"], "error: file is cut short or not a safetensors file"),
+        (["evaluate"], "error: the following arguments are required: --weights"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, beginning, tmp_path):
+    (tmp_path / "file").write_text("not weights")
+    done = call(*arguments, cwd=tmp_path)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2
+    # A bar that has begun to move stands before the error of a training that fails under way.
+    assert lines[-1].startswith(beginning), done.stderr
+    assert "Traceback" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("picture", ["gone.png", "text.png", "."])
+def test_bad_pictures_are_refused_before_anything_is_printed(picture, trained, tmp_path):
+    folder, _ = trained
+    (tmp_path / "text.png").write_text("not a picture")
+    Image.new("L", (8, 8)).save(tmp_path / "good.png")
+    done = call("predict", "--weights", folder / "weights.safetensors", "good.png", picture, cwd=tmp_path)
+    assert_refused(done, f"error: {picture}")
+
+
+def test_mnist_without_network_says_where_to_put_the_files(tmp_path, monkeypatch):
+    # Mirrors that cannot be reached, whatever network the tests run in.
+    done = call(
+        "train", "--data", "mnist", cwd=tmp_path, AUTOGRAD_CNN_DATA=str(tmp_path / "data"),
+        HTTPS_PROXY="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", NO_PROXY="", no_proxy="",
+    )  # fmt: skip
+    assert_refused(done, "error: mnist cannot be downloaded")
+    assert str(tmp_path / "data" / "mnist") in done.stderr
+    assert "train-images-idx3-ubyte" in done.stderr
+    assert not list(tmp_path.glob("runs"))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["predict", "--help"]])
+def test_help(arguments, tmp_path):
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: autograd-cnn")
+
+
+def test_version(tmp_path):
+    assert call("--version", cwd=tmp_path).stdout == f"autograd-cnn {ac.__version__}\n"
+
+
+def test_the_installed_command_is_the_module():
+    script = Path(sys.executable).with_name("autograd-cnn")
+    if not script.exists():
+        pytest.skip("the package is on the path but not installed")
+    assert subprocess.run([script, "--version"], capture_output=True, text=True, check=True).stdout.startswith("autograd-cnn")

@@ -1,0 +1,58 @@
+"""The README's code blocks, run as they stand: the Python in one session, the commands in one folder."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line for language, block in BLOCKS if language == "sh" for line in block.splitlines() if "autograd_cnn" in line
+]
+
+
+def section(title):
+    """Give the first code block under a heading."""
+    text = README.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2]
+    return re.search(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL).group(1).splitlines()
+
+
+def test_the_python_blocks_run_in_order():
+    namespace = {"__name__": "readme"}
+    blocks = [block for language, block in BLOCKS if language == "python"]
+    assert len(blocks) >= 3
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), namespace)
+    assert namespace["ac"].gradcheck(namespace["swish"], [0.5, -1.0])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_commands_run_in_order(line, folder):
+    if "mnist" in line and "AUTOGRAD_CNN_DATA" not in os.environ:
+        pytest.skip("MNIST is not at hand: AUTOGRAD_CNN_DATA is not set")
+    words = shlex.split(line, comments=True)
+    assert words[0] == "python"
+    done = subprocess.run([sys.executable, *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("title", ["Quick start", "Tests"])
+def test_two_lines_install_and_do_it(title):
+    lines = section(title)
+    assert len(lines) == 2
+    assert lines[0].startswith("pip install ")
+
+
+def test_links_and_pictures_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8")):
+        assert (README.parent / target).exists(), target
