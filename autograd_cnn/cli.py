@@ -99,6 +99,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_weights(predict)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
     predict.set_defaults(run=_predict)
+
+    data_parser = commands.add_parser("data", help="fetch data sets", description="Fetch data sets.")
+    verbs = data_parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    fetch = verbs.add_parser(
+        "fetch",
+        help="download a data set, if it is not on disk",
+        description="Download a data set's files, if they are not on disk, and print where they are.",
+    )
+    fetch.add_argument("name", metavar="NAME", help=" or ".join(data.NAMES))
+    fetch.set_defaults(run=_fetch)
     return parser
 
 
@@ -196,13 +206,18 @@ def _predict(options: argparse.Namespace) -> None:
     import numpy as np
 
     from autograd_cnn import ops, runs, training
-    from autograd_cnn.data.images import read_image
+    from autograd_cnn.data.images import bright_on_dark, read_image
 
     model, params, class_names = runs.load_model(options.weights, options.model)
     channels, height, width = model.INPUT_SHAPE
-    images = np.stack([read_image(path, channels, (height, width)) for path in options.images])
+    images = np.stack([bright_on_dark(read_image(path, channels, (height, width))) for path in options.images])
     for path, row in zip(options.images, ops.softmax(training.predict(model.apply, params, images)), strict=True):
         print(f"{path} {class_names[row.argmax()]} {row.max():.4f}")
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    paths = data.fetch(options.name)
+    print("\n".join(map(str, paths)) or f"{options.name} is part of the package")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

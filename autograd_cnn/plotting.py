@@ -95,8 +95,6 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
     smooth = _moving_average(steps, 2 * (len(steps) // 60) + 5)
 
     def draw(figure: "Figure") -> None:
-        from matplotlib.ticker import PercentFormatter
-
         points = {"marker": "o" if len(epochs) <= _MOST_MARKED_EPOCHS else "", "markersize": 4}
         loss, accuracy = figure.subplots(1, 2)
 
@@ -117,7 +115,7 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
             accuracy.plot(at_epoch, values, color=color, label=label, **points)
         _scale_accuracy(accuracy, np.concatenate([train_accuracy, test_accuracy]))
         accuracy.set(title="Accuracy", xlabel="epoch")
-        accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+        accuracy.yaxis.set_major_formatter(lambda x, _: f"{100 * x:g}%")
         accuracy.set_xlim(0, length + max(0.03 * length, 1 / length))  # a single epoch stands in the middle
         accuracy.legend()
 
@@ -234,10 +232,12 @@ def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Fi
     values = np.asarray(weight, np.float64)
     if values.ndim != 4 or not values.size:
         raise ValueError(f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape}")
-    limit = float(np.abs(values).max(initial=0, where=np.isfinite(values))) or 1.0
+    finite = np.isfinite(values)
+    limit = float(np.abs(values).max(initial=0, where=finite)) or 1.0
     in_color = values.shape[1] == 3
     if in_color:
-        values = (values.transpose(0, 2, 3, 1)[:, np.newaxis] / limit + 1) / 2
+        values = (np.where(finite, values, -limit) / limit + 1) / 2
+        values = values.transpose(0, 2, 3, 1)[:, np.newaxis]
     count, channels, height, width = values.shape[:4]
 
     # In units of a tile's width: a tile for each channel, close together within a filter.
@@ -329,6 +329,6 @@ def _columns_of_grid(count: int, aspect: float) -> int:
 
     The grid is about half as wide again as it is high, less exactly so where that fills the last row.
     """
-    ideal = max(1, round((1.5 * count / aspect) ** 0.5))
+    ideal = int(np.clip(round((1.5 * count / aspect) ** 0.5), 1, count))
     candidates = range(max(1, ideal * 2 // 3), min(count, 2 * ideal) + 1)
     return min(candidates, key=lambda columns: (-count % columns, abs(columns - ideal)))

@@ -168,6 +168,15 @@ class TestEvaluateAndPredict:
         assert sum(int(digit) == label for (_, digit, _), label in zip(lines, test.labels, strict=False)) >= 8
         assert all(0.1 <= float(p) <= 1 for _, _, p in lines)
 
+    def test_dark_ink_on_light_paper_reads_as_light_on_dark(self, trained, tmp_path):
+        folder, _ = trained
+        digit = (data.load("digits", "test").images[0, 0] * 255).astype(np.uint8)
+        Image.fromarray(digit).save(tmp_path / "light.png")
+        Image.fromarray(255 - digit).convert("RGB").save(tmp_path / "dark.png")
+        done = call("predict", "--weights", folder / "weights.safetensors", "light.png", "dark.png", cwd=tmp_path)
+        light, dark = (line.split(maxsplit=1)[1] for line in done.stdout.splitlines())
+        assert light == dark
+
     def test_weights_without_metadata_need_the_model_s_name(self, tmp_path):
         from safetensors.numpy import save_file
 
@@ -241,11 +250,17 @@ def test_mnist_without_network_says_where_to_put_the_files(tmp_path, monkeypatch
     assert not list(tmp_path.glob("runs"))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["predict", "--help"]])
-def test_help(arguments, tmp_path):
-    done = call(*arguments, cwd=tmp_path)
+@pytest.mark.parametrize("command", ["", "train", "evaluate", "predict", "data", "data fetch"])
+def test_help(command, tmp_path):
+    done = call(*command.split(), "--help", cwd=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.startswith("usage: autograd-cnn")
+    assert done.stdout.startswith(f"usage: autograd-cnn {command}".rstrip())
+
+
+def test_fetching_what_needs_no_fetching(tmp_path):
+    done = call("data", "fetch", "digits", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "digits is part of the package\n")
+    assert_refused(call("data", "fetch", "cats", cwd=tmp_path), "error: there is no data set 'cats'")
 
 
 def test_version(tmp_path):

@@ -24,6 +24,8 @@ def classified(draw, min_size=1):
     return classes, *columns
 
 
+# Its remark on data of one class concerns drawing, not counting.
+@pytest.mark.filterwarnings("ignore:A single label was found")
 @given(classified())
 def test_agrees_with_scikit_learn(case):
     classes, labels, predictions = case

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import traceback
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,8 @@ def _download(name: str, file: str) -> Path:
                 return part.replace(path)
             except (OSError, DataError) as error:
                 failures.append(f"{url} ({_reason(error)})")
+                # Ends the line of a progress bar that pooch left open.
+                traceback.clear_frames(error.__traceback__)
     finally:
         part.unlink(missing_ok=True)
     raise DataError(

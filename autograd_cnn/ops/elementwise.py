@@ -14,17 +14,29 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
     """Settle the dtype of two operands so that nothing widens a floating point array by accident.
 
     NumPy (since NEP 50) lets `np.float64(2)`, a 0-d array or an integer array turn float32 into float64. Here,
-    as in PyTorch, numbers and 0-d arrays follow an array that has axes, integers follow floating point, and
+    as in PyTorch, numbers, lists and 0-d arrays follow an array that has axes, integers follow floating point, and
     only a floating point array can widen another.
     """
     x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
-    if x_dtype == y_dtype or x_dtype is None or y_dtype is None:
+    if x_dtype is not None and x_dtype == y_dtype:
+        return x, y
+    if isinstance(x, list | tuple):
+        x, x_dtype = _listed(x, y_dtype)
+    if isinstance(y, list | tuple):
+        y, y_dtype = _listed(y, x_dtype)
+    if x_dtype is None or y_dtype is None:
         return x, y
     if _follows(y, x):
         return x, y.astype(x_dtype)
     if _follows(x, y):
         return x.astype(y_dtype), y
     return x, y
+
+
+def _listed(values: Any, dtype: np.dtype[Any] | None) -> tuple[Array, np.dtype[Any]]:
+    """Make an array of a list, of float32 as in `Tensor`, or of the floating point dtype of what it meets."""
+    array = np.asarray(values, dtype if dtype is not None and dtype.kind == "f" else np.float32)
+    return array, array.dtype
 
 
 def _follows(y: Any, x: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array
+from autograd_cnn.ops.elementwise import promote
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import expand_dims, reshape, squeeze, transpose
 from autograd_cnn.primitive import primitive
@@ -20,7 +21,7 @@ def _transposed(x: Any) -> Any:
 @primitive
 def matmul(x: Any, y: Any) -> Array:
     """Matrix product, `x @ y`, as NumPy has it: vectors are rows or columns, leading axes broadcast."""
-    return np.matmul(x, y)
+    return np.matmul(*promote(x, y))
 
 
 def _as_matrices(grad: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Any:

@@ -239,12 +239,14 @@ def test_a_server_may_decompress(monkeypatch):
         (ARCHIVES, {"Content-Length": "1000"}, r"IncompleteRead\(\d+ bytes read, \d+ more expected\)"),
     ],
 )
-def test_a_bad_download_leaves_nothing_behind(folder, monkeypatch, files, headers, reason):
+def test_a_bad_download_leaves_nothing_behind(folder, monkeypatch, capfd, files, headers, reason):
     with serving(files, headers) as (url, _):
         use_mirrors(monkeypatch, url)
         with pytest.raises(DataError, match=rf"tried {url}train-images-idx3-ubyte\.gz \({reason}"):
             load("mnist", "train")
     assert names(folder) == []
+    printed = capfd.readouterr().err
+    assert printed == "" or printed.endswith("\n")
 
 
 def test_an_interrupted_download_leaves_nothing_behind(folder, monkeypatch):
