@@ -148,7 +148,7 @@ def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = 
     >>> import numpy as np
     >>> import autograd_cnn as ac
     >>> ac.dropout(np.ones(6), 0.5, training=True, rng=np.random.default_rng(0))
-    array([2., 0., 0., 0., 2., 2.])
+    array([2., 2., 2., 0., 0., 0.])
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability from 0 to 1; got {p}")
