@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.kernels.window import Pair, Window
+
 Array = NDArray[Any]
 
 
@@ -17,22 +19,26 @@ def to_rows(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(2, 1, 3, 0))
 
 
-def padded_rows(x: Array, padding: tuple[int, int], value: float = 0) -> Array:
-    """Give the rows of images with `padding` rows and columns of `value` on either side."""
-    vertical, horizontal = padding
-    if not (vertical or horizontal):
-        return to_rows(x)
+def padded_rows(x: Array, window: Window, value: float = 0) -> Array:
+    """Give the rows of images, surrounded with `value` wherever a window reaches beyond them."""
     n, c, h, w = x.shape
-    rows = np.full((h + 2 * vertical, c, w + 2 * horizontal, n), value, x.dtype)
-    rows[vertical : vertical + h, :, horizontal : horizontal + w] = x.transpose(2, 1, 3, 0)
+    height, width = window.padded((h, w))
+    if (height, width) == (h, w):
+        return to_rows(x)
+    rows = np.full((height, c, width, n), value, x.dtype)
+    image_rows(rows, window, (h, w))[:] = x.transpose(2, 1, 3, 0)
     return rows
 
 
-def to_images(rows: Array, padding: tuple[int, int] = (0, 0)) -> Array:
-    """View rows (H, C, W, N) as images (N, C, H, W), leaving out `padding` on either side."""
-    vertical, horizontal = padding
-    inner = rows[vertical : rows.shape[0] - vertical, :, horizontal : rows.shape[2] - horizontal]
-    return inner.transpose(3, 1, 0, 2)
+def image_rows(rows: Array, window: Window, image: Pair) -> Array:
+    """View padded rows without their padding."""
+    (top, left), (h, w) = window.padding, image
+    return rows[top : top + h, :, left : left + w]
+
+
+def to_images(rows: Array) -> Array:
+    """View rows (H, C, W, N) as images (N, C, H, W)."""
+    return rows.transpose(3, 1, 0, 2)
 
 
 def reshape(x: Array, shape: int | Sequence[int]) -> Array:

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.kernels.layout import Array, padded_rows, to_images, to_rows
-from autograd_cnn.kernels.window import Window
+from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
+from autograd_cnn.kernels.window import Pair, Window
 
 
-def _reduce(rows: Array, window: Window, combine: Callable[..., Any]) -> Array:
-    """Combine the elements of every window, in an array of its own."""
-    height = (rows.shape[0] - window.size[0]) // window.stride[0] + 1
-    width = (rows.shape[2] - window.size[1]) // window.stride[1] + 1
+def _size(x: Array) -> Pair:
+    return x.shape[2], x.shape[3]
+
+
+def _reduce(rows: Array, window: Window, count: Pair, combine: Callable[..., Any]) -> Array:
+    """Combine the elements of every window, of which there are `count`, in an array of its own."""
+    height, width = count
     tall = rows[window.rows(0, height)].copy()
     for tap in range(1, window.size[0]):
         combine(tall, rows[window.rows(tap, height)], out=tall)
@@ -28,60 +31,77 @@ def _reduce(rows: Array, window: Window, combine: Callable[..., Any]) -> Array:
     return out
 
 
-def _taps(rows: Array, window: Window, out_shape: tuple[int, ...]) -> Iterator[Array]:
+def _taps(rows: Array, window: Window, out: Array) -> Iterator[Array]:
     """View, for each tap of the window in turn, the elements it meets: (H', C, W', N)."""
     for i, j in window.taps():
-        yield rows[window.rows(i, out_shape[0]), :, window.columns(j, out_shape[2])]
+        yield rows[window.rows(i, out.shape[0]), :, window.columns(j, out.shape[2])]
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
     """Maximum of every window of (N, C, H, W); padding counts as −inf."""
-    return to_images(_reduce(padded_rows(x, window.padding, -np.inf), window, np.maximum))
+    rows = padded_rows(x, window, -np.inf)
+    return to_images(_reduce(rows, window, window.positions(_size(x)), np.maximum))
 
 
-def _hits(x: Array, out: Array, window: Window) -> Iterator[Array]:
+def _hits(rows: Array, out: Array, window: Window) -> Iterator[Array]:
     """Tell, tap by tap, which windows have their first maximum there."""
-    open_windows = np.ones(out.shape, bool)
-    for tap in _taps(x, window, out.shape):
+    unsettled = np.ones(out.shape, bool)
+    for tap in _taps(rows, window, out):
         hit = tap == out
-        hit &= open_windows
-        open_windows ^= hit
+        hit &= unsettled
+        unsettled ^= hit
         yield hit
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
-    rows, grad = padded_rows(x, window.padding, -np.inf), to_rows(grad)
+    rows, grad = padded_rows(x, window, -np.inf), to_rows(grad)
     total = np.zeros(rows.shape, grad.dtype)
-    for target, hit in zip(_taps(total, window, grad.shape), _hits(rows, to_rows(out), window), strict=True):
+    for target, hit in zip(_taps(total, window, grad), _hits(rows, to_rows(out), window), strict=True):
         if window.overlaps:
             target += grad * hit
         else:
             np.multiply(grad, hit, out=target)
-    return to_images(total, window.padding)
+    return to_images(image_rows(total, window, _size(x)))
 
 
 def max_pool2d_pick(values: Array, x: Array, out: Array, window: Window) -> Array:
     """Pick from `values`, shaped as `x`, the element at every window's first maximum: the adjoint of the above."""
-    rows, picked_from = padded_rows(x, window.padding, -np.inf), padded_rows(values, window.padding)
+    rows, source = padded_rows(x, window, -np.inf), padded_rows(values, window)
     picked = np.zeros_like(to_rows(out), dtype=values.dtype)
-    for value, hit in zip(_taps(picked_from, window, picked.shape), _hits(rows, to_rows(out), window), strict=True):
+    for value, hit in zip(_taps(source, window, picked), _hits(rows, to_rows(out), window), strict=True):
         picked += value * hit
     return to_images(picked)
 
 
-def avg_pool2d(x: Array, window: Window) -> Array:
-    """Mean of every window of (N, C, H, W); padding counts as zeros."""
-    total = _reduce(padded_rows(x, window.padding), window, np.add)
-    total /= window.size[0] * window.size[1]
+def _share(image: Pair, window: Window, count_include_pad: bool, dtype: np.dtype[Any]) -> Array:
+    """Give 1 / (the elements of every window that count), as rows (H', 1, W', 1).
+
+    Padding counts or not; what a last window hangs over, beyond the padding, never does.
+    """
+    lengths = []
+    for axis in (0, 1):
+        count, padding, size = window.positions(image)[axis], window.padding[axis], window.size[axis]
+        margin = padding if count_include_pad else 0
+        starts = np.arange(count) * window.stride[axis] - padding
+        stops = np.minimum(starts + size, image[axis] + margin)
+        lengths.append(np.maximum(stops - np.maximum(starts, -margin), 1))
+    return (1 / (lengths[0][:, None, None, None] * lengths[1][None, None, :, None])).astype(dtype)
+
+
+def avg_pool2d(x: Array, window: Window, count_include_pad: bool = True) -> Array:
+    """Mean of every window of (N, C, H, W); padding counts as zeros, or not at all."""
+    total = _reduce(padded_rows(x, window), window, window.positions(_size(x)), np.add)
+    total *= _share(_size(x), window, count_include_pad, total.dtype)
     return to_images(total)
 
 
-def avg_pool2d_grad(grad: Array, x_shape: tuple[int, ...], window: Window) -> Array:
+def avg_pool2d_grad(grad: Array, x_shape: tuple[int, ...], window: Window, count_include_pad: bool = True) -> Array:
     """Spread the gradient of every window evenly over it."""
-    share = to_rows(grad / (window.size[0] * window.size[1]))
-    height, width = window.padded((x_shape[2], x_shape[3]))
+    image = x_shape[2], x_shape[3]
+    share = to_rows(grad) * _share(image, window, count_include_pad, grad.dtype)
+    height, width = window.padded(image)
     total = np.zeros((height, x_shape[1], width, x_shape[0]), share.dtype)
-    for target in _taps(total, window, share.shape):
+    for target in _taps(total, window, share):
         target += share
-    return to_images(total, window.padding)
+    return to_images(image_rows(total, window, image))

@@ -1,4 +1,4 @@
-"""Sliding windows: the arithmetic of kernel size, stride and padding, for convolution and pooling alike."""
+"""Sliding windows: the arithmetic of size, stride, padding and dilation, for convolution and pooling alike."""
 
 from __future__ import annotations
 
@@ -14,30 +14,55 @@ class Window:
 
     Parameters
     ----------
-    size, stride, padding : pair of int
-        Extent, step, and how far the image is extended on either side.
+    size, stride, padding, dilation : pair of int
+        Taps, step, how far the image is extended on either side, and distance between taps.
+    ceil_mode : bool
+        Whether a last window may hang over the end of the padded image, if it starts before the end of the
+        image.
     """
 
     size: Pair
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
 
-    def padded(self, image: Pair) -> Pair:
-        """Give the size of an image with its padding."""
-        return image[0] + 2 * self.padding[0], image[1] + 2 * self.padding[1]
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns from the first tap to the last, both included."""
+        return (self.size[0] - 1) * self.dilation[0] + 1, (self.size[1] - 1) * self.dilation[1] + 1
 
     def positions(self, image: Pair) -> Pair:
         """Count the places the window takes on an image (H, W): the size of the output."""
-        height, width = self.padded(image)
-        return (height - self.size[0]) // self.stride[0] + 1, (width - self.size[1]) // self.stride[1] + 1
+        return self._positions(image[0], 0), self._positions(image[1], 1)
+
+    def _positions(self, length: int, axis: int) -> int:
+        room = length + 2 * self.padding[axis] - self.extent[axis]
+        if not self.ceil_mode:
+            return room // self.stride[axis] + 1
+        last = -(-room // self.stride[axis])
+        # As in PyTorch: a window that would start in the padding at the end is left out.
+        return last if last * self.stride[axis] >= length + self.padding[axis] else last + 1
+
+    def padded(self, image: Pair) -> Pair:
+        """Give the size of an image with its padding, and with what a last window hangs over."""
+        return self._padded(image[0], 0), self._padded(image[1], 1)
+
+    def _padded(self, length: int, axis: int) -> int:
+        reached = (self._positions(length, axis) - 1) * self.stride[axis] + self.extent[axis]
+        return max(length + 2 * self.padding[axis], reached)
 
     def rows(self, tap: int, count: int) -> slice:
         """Select the rows of the padded image that row `tap` of the window visits at `count` places."""
-        return slice(tap, tap + (count - 1) * self.stride[0] + 1, self.stride[0])
+        return self._visits(tap, count, 0)
 
     def columns(self, tap: int, count: int) -> slice:
         """Select the columns of the padded image that column `tap` of the window visits at `count` places."""
-        return slice(tap, tap + (count - 1) * self.stride[1] + 1, self.stride[1])
+        return self._visits(tap, count, 1)
+
+    def _visits(self, tap: int, count: int, axis: int) -> slice:
+        start, stride = tap * self.dilation[axis], self.stride[axis]
+        return slice(start, start + (count - 1) * stride + 1, stride)
 
     def taps(self) -> Iterator[Pair]:
         """Give the places inside the window, row by row."""
@@ -45,5 +70,5 @@ class Window:
 
     @property
     def overlaps(self) -> bool:
-        """Whether neighbouring places share elements."""
-        return self.size[0] > self.stride[0] or self.size[1] > self.stride[1]
+        """Whether neighbouring places may share elements."""
+        return self.extent[0] > self.stride[0] or self.extent[1] > self.stride[1]
