@@ -60,6 +60,7 @@ class Primitive(Generic[P]):
         return register
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Compute the op; on arrays alone an array, else a Tensor."""
         kind: type[Variable] | None = None
         wanted = False
         for value in (*args, *kwargs.values()):
@@ -76,9 +77,7 @@ class Primitive(Generic[P]):
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Array) -> Node:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
-        bound = {**self._defaults, **kwargs}
-        for name, value in zip(self._positional, args, strict=False):
-            bound[name] = value
+        bound = self._defaults | dict(zip(self._positional, args, strict=False)) | kwargs
         variadic = self._variadic
         if variadic is not None:
             bound[variadic] = args[len(self._positional) :]

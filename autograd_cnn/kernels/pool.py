@@ -86,7 +86,8 @@ def _share(image: Pair, window: Window, count_include_pad: bool, dtype: np.dtype
         starts = np.arange(count) * window.stride[axis] - padding
         stops = np.minimum(starts + size, image[axis] + margin)
         lengths.append(np.maximum(stops - np.maximum(starts, -margin), 1))
-    return (1 / (lengths[0][:, None, None, None] * lengths[1][None, None, :, None])).astype(dtype)
+    share: Array = 1 / (lengths[0][:, None, None, None] * lengths[1][None, None, :, None])
+    return share.astype(dtype)
 
 
 def avg_pool2d(x: Array, window: Window, count_include_pad: bool = True) -> Array:

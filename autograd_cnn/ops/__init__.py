@@ -4,8 +4,20 @@ Every op takes arrays, Tensors or a mixture. Array ops have NumPy's names and ar
 PyTorch's functional API.
 """
 
-from autograd_cnn.ops.activation import log_softmax, relu, sigmoid, softmax, tanh
-from autograd_cnn.ops.convolution import conv2d
+from autograd_cnn.ops.activation import (
+    elu,
+    erf,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from autograd_cnn.ops.convolution import conv2d, conv_transpose2d
 from autograd_cnn.ops.elementwise import (
     abs,
     add,
@@ -30,10 +42,10 @@ from autograd_cnn.ops.elementwise import (
     subtract,
     where,
 )
-from autograd_cnn.ops.linear import linear, matmul
-from autograd_cnn.ops.loss import softmax_cross_entropy
-from autograd_cnn.ops.normalization import batch_norm, dropout
-from autograd_cnn.ops.pooling import avg_pool2d, max_pool2d
+from autograd_cnn.ops.linear import einsum, linear, matmul
+from autograd_cnn.ops.loss import mse_loss, nll_loss, sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_cnn.ops.normalization import batch_norm, dropout, group_norm, layer_norm
+from autograd_cnn.ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from autograd_cnn.ops.reduction import logsumexp, max, mean, min, sum, var
 from autograd_cnn.ops.shape import (
     broadcast_to,
@@ -61,15 +73,24 @@ __all__ = [
     "clip",
     "concatenate",
     "conv2d",
+    "conv_transpose2d",
     "divide",
     "dropout",
+    "einsum",
+    "elu",
     "equal",
+    "erf",
     "exp",
     "expand_dims",
     "flatten",
+    "gelu",
     "getitem",
+    "global_avg_pool2d",
     "greater",
     "greater_equal",
+    "group_norm",
+    "layer_norm",
+    "leaky_relu",
     "less",
     "less_equal",
     "linear",
@@ -83,8 +104,10 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mse_loss",
     "multiply",
     "negative",
+    "nll_loss",
     "not_equal",
     "pad",
     "power",
@@ -92,9 +115,12 @@ __all__ = [
     "reshape",
     "setitem",
     "sigmoid",
+    "sigmoid_cross_entropy",
     "sign",
+    "silu",
     "softmax",
     "softmax_cross_entropy",
+    "softplus",
     "split",
     "sqrt",
     "squeeze",

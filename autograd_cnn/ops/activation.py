@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from autograd_cnn.graph import Array
-from autograd_cnn.ops.elementwise import exp
+from autograd_cnn.ops.elementwise import exp, greater, where
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.primitive import primitive
 
@@ -21,6 +23,36 @@ def relu(x: Any) -> Array:
 @relu.backward("x")
 def _(grad, out):
     return grad * (out > 0)
+
+
+@primitive
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
+    """`x` where it is positive, else `negative_slope` · x; the slope at 0 is `negative_slope`.
+
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+    """
+    return np.where(x > 0, x, x * negative_slope)
+
+
+@leaky_relu.backward("x")
+def _(grad, x, negative_slope):
+    return where(greater(x, 0), grad, grad * negative_slope)
+
+
+@primitive
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """Exponential linear unit: `x` where it is positive, else alpha · (exp(x) − 1).
+
+    Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units",
+    2016. The slope at 0 is `alpha`.
+    """
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@elu.backward("x")
+def _(grad, x, alpha):
+    positive = greater(x, 0)
+    return grad * where(positive, 1, alpha * exp(where(positive, 0, x)))
 
 
 @primitive
@@ -44,6 +76,62 @@ def tanh(x: Any) -> Array:
 @tanh.backward("x")
 def _(grad, out):
     return grad * (1 - out * out)
+
+
+@primitive
+def softplus(x: Any) -> Array:
+    """log(1 + exp(x)), a smooth relu, exact in both tails."""
+    return np.logaddexp(x, 0)
+
+
+@softplus.backward("x")
+def _(grad, x):
+    return grad * sigmoid(x)
+
+
+@functools.cache
+def _erf_series() -> np.polynomial.Chebyshev:
+    """Interpolate erf from 0 to 6, beyond which it rounds to 1; within 2e-14."""
+    return np.polynomial.Chebyshev.interpolate(np.vectorize(math.erf), 40, domain=[0, 6])
+
+
+@primitive
+def erf(x: Any) -> Array:
+    """Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`."""
+    return (np.sign(x) * _erf_series()(np.minimum(np.abs(x), 6))).astype(x.dtype, copy=False)
+
+
+@erf.backward("x")
+def _(grad, x):
+    return grad * (exp(-(x * x)) * (2 / math.sqrt(math.pi)))
+
+
+def silu(x: Any) -> Any:
+    """X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """Gaussian error linear unit, x · Φ(x), with Φ the normal distribution function.
+
+    Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    approximate : {"none", "tanh"}
+        "tanh" takes ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) for Φ(x).
+
+    Raises
+    ------
+    ValueError
+        For any other approximation.
+    """
+    if approximate == "tanh":
+        return x * (0.5 * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x)))))
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate is 'none' or 'tanh'; got {approximate!r}")
+    return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
 
 
 @primitive

@@ -26,14 +26,31 @@ def images(op: str, name: str, x: Any) -> None:
         raise ValueError(f"{op}: {name} has axes (N, C, H, W); got shape {x.shape}")
 
 
-def window(op: str, x_shape: tuple[int, ...], size: Pair, stride: Any, padding: Any) -> Window:
+def window(
+    op: str,
+    x_shape: tuple[int, ...],
+    size: Pair,
+    *,
+    stride: Any,
+    padding: Any,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Window:
     """Check a window against the images it slides over."""
-    result = Window(size, pair(op, "stride", stride, least=1), pair(op, "padding", padding, least=0))
+    result = Window(
+        size,
+        stride=pair(op, "stride", stride, least=1),
+        padding=pair(op, "padding", padding, least=0),
+        dilation=pair(op, "dilation", dilation, least=1),
+        ceil_mode=ceil_mode,
+    )
     image = x_shape[2], x_shape[3]
-    padded = result.padded(image)
-    if padded[0] < size[0] or padded[1] < size[1]:
+    padded = image[0] + 2 * result.padding[0], image[1] + 2 * result.padding[1]
+    extent = result.extent
+    if padded[0] < extent[0] or padded[1] < extent[1]:
+        dilated = f", {extent[0]}×{extent[1]} with dilation {result.dilation}," if extent != size else ""
         raise ValueError(
-            f"{op}: the {size[0]}×{size[1]} window is larger than its input of {image[0]}×{image[1]}, "
+            f"{op}: the {size[0]}×{size[1]} window{dilated} is larger than its input of {image[0]}×{image[1]}, "
             f"{padded[0]}×{padded[1]} with padding {result.padding}"
         )
     return result

@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
+
+import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.elementwise import add
 from autograd_cnn.ops.reduction import sum
+from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
 
 PairLike = int | tuple[int, int]
 
 
-def _window(x_shape: tuple[int, ...], weight_shape: tuple[int, ...], stride: Any, padding: Any) -> kernels.Window:
-    return checks.window("conv2d", x_shape, (weight_shape[2], weight_shape[3]), stride, padding)
+def _window(
+    op: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], stride: Any, padding: Any, dilation: Any
+) -> kernels.Window:
+    size = weight_shape[2], weight_shape[3]
+    return checks.window(op, x_shape, size, stride=stride, padding=padding, dilation=dilation)
+
+
+def _check_groups(op: str, groups: Any, **channels: int) -> None:
+    if not isinstance(groups, int | np.integer) or groups < 1 or any(n % groups for n in channels.values()):
+        counts = " and ".join(f"{n} {name}" for name, n in channels.items())
+        raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
 @primitive
-def conv2d(x: Any, weight: Any, bias: Any = None, stride: PairLike = 1, padding: PairLike = 0) -> Array:
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Array:
     """Cross-correlate images with a bank of filters, which deep learning calls convolution.
 
-    out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k, j·stride + l] · weight[f, c, k, l] over c, k and l,
-    where x̄ is `x` with `padding` zeros on every side.
+    out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k·dilation, j·stride + l·dilation] · weight[f, c, k, l] over
+    c, k and l, where x̄ is `x` with `padding` zeros on every side. With several groups, filter f sees only the
+    C / groups channels of its own group; with C of them the convolution is depthwise.
 
     Parameters
     ----------
     x : (N, C, H, W)
-    weight : (F, C, KH, KW)
+    weight : (F, C / groups, KH, KW)
     bias : (F,), optional
-    stride, padding : int or pair of int
+    stride, padding, dilation : int or pair of int
         Vertical and horizontal.
+    groups : int
+        Divides C and F.
 
     Returns
     -------
-    (N, F, (H + 2·padding − KH) // stride + 1, (W + 2·padding − KW) // stride + 1)
+    (N, F, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) // stride + 1, and W' likewise
 
     Raises
     ------
@@ -49,21 +74,28 @@ def conv2d(x: Any, weight: Any, bias: Any = None, stride: PairLike = 1, padding:
     (1, 6, 28, 28)
     """
     checks.images("conv2d", "x", x)
-    if weight.ndim != 4 or weight.shape[1] != x.shape[1] or 0 in weight.shape[2:]:
-        raise ValueError(f"conv2d: for x {x.shape} the weight is (F, {x.shape[1]}, KH, KW); got shape {weight.shape}")
+    if weight.ndim != 4 or 0 in weight.shape[2:]:
+        raise ValueError(f"conv2d: for x {x.shape} the weight is (F, C / groups, KH, KW); got shape {weight.shape}")
+    _check_groups("conv2d", groups, channels=x.shape[1], filters=len(weight))
+    if weight.shape[1] * groups != x.shape[1]:
+        raise ValueError(
+            f"conv2d: for x {x.shape} and groups={groups} the weight is (F, {x.shape[1] // groups}, KH, KW); "
+            f"got shape {weight.shape}"
+        )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"conv2d: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
-    return kernels.conv2d(x, weight, bias, _window(x.shape, weight.shape, stride, padding))
+    window = _window("conv2d", x.shape, weight.shape, stride, padding, dilation)
+    return kernels.conv2d(x, weight, bias, window, groups)
 
 
 @conv2d.backward("x")
-def _(grad, weight, x_shape, stride, padding):
-    return conv2d_grad_input(grad, weight, x_shape, stride, padding)
+def _(grad, weight, x_shape, stride, padding, dilation, groups):
+    return conv2d_grad_input(grad, weight, x_shape, stride, padding, dilation, groups)
 
 
 @conv2d.backward("weight")
-def _(grad, x, weight_shape, stride, padding):
-    return conv2d_grad_weight(grad, x, weight_shape, stride, padding)
+def _(grad, x, weight_shape, stride, padding, dilation, groups):
+    return conv2d_grad_weight(grad, x, weight_shape, stride, padding, dilation, groups)
 
 
 @conv2d.backward("bias")
@@ -73,37 +105,127 @@ def _(grad):
 
 @primitive
 def conv2d_grad_input(
-    cotangent: Any, weight: Any, x_shape: tuple[int, ...], stride: PairLike, padding: PairLike
+    cotangent: Any,
+    weight: Any,
+    x_shape: tuple[int, ...],
+    stride: PairLike,
+    padding: PairLike,
+    dilation: PairLike,
+    groups: int,
 ) -> Array:
     """Gradient of `conv2d` in `x`, for a gradient `cotangent` of its output."""
-    window = _window(x_shape, weight.shape, stride, padding)
-    return kernels.conv2d_grad_input(cotangent, weight, x_shape, window)
+    window = _window("conv2d", x_shape, weight.shape, stride, padding, dilation)
+    return kernels.conv2d_grad_input(cotangent, weight, x_shape, window, groups)
 
 
 @conv2d_grad_input.backward("cotangent")
-def _(grad, weight, stride, padding):
-    return conv2d(grad, weight, None, stride, padding)
+def _(grad, weight, stride, padding, dilation, groups):
+    return conv2d(grad, weight, None, stride, padding, dilation, groups)
 
 
 @conv2d_grad_input.backward("weight")
-def _(grad, cotangent, weight_shape, stride, padding):
-    return conv2d_grad_weight(cotangent, grad, weight_shape, stride, padding)
+def _(grad, cotangent, weight_shape, stride, padding, dilation, groups):
+    return conv2d_grad_weight(cotangent, grad, weight_shape, stride, padding, dilation, groups)
 
 
 @primitive
 def conv2d_grad_weight(
-    cotangent: Any, x: Any, weight_shape: tuple[int, ...], stride: PairLike, padding: PairLike
+    cotangent: Any,
+    x: Any,
+    weight_shape: tuple[int, ...],
+    stride: PairLike,
+    padding: PairLike,
+    dilation: PairLike,
+    groups: int,
 ) -> Array:
     """Gradient of `conv2d` in `weight`, for a gradient `cotangent` of its output."""
-    window = _window(x.shape, weight_shape, stride, padding)
-    return kernels.conv2d_grad_weight(cotangent, x, weight_shape, window)
+    window = _window("conv2d", x.shape, weight_shape, stride, padding, dilation)
+    return kernels.conv2d_grad_weight(cotangent, x, weight_shape, window, groups)
 
 
 @conv2d_grad_weight.backward("cotangent")
-def _(grad, x, stride, padding):
-    return conv2d(x, grad, None, stride, padding)
+def _(grad, x, stride, padding, dilation, groups):
+    return conv2d(x, grad, None, stride, padding, dilation, groups)
 
 
 @conv2d_grad_weight.backward("x")
-def _(grad, cotangent, x_shape, stride, padding):
-    return conv2d_grad_input(cotangent, grad, x_shape, stride, padding)
+def _(grad, cotangent, x_shape, stride, padding, dilation, groups):
+    return conv2d_grad_input(cotangent, grad, x_shape, stride, padding, dilation, groups)
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    output_padding: PairLike = 0,
+    groups: int = 1,
+    dilation: PairLike = 1,
+) -> Any:
+    """Transposed convolution: the gradient of a convolution by its input, used as an op of its own.
+
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    weight : (C, F / groups, KH, KW)
+    bias : (F,), optional
+    stride, padding, dilation : int or pair of int
+        Those of the convolution that this is the transpose of.
+    output_padding : int or pair of int
+        Rows and columns added at the end, to choose among the image sizes which that convolution maps to H × W;
+        smaller than the stride or the dilation.
+    groups : int
+        Divides C and F.
+
+    Returns
+    -------
+    (N, F, H', W'), with H' = (H − 1)·stride − 2·padding + dilation·(KH − 1) + output_padding + 1, W' likewise
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.conv_transpose2d(np.ones((1, 6, 14, 14)), np.ones((6, 3, 2, 2)), stride=2).shape
+    (1, 3, 28, 28)
+    """
+    op = "conv_transpose2d"
+    x_shape, weight_shape = np.shape(x), np.shape(weight)
+    if len(x_shape) != 4:
+        raise ValueError(f"{op}: x has axes (N, C, H, W); got shape {x_shape}")
+    if len(weight_shape) != 4 or weight_shape[0] != x_shape[1] or 0 in weight_shape[2:]:
+        raise ValueError(
+            f"{op}: for x {x_shape} the weight is ({x_shape[1]}, F / groups, KH, KW); got shape {weight_shape}"
+        )
+    _check_groups(op, groups, channels=x_shape[1])
+    strides, dilations = checks.pair(op, "stride", stride, least=1), checks.pair(op, "dilation", dilation, least=1)
+    paddings, extra = (
+        checks.pair(op, "padding", padding, least=0),
+        checks.pair(op, "output_padding", output_padding, least=0),
+    )
+    if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
+        raise ValueError(f"{op}: output_padding is smaller than stride {strides} or dilation {dilations}; got {extra}")
+    size = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, s, p, d, k, e in zip(x_shape[2:], strides, paddings, dilations, weight_shape[2:], extra, strict=True)
+    )
+    if min(size) < 1:
+        raise ValueError(
+            f"{op}: x {x_shape} with weight {weight_shape}, stride {strides} and padding {paddings} leaves an "
+            f"image of {size[0]}×{size[1]}; take less padding"
+        )
+    filters = weight_shape[1] * operator.index(groups)
+    if bias is not None and np.shape(bias) != (filters,):
+        raise ValueError(
+            f"{op}: for weight {weight_shape}, groups={groups} the bias is ({filters},); got shape {np.shape(bias)}"
+        )
+    out_shape = (x_shape[0], filters, *size)
+    out = conv2d_grad_input(x, weight, out_shape, strides, paddings, dilations, groups)
+    return out if bias is None else add(out, reshape(bias, (-1, 1, 1)))

@@ -73,7 +73,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Array:
     """
     if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
-            f"linear: x is (..., in) and weight (out, in), with the same `in`; got x {x.shape} and weight {weight.shape}"
+            f"linear: x is (..., in) and weight (out, in), of one `in`; got x {x.shape} and weight {weight.shape}"
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
@@ -97,3 +97,84 @@ def _(grad, x, weight_shape):
 @linear.backward("bias")
 def _(grad):
     return sum(grad, axis=tuple(range(grad.ndim - 1)))
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
+    """Give the letters of every operand and of the output, with letters for ellipses and the output spelled out."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(shapes):
+        raise ValueError(f"einsum: {subscripts!r} is for {len(terms)} operands; got {len(shapes)}")
+    free = [c for c in _LETTERS if c not in subscripts]
+    longest = max(len(s) - len(t.replace("...", "")) if "..." in t else 0 for t, s in zip(terms, shapes, strict=True))
+    ellipsis = "".join(free[: max(longest, 0)])
+    for i, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        missing = len(shape) - len(term.replace("...", ""))
+        terms[i] = term.replace("...", ellipsis[len(ellipsis) - max(missing, 0) :])
+        if len(terms[i]) != len(shape):
+            raise ValueError(f"einsum: {term!r} in {subscripts!r} does not name the axes of an operand {shape}")
+    if arrow:
+        return terms, output.replace("...", ellipsis)
+    joined = "".join(terms)
+    once = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in ellipsis)
+    return terms, ellipsis + "".join(once)
+
+
+@primitive
+def _einsum(*operands: Any, subscripts: str) -> Array:
+    return np.einsum(subscripts, *operands, optimize=len(operands) > 1)
+
+
+@_einsum.backward("operands")
+def _(grad, index, operands, operands_shape, subscripts):
+    terms, output = _explicit(subscripts, list(operands_shape))
+    factors, names = [grad], [output]
+    for i, (operand, term) in enumerate(zip(operands, terms, strict=True)):
+        if i != index:
+            factors.append(operand)
+            names.append(term)
+    free = [c for c in _LETTERS if c not in output + "".join(terms)]
+    target = ""
+    for letter, length in zip(terms[index], operands_shape[index], strict=True):
+        if letter in target:
+            # A diagonal was taken: its gradient lies on the diagonal, as a product with the identity puts it.
+            twin = free.pop()
+            factors.append(np.eye(length, dtype=grad.dtype))
+            names.append(letter + twin)
+            letter = twin
+        elif letter not in "".join(names):
+            # A sum was taken over this axis alone: its gradient is the same all along it.
+            factors.append(np.ones(length, grad.dtype))
+            names.append(letter)
+        target += letter
+    return einsum(f"{','.join(names)}->{target}", *factors)
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Sum of products over named axes, in Einstein's notation as NumPy has it.
+
+    Parameters
+    ----------
+    subscripts : str
+        Such as ``"ij,jk->ik"``; ellipses, repeated letters and an implicit output are fine.
+    *operands : arrays or Tensors
+
+    Raises
+    ------
+    ValueError
+        If the subscripts do not fit the operands.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.einsum("ij,j->i", np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
+    array([21., 43.])
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum takes the subscripts as a string first, as in 'ij,jk->ik'; got {subscripts!r}")
+    terms, output = _explicit(subscripts, [np.shape(x) for x in operands])
+    return _einsum(*operands, subscripts=f"{','.join(terms)}->{output}")

@@ -7,70 +7,136 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
-from autograd_cnn.ops.activation import softmax
+from autograd_cnn.ops.activation import log_softmax, softmax, softplus
+from autograd_cnn.ops.elementwise import add, equal, multiply, subtract, where
 from autograd_cnn.ops.reduction import mean, sum
 from autograd_cnn.primitive import primitive
 
 _REDUCTIONS = ("mean", "sum", "none")
 
 
-def _check_labels(labels: Array, logits_shape: tuple[int, ...]) -> None:
-    if len(logits_shape) != 2:
-        raise ValueError(f"softmax_cross_entropy: logits are (N, C); got shape {logits_shape}")
-    batch, classes = logits_shape
+def _check_reduction(op: str, reduction: str) -> None:
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{op}: reduction is one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
+
+
+def _reduce(losses: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    return mean(losses) if reduction == "mean" else sum(losses)
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(value.data if isinstance(value, Variable) else value)
+
+
+def _class_axis(ndim: int) -> int:
+    """Give the axis of the classes: the second, or of a single example the first."""
+    return 1 if ndim > 1 else 0
+
+
+def _check_logits(op: str, shape: tuple[int, ...]) -> None:
+    if not shape:
+        raise ValueError(f"{op}: logits are (N, C) or (N, C, d1, …); got shape {shape}")
+
+
+def _class_weights(op: str, weight: Any, classes: int, dtype: np.dtype[Any]) -> Array:
+    """Give the weight of every class, by default 1."""
+    if weight is None:
+        return np.ones(classes, dtype)
+    weights = _array(weight).astype(dtype, copy=False)
+    if weights.shape != (classes,):
+        raise ValueError(f"{op}: for {classes} classes the weight is ({classes},); got shape {weights.shape}")
+    return weights
+
+
+def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_index: int) -> None:
+    axis = _class_axis(len(logits_shape))
+    expected, classes = logits_shape[:axis] + logits_shape[axis + 1 :], logits_shape[axis]
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"softmax_cross_entropy: targets are integer class indices; got dtype {labels.dtype}")
-    if labels.shape != (batch,):
-        raise ValueError(
-            f"softmax_cross_entropy: for logits {logits_shape} the targets are ({batch},); got shape {labels.shape}"
-        )
-    if not labels.size:
-        return
-    outside = labels[(labels < 0) | (labels >= classes)]
+        raise TypeError(f"{op}: class indices are integers; got dtype {labels.dtype}")
+    if labels.shape != expected:
+        raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
+    outside = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
     if outside.size:
         raise ValueError(
-            f"softmax_cross_entropy: a label is from 0 to {classes - 1}; {outside.size} of {labels.size} are "
-            f"not, the first of them {outside[0]}"
+            f"{op}: a label is from 0 to {classes - 1}, or {ignore_index} to be ignored; {outside.size} of "
+            f"{labels.size} are not, the first of them {outside.flat[0]}"
         )
+
+
+def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
+    """Give 1 at each label, along the axis of the classes; nothing for a label that is none."""
+    axis = _class_axis(labels.ndim + 1)
+    shape = (classes,) + (1,) * (labels.ndim - axis)
+    return (np.expand_dims(labels, axis) == np.arange(classes).reshape(shape)).astype(dtype)
 
 
 @primitive
 def _softmax_cross_entropy(logits: Any, targets: Any) -> Array:
-    shifted = logits - np.max(logits, axis=1, keepdims=True)
-    return np.log(np.sum(np.exp(shifted), axis=1)) - shifted[np.arange(len(targets)), targets]
+    """−Σ targets · log softmax(logits) over the classes; a target of 0 costs nothing, whatever its logit."""
+    axis = _class_axis(logits.ndim)
+    log_probabilities = log_softmax(logits, axis)
+    return -np.sum(targets * np.where(targets == 0, 0, log_probabilities), axis, dtype=logits.dtype)
 
 
 @_softmax_cross_entropy.backward("logits")
 def _(grad, logits, targets):
-    one_hot = np.zeros(logits.shape, logits.dtype)
-    one_hot[np.arange(len(targets)), targets] = 1
-    return (softmax(logits, 1) - one_hot) * grad.reshape(-1, 1)
+    axis = _class_axis(logits.ndim)
+    return (softmax(logits, axis) * sum(targets, axis, True) - targets) * _spread(grad, axis)
 
 
-def softmax_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
-    """Cross-entropy between the softmax of `logits` and class labels: −log softmax(logits)[target].
+@_softmax_cross_entropy.backward("targets")
+def _(grad, logits):
+    axis = _class_axis(logits.ndim)
+    return -log_softmax(logits, axis) * _spread(grad, axis)
 
-    Softmax and logarithm are taken together, so that a hopeless logit costs much and overflows nothing.
+
+def _spread(grad: Any, axis: int) -> Any:
+    """Give a gradient an axis for the classes."""
+    return grad.reshape((*grad.shape[:axis], 1, *grad.shape[axis:]))
+
+
+def softmax_cross_entropy(
+    logits: Any,
+    targets: Any,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    weight: Any = None,
+) -> Any:
+    """Cross-entropy between the softmax of `logits` and class labels, or probabilities.
+
+    For the class y of an example, −weight[y] · log softmax(logits)[y]. Softmax and logarithm are taken together,
+    so that a hopeless logit costs much and overflows nothing.
 
     Parameters
     ----------
-    logits : (N, C)
+    logits : (N, C), (N, C, d1, …) or (C,)
         One unnormalized log-probability a class.
-    targets : (N,) int
-        Class indices, 0 … C − 1.
+    targets : (N,), (N, d1, …) or () int, or as `logits` float
+        Class indices, 0 … C − 1, or the probability of every class.
     reduction : {"mean", "sum", "none"}
-        What becomes of the N losses.
+        What becomes of the losses. The mean over class indices is weighted by `weight`, and leaves out what
+        is ignored.
+    label_smoothing : float
+        From 0 to 1: the share of the target that is spread evenly over all classes (Szegedy and others, 2016,
+        section 7).
+    ignore_index : int
+        A class index that costs nothing.
+    weight : (C,), optional
+        Weight of every class, a constant.
 
     Returns
     -------
-    scalar, or (N,) for "none"
+    scalar, or for "none" one loss an example: (N,), (N, d1, …) or ()
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, a label is out of range, or the reduction is unknown.
+        If the shapes do not fit, a label is out of range, or an option is.
     TypeError
-        If the targets are not integers.
+        If the targets are neither class indices nor probabilities.
 
     Examples
     --------
@@ -85,11 +151,136 @@ def softmax_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") ->
     array([[-0.25,  0.25],
            [ 0.25, -0.25]], dtype=float32)
     """
-    if reduction not in _REDUCTIONS:
-        raise ValueError(f"softmax_cross_entropy: reduction is one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
-    labels = np.asarray(targets.data if isinstance(targets, Variable) else targets)
-    _check_labels(labels, np.shape(logits))
-    losses = _softmax_cross_entropy(logits, labels)
-    if reduction == "none":
-        return losses
-    return mean(losses) if reduction == "mean" else sum(losses)
+    op = "softmax_cross_entropy"
+    _check_reduction(op, reduction)
+    shape = np.shape(logits)
+    _check_logits(op, shape)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{op}: label_smoothing is from 0 to 1; got {label_smoothing}")
+    axis, dtype = _class_axis(len(shape)), _array(logits).dtype
+    classes = shape[axis]
+    weights = _class_weights(op, weight, classes, dtype)
+    columns = weights.reshape((classes,) + (1,) * (len(shape) - 1 - axis))
+    labels = _array(targets)
+
+    if labels.dtype.kind == "f" and labels.shape == shape:
+        smooth = add(multiply(targets, 1 - label_smoothing), label_smoothing / max(classes, 1))
+        losses = _softmax_cross_entropy(logits, multiply(smooth, columns))
+        return _reduce(losses, reduction)
+
+    _check_labels(op, labels, shape, ignore_index)
+    counted = np.expand_dims(labels != ignore_index, axis)
+    one_hot = _one_hot(np.where(labels == ignore_index, -1, labels), classes, dtype) * columns
+    dense = one_hot * (1 - label_smoothing) + counted * columns * (label_smoothing / max(classes, 1))
+    losses = _softmax_cross_entropy(logits, dense.astype(dtype, copy=False))
+    return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)
+
+
+def _weighted_mean(losses: Any, one_hot: Array) -> Any:
+    """Divide the sum of the losses by that of their labels' weights."""
+    total = float(np.sum(one_hot))
+    # The mean of nothing is nan, but a gradient of nan would spoil the parameters: as in PyTorch it is 0.
+    return multiply(sum(losses), 1 / total) if total else add(sum(losses), np.nan)
+
+
+def nll_loss(
+    log_probs: Any, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Any:
+    """Negative log-likelihood: −weight[y] · log_probs[y] for the class y of every example.
+
+    Parameters
+    ----------
+    log_probs : (N, C), (N, C, d1, …) or (C,)
+        Log-probabilities, such as `log_softmax` along the classes gives.
+    targets : (N,), (N, d1, …) or () int
+        Class indices, 0 … C − 1.
+    weight : (C,), optional
+        Weight of every class, a constant.
+    ignore_index : int
+        A class index that costs nothing.
+    reduction : {"mean", "sum", "none"}
+        The mean is weighted by `weight`, and leaves out what is ignored.
+
+    Returns
+    -------
+    scalar, or for "none" one loss an example
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `softmax_cross_entropy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> round(float(ac.nll_loss(np.log([[0.25, 0.75]]), np.array([1]))), 4)
+    0.2877
+    """
+    _check_reduction("nll_loss", reduction)
+    shape = np.shape(log_probs)
+    _check_logits("nll_loss", shape)
+    axis, dtype, labels = _class_axis(len(shape)), _array(log_probs).dtype, _array(targets)
+    _check_labels("nll_loss", labels, shape, ignore_index)
+    weights = _class_weights("nll_loss", weight, shape[axis], dtype)
+    one_hot = _one_hot(np.where(labels == ignore_index, -1, labels), shape[axis], dtype)
+    one_hot *= weights.reshape((-1,) + (1,) * (len(shape) - 1 - axis))
+    # A class that is not the label's costs nothing, though its log-probability be −inf.
+    losses = -sum(multiply(where(equal(one_hot, 0), 0, log_probs), one_hot), axis)
+    return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)
+
+
+def _check_same_shape(op: str, name: str, x: Any, target: Any) -> None:
+    if np.shape(x) != np.shape(target):
+        raise ValueError(f"{op}: {name} and target have one shape; got {np.shape(x)} and {np.shape(target)}")
+
+
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """Mean squared error, (x − target)², element by element.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+    _check_reduction("mse_loss", reduction)
+    _check_same_shape("mse_loss", "x", x, target)
+    difference = subtract(x, target)
+    return _reduce(difference * difference, reduction)
+
+
+def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
+    """Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
+
+    It is taken as softplus(z) − t·z, which overflows nowhere.
+
+    Parameters
+    ----------
+    logits : array or Tensor
+        Unnormalized log-odds, z.
+    targets : of the same shape
+        Probabilities, t, from 0 to 1.
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> round(float(ac.sigmoid_cross_entropy(np.array([0.0]), np.array([1.0]))), 4)
+    0.6931
+    """
+    _check_reduction("sigmoid_cross_entropy", reduction)
+    _check_same_shape("sigmoid_cross_entropy", "logits", logits, targets)
+    return _reduce(subtract(softplus(logits), multiply(targets, logits)), reduction)

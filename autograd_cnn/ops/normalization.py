@@ -2,59 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
-from autograd_cnn.ops.elementwise import multiply, sqrt
-from autograd_cnn.ops.reduction import mean, sum, var
+from autograd_cnn.ops.elementwise import add, multiply, sqrt
+from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
 
 
 def _channelwise(values: Any, ndim: int) -> Any:
-    """Shape (C,) as (1, C, 1, …), to go with an array of `ndim` axes."""
-    return reshape(values, (1, -1) + (1,) * (ndim - 2))
-
-
-def _others(ndim: int) -> tuple[int, ...]:
-    """Every axis but the channels'."""
-    return (0, *range(2, ndim))
-
-
-def _standardize(x: Any, eps: float) -> tuple[Any, Any]:
-    """Give `x` with mean 0 and variance 1 in each channel, and the scale that did it."""
-    axes = _others(x.ndim)
-    scale = 1 / sqrt(var(x, axes, 0, True) + eps)
-    return (x - mean(x, axes, True)) * scale, scale
+    """Shape (C,) as (C, 1, …), to go with an array (N, C, …) of `ndim` axes."""
+    return reshape(values, (-1,) + (1,) * (ndim - 2))
 
 
 @primitive
-def _batch_norm(x: Any, weight: Any, bias: Any, eps: float) -> Array:
-    normalized, _ = _standardize(x, eps)
-    normalized *= _channelwise(weight, x.ndim)
-    normalized += _channelwise(bias, x.ndim)
-    return np.asarray(normalized)
+def standardize(x: Any, axis: tuple[int, ...], eps: float) -> Array:
+    """Give `x` mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
+    centered = x - np.mean(x, axis, keepdims=True)
+    # np.var would take the mean once more.
+    centered /= np.sqrt(np.mean(centered * centered, axis, keepdims=True) + eps)
+    return np.asarray(centered)
 
 
-@_batch_norm.backward("x")
-def _(grad, x, weight, eps):
-    # Ioffe and Szegedy, 2015, section 3, with the three sums gathered.
-    axes = _others(x.ndim)
-    normalized, scale = _standardize(x, eps)
-    centered = grad - mean(grad, axes, True) - normalized * mean(grad * normalized, axes, True)
-    return centered * (scale * _channelwise(weight, x.ndim))
+@standardize.backward("x")
+def _(grad, x, out, axis, eps):
+    # Ioffe and Szegedy, 2015, section 3, with the sums gathered.
+    centered = grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)
+    return centered / sqrt(var(x, axis, 0, True) + eps)
 
 
-@_batch_norm.backward("weight")
-def _(grad, x, eps):
-    return sum(grad * _standardize(x, eps)[0], _others(x.ndim))
-
-
-@_batch_norm.backward("bias")
-def _(grad):
-    return sum(grad, _others(grad.ndim))
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    """Scale and shift, where there is something to scale and shift by."""
+    if weight is not None:
+        x = multiply(x, weight)
+    return x if bias is None else add(x, bias)
 
 
 def batch_norm(
@@ -116,10 +101,86 @@ def batch_norm(
     count = np.size(x) // shape[1] if shape[1] else 0
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
-    data, axes = (x.data if isinstance(x, Variable) else x), _others(len(shape))
+    data, axes = (x.data if isinstance(x, Variable) else x), (0, *range(2, len(shape)))
     means += momentum * (np.mean(data, axes) - means)
     variances += momentum * (np.var(data, axes, ddof=1) - variances)
-    return _batch_norm(x, weight, bias, eps)
+    normalized = standardize(x, axes, eps)
+    return _affine(normalized, _channelwise(weight, len(shape)), _channelwise(bias, len(shape)))
+
+
+def layer_norm(
+    x: Any, normalized_shape: int | tuple[int, ...], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """Normalize over the last axes of each example (Ba, Kiros and Hinton, 2016), then scale and shift.
+
+    Parameters
+    ----------
+    x : (…, *normalized_shape)
+    normalized_shape : int or tuple of int
+        Lengths of the last axes.
+    weight, bias : normalized_shape, optional
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), 2).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = np.shape(x)
+    if not last or shape[-len(last) :] != last:
+        raise ValueError(f"layer_norm: x has axes (…, *{last}); got shape {shape}")
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and np.shape(value) != last:
+            raise ValueError(f"layer_norm: for normalized_shape {last} the {name} is {last}; got {np.shape(value)}")
+    return _affine(standardize(x, tuple(range(-len(last), 0)), eps), weight, bias)
+
+
+def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Normalize over groups of channels of each example (Wu and He, 2018), then scale and shift each channel.
+
+    Parameters
+    ----------
+    x : (N, C, …)
+    num_groups : int
+        Divides C.
+    weight, bias : (C,), optional
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or the groups do not divide the channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2).round(3)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    shape = np.shape(x)
+    if len(shape) < 2:
+        raise ValueError(f"group_norm: x has axes (N, C, …); got shape {shape}")
+    if num_groups < 1 or shape[1] % num_groups:
+        raise ValueError(f"group_norm: num_groups is an int that divides {shape[1]} channels; got {num_groups}")
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and np.shape(value) != (shape[1],):
+            raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {np.shape(value)}")
+    per_group = math.prod(shape[1:]) // num_groups
+    normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps), shape)
+    weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
+    return _affine(normalized, weight, bias)
 
 
 def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = None) -> Any:

@@ -7,21 +7,39 @@ from typing import Any
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.reduction import mean
 from autograd_cnn.primitive import primitive
 
 PairLike = int | tuple[int, int]
 
 
-def _window(op: str, x_shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any) -> kernels.Window:
+def _window(
+    op: str, x_shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> kernels.Window:
     size = checks.pair(op, "kernel_size", kernel_size, least=1)
-    window = checks.window(op, x_shape, size, size if stride is None else stride, padding)
+    window = checks.window(
+        op,
+        x_shape,
+        size,
+        stride=size if stride is None else stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
     if window.padding[0] > size[0] // 2 or window.padding[1] > size[1] // 2:
         raise ValueError(f"{op}: padding is at most half the window of {size[0]}×{size[1]}; got {window.padding}")
     return window
 
 
 @primitive
-def max_pool2d(x: Any, kernel_size: PairLike, stride: PairLike | None = None, padding: PairLike = 0) -> Array:
+def max_pool2d(
+    x: Any,
+    kernel_size: PairLike,
+    stride: PairLike | None = None,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
+) -> Array:
     """Maximum of every window; of equal maxima the first, row by row, gets the gradient.
 
     Parameters
@@ -32,11 +50,16 @@ def max_pool2d(x: Any, kernel_size: PairLike, stride: PairLike | None = None, pa
     stride : int or pair of int, optional
         The window's step; the size of the window by default.
     padding : int or pair of int
-        −inf on every side; at most half the window.
+        −inf on every side; at most half the window. A window of padding alone holds −inf and has no gradient.
+    dilation : int or pair of int
+        Distance between the elements of a window.
+    ceil_mode : bool
+        Whether a last window may hang over the end, if it starts before the end of the image.
 
     Returns
     -------
-    (N, C, (H + 2·padding − KH) // stride + 1, (W + 2·padding − KW) // stride + 1)
+    (N, C, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) / stride + 1, rounded down, or up for
+    `ceil_mode`, and W' likewise
 
     Raises
     ------
@@ -52,44 +75,65 @@ def max_pool2d(x: Any, kernel_size: PairLike, stride: PairLike | None = None, pa
              [13., 15.]]]])
     """
     checks.images("max_pool2d", "x", x)
-    return kernels.max_pool2d(x, _window("max_pool2d", x.shape, kernel_size, stride, padding))
+    return kernels.max_pool2d(x, _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode))
 
 
 @max_pool2d.backward("x")
-def _(grad, x, out, kernel_size, stride, padding):
-    return max_pool2d_grad(grad, x, out, kernel_size, stride, padding)
+def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
+    return max_pool2d_grad(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @primitive
 def max_pool2d_grad(
-    cotangent: Any, x: Any, out: Any, kernel_size: PairLike, stride: PairLike | None, padding: PairLike
+    cotangent: Any,
+    x: Any,
+    out: Any,
+    kernel_size: PairLike,
+    stride: PairLike | None,
+    padding: PairLike,
+    dilation: PairLike,
+    ceil_mode: bool,
 ) -> Array:
     """Gradient of `max_pool2d` in `x`; `x` and `out` only say which element was the maximum."""
-    window = _window("max_pool2d", x.shape, kernel_size, stride, padding)
+    window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return kernels.max_pool2d_grad(cotangent, x, out, window)
 
 
 @max_pool2d_grad.backward("cotangent")
-def _(grad, x, out, kernel_size, stride, padding):
-    return max_pool2d_pick(grad, x, out, kernel_size, stride, padding)
+def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
+    return max_pool2d_pick(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @primitive
 def max_pool2d_pick(
-    values: Any, x: Any, out: Any, kernel_size: PairLike, stride: PairLike | None, padding: PairLike
+    values: Any,
+    x: Any,
+    out: Any,
+    kernel_size: PairLike,
+    stride: PairLike | None,
+    padding: PairLike,
+    dilation: PairLike,
+    ceil_mode: bool,
 ) -> Array:
     """Elements of `values` where `x` has the maximum of each window: the adjoint of `max_pool2d_grad`."""
-    window = _window("max_pool2d", x.shape, kernel_size, stride, padding)
+    window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return kernels.max_pool2d_pick(values, x, out, window)
 
 
 @max_pool2d_pick.backward("values")
-def _(grad, x, out, kernel_size, stride, padding):
-    return max_pool2d_grad(grad, x, out, kernel_size, stride, padding)
+def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
+    return max_pool2d_grad(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @primitive
-def avg_pool2d(x: Any, kernel_size: PairLike, stride: PairLike | None = None, padding: PairLike = 0) -> Array:
+def avg_pool2d(
+    x: Any,
+    kernel_size: PairLike,
+    stride: PairLike | None = None,
+    padding: PairLike = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
     """Mean of every window.
 
     Parameters
@@ -100,11 +144,16 @@ def avg_pool2d(x: Any, kernel_size: PairLike, stride: PairLike | None = None, pa
     stride : int or pair of int, optional
         The window's step; the size of the window by default.
     padding : int or pair of int
-        Zeros on every side, which count as elements; at most half the window.
+        Zeros on every side; at most half the window.
+    ceil_mode : bool
+        Whether a last window may hang over the end, if it starts before the end of the image.
+    count_include_pad : bool
+        Whether the padding counts as elements. What a last window hangs over never does.
 
     Returns
     -------
-    (N, C, (H + 2·padding − KH) // stride + 1, (W + 2·padding − KW) // stride + 1)
+    (N, C, H', W'), with H' = (H + 2·padding − KH) / stride + 1, rounded down, or up for `ceil_mode`, and W'
+    likewise
 
     Raises
     ------
@@ -120,23 +169,46 @@ def avg_pool2d(x: Any, kernel_size: PairLike, stride: PairLike | None = None, pa
              [ 9., 10.]]]])
     """
     checks.images("avg_pool2d", "x", x)
-    return kernels.avg_pool2d(x, _window("avg_pool2d", x.shape, kernel_size, stride, padding))
+    window = _window("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    return kernels.avg_pool2d(x, window, count_include_pad)
 
 
 @avg_pool2d.backward("x")
-def _(grad, x_shape, kernel_size, stride, padding):
-    return avg_pool2d_grad(grad, x_shape, kernel_size, stride, padding)
+def _(grad, x_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    return avg_pool2d_grad(grad, x_shape, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @primitive
 def avg_pool2d_grad(
-    cotangent: Any, x_shape: tuple[int, ...], kernel_size: PairLike, stride: PairLike | None, padding: PairLike
+    cotangent: Any,
+    x_shape: tuple[int, ...],
+    kernel_size: PairLike,
+    stride: PairLike | None,
+    padding: PairLike,
+    ceil_mode: bool,
+    count_include_pad: bool,
 ) -> Array:
     """Gradient of `avg_pool2d` in `x`."""
-    window = _window("avg_pool2d", x_shape, kernel_size, stride, padding)
-    return kernels.avg_pool2d_grad(cotangent, x_shape, window)
+    window = _window("avg_pool2d", x_shape, kernel_size, stride, padding, 1, ceil_mode)
+    return kernels.avg_pool2d_grad(cotangent, x_shape, window, count_include_pad)
 
 
 @avg_pool2d_grad.backward("cotangent")
-def _(grad, kernel_size, stride, padding):
-    return avg_pool2d(grad, kernel_size, stride, padding)
+def _(grad, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    return avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+def global_avg_pool2d(x: Any) -> Any:
+    """Mean of every channel of every image: (N, C, H, W) to (N, C).
+
+    Lin, Chen and Yan, "Network in network", 2014, section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[1.5, 5.5]])
+    """
+    checks.images("global_avg_pool2d", "x", x)
+    return mean(x, (2, 3))
