@@ -41,6 +41,11 @@ class Primitive(Generic[P]):
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self._defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         self._names = {p.name for p in parameters}
+        if taken := self._names & {"grad", "out"}:
+            raise TypeError(
+                f"{self.name!r} has a parameter {taken.pop()!r}, which in a backward rule means the gradient or the "
+                "value of the output; give it another name"
+            )
 
     def __repr__(self) -> str:
         inputs = ", ".join(self.rules) or "nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -89,9 +90,10 @@ def _(grad, weight):
 
 
 @linear.backward("weight")
-def _(grad, x, weight_shape):
+def _(grad, x, x_shape, weight_shape):
     outs, ins = weight_shape
-    return matmul(transpose(reshape(grad, (-1, outs))), reshape(x, (-1, ins)))
+    rows = math.prod(x_shape[:-1])
+    return matmul(transpose(reshape(grad, (rows, outs))), reshape(x, (rows, ins)))
 
 
 @linear.backward("bias")

@@ -87,28 +87,28 @@ def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
 def max_pool2d_grad(
     cotangent: Any,
     x: Any,
-    out: Any,
+    maxima: Any,
     kernel_size: PairLike,
     stride: PairLike | None,
     padding: PairLike,
     dilation: PairLike,
     ceil_mode: bool,
 ) -> Array:
-    """Gradient of `max_pool2d` in `x`; `x` and `out` only say which element was the maximum."""
+    """Gradient of `max_pool2d` in `x`; `x` and its `maxima` only say which element was the maximum."""
     window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    return kernels.max_pool2d_grad(cotangent, x, out, window)
+    return kernels.max_pool2d_grad(cotangent, x, maxima, window)
 
 
 @max_pool2d_grad.backward("cotangent")
-def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
-    return max_pool2d_pick(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode)
+def _(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode):
+    return max_pool2d_pick(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @primitive
 def max_pool2d_pick(
     values: Any,
     x: Any,
-    out: Any,
+    maxima: Any,
     kernel_size: PairLike,
     stride: PairLike | None,
     padding: PairLike,
@@ -117,12 +117,12 @@ def max_pool2d_pick(
 ) -> Array:
     """Elements of `values` where `x` has the maximum of each window: the adjoint of `max_pool2d_grad`."""
     window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    return kernels.max_pool2d_pick(values, x, out, window)
+    return kernels.max_pool2d_pick(values, x, maxima, window)
 
 
 @max_pool2d_pick.backward("values")
-def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
-    return max_pool2d_grad(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode)
+def _(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode):
+    return max_pool2d_grad(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @primitive

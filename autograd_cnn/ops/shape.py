@@ -120,7 +120,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     if isinstance(indices_or_sections, int):
         if indices_or_sections < 1 or length % indices_or_sections:
             raise ValueError(f"axis {axis} of length {length} cannot be split into {indices_or_sections} equal parts")
-        cuts = list(range(0, length, length // indices_or_sections or 1))[1:indices_or_sections]
+        cuts = [length // indices_or_sections * i for i in range(1, indices_or_sections)]
     else:
         cuts = list(indices_or_sections)
     bounds = zip([0, *cuts], [*cuts, length], strict=True)

@@ -1,0 +1,27 @@
+"""Tools to prove an op right: Hypothesis strategies for its inputs, and one checker for everything it promises.
+
+They serve the ops of this package and yours alike. The strategies need Hypothesis (`pip install
+"autograd-cnn[testing]"`); the checker does not.
+
+>>> import numpy as np
+>>> import autograd_cnn as ac
+>>> from autograd_cnn.testing import check_op
+>>> check_op(ac.multiply, np.ones((2, 3)), np.arange(3.0), reference=lambda x, y: x * y)
+"""
+
+from typing import Any
+
+from autograd_cnn.testing.checker import OpError, check_op
+
+_STRATEGIES = ("arrays", "broadcastable_arrays", "convolutions", "memory_orders", "poolings", "shapes")
+
+__all__ = ["OpError", "check_op", *_STRATEGIES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the strategies, and Hypothesis with them, only when one is asked for."""
+    if name in _STRATEGIES:
+        from autograd_cnn.testing import strategies
+
+        return getattr(strategies, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,629 @@
+"""One property an op: a strategy of (op, inputs, settings for `check_op`).
+
+`test_properties.py` runs them all, and fails for a rule of the registry that none of them exercises.
+"""
+
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import autograd_cnn as ac
+from autograd_cnn.ops import convolution, elementwise, normalization, pooling, reduction, shape
+from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes
+from tests.ops import references
+
+PROPERTIES = {}
+
+
+def prop(function):
+    """Register a strategy under its name."""
+    strategy = st.composite(function)
+    PROPERTIES[function.__name__] = strategy
+    return strategy
+
+
+# --- elementwise -----------------------------------------------------------------------------------------------------
+
+
+def unary(name, op, reference, **settings):
+    PROPERTIES[name] = lambda: arrays(shapes(), **settings).map(lambda x: (op, (x,), {"reference": reference}))
+
+
+erf = np.vectorize(math.erf, otypes=[float])
+for _name, _op, _reference, _settings in [
+    ("negative", ac.negative, lambda x: -x, {}),
+    ("exp", ac.exp, np.exp, {}),
+    ("log", ac.log, np.log, {"low": 0.1, "high": 5}),
+    ("sqrt", ac.sqrt, np.sqrt, {"low": 0.1, "high": 5}),
+    ("abs", ac.abs, np.abs, {"away_from": [0]}),
+    ("relu", ac.relu, lambda x: np.where(x > 0, x, 0), {"away_from": [0]}),
+    ("leaky_relu", ac.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x), {"away_from": [0]}),
+    ("elu", ac.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1), {"away_from": [0]}),
+    ("sigmoid", ac.sigmoid, lambda x: 1 / (1 + np.exp(-x)), {"low": -8, "high": 8}),
+    ("tanh", ac.tanh, np.tanh, {}),
+    ("softplus", ac.softplus, lambda x: np.log(1 + np.exp(x)), {"low": -8, "high": 8}),
+    ("silu", ac.silu, lambda x: x / (1 + np.exp(-x)), {"low": -8, "high": 8}),
+    ("erf", ac.erf, erf, {"low": -7, "high": 7}),
+    ("gelu", ac.gelu, lambda x: x * (1 + erf(x / math.sqrt(2))) / 2, {"low": -5, "high": 5}),
+]:
+    unary(_name, _op, _reference, **_settings)
+
+
+def binary(name, op, reference, **settings):
+    PROPERTIES[name] = lambda: broadcastable_arrays(2, **settings).map(lambda xy: (op, xy, {"reference": reference}))
+
+
+for _name, _op, _reference, _settings in [
+    ("add", ac.add, lambda x, y: x + y, {}),
+    ("subtract", ac.subtract, lambda x, y: x - y, {}),
+    ("multiply", ac.multiply, lambda x, y: x * y, {}),
+    ("divide", ac.divide, lambda x, y: x / y, {"low": 0.3, "high": 3}),
+    ("power", ac.power, lambda x, y: np.exp(y * np.log(x)), {"low": 0.2, "high": 3}),
+]:
+    binary(_name, _op, _reference, **_settings)
+
+
+@prop
+def power_of_a_number(draw):
+    exponent = draw(st.sampled_from([0, 1, 2, 3, 4, -1, -2, 0.5, 3.0, 2.5]))
+    x = draw(arrays(shapes(), low=0.3, high=2) if exponent != int(exponent) else arrays(shapes(), away_from=[0]))
+    return ac.power, (x, exponent), {"reference": lambda x, p: np.sign(x) ** int(p) * np.abs(x) ** p}
+
+
+@prop
+def extremes_of_two(draw):
+    """One tie-free array cut in two: no element of one is near its partner in the other."""
+    both = draw(arrays((2, *draw(shapes(max_dims=3))), distinct=True))
+    op, reference = draw(st.sampled_from([(ac.maximum, np.maximum), (ac.minimum, np.minimum)]))
+    return (
+        op,
+        (both[0], both[1][..., :1] if draw(st.booleans()) and both.ndim > 1 else both[1]),
+        {
+            "reference": reference,
+            "gradient": True,
+        },
+    )
+
+
+@prop
+def where(draw):
+    x, y, z = draw(broadcastable_arrays(3, away_from=[0]))
+    return (lambda x, y: ac.where(z > 0, x, y)), (x, y), {"reference": lambda x, y: np.where(z > 0, x, y)}
+
+
+@prop
+def clip(draw):
+    low, high = draw(st.sampled_from([(-0.5, 1.0), (None, 0.5), (-1.0, None)]))
+    x = draw(arrays(shapes(), away_from=[b for b in (low, high) if b is not None]))
+    return ac.clip, (x, low, high), {"reference": np.clip}
+
+
+@prop
+def astype(draw):
+    return (lambda x: ac.astype(x, x.dtype)), (draw(arrays(shapes())),), {"reference": lambda x: x}
+
+
+# --- reductions ------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def reducible(draw, **settings):
+    """Draw an array with elements, some of its axes, and keepdims."""
+    x = draw(arrays(shapes(min_side=1), **settings))
+    axis = draw(st.none() | hnp.valid_tuple_axes(x.ndim)) if x.ndim else None
+    if isinstance(axis, tuple) and len(axis) == 1 and draw(st.booleans()):
+        axis = axis[0]
+    return x, {"axis": axis, "keepdims": draw(st.booleans())}
+
+
+def reduction_of(name, op, reference, **settings):
+    PROPERTIES[name] = lambda: reducible(**settings).map(lambda d: (op, (d[0],), {"reference": reference, **d[1]}))
+
+
+def _logsumexp(x, **options):
+    return np.log(np.sum(np.exp(x), **options))
+
+
+reduction_of("sum", ac.sum, np.sum)
+reduction_of("mean", ac.mean, np.mean)
+reduction_of("max", ac.max, np.max, distinct=True)
+reduction_of("min", ac.min, np.min, distinct=True)
+reduction_of("logsumexp", ac.logsumexp, _logsumexp)
+
+
+@prop
+def var(draw):
+    x, options = draw(reducible())
+    count = x.size if options["axis"] is None else reduction._count(x.shape, options["axis"])
+    ddof = draw(st.integers(0, 1)) if count > 1 else 0
+    return ac.var, (x,), {"reference": np.var, "ddof": ddof, **options}
+
+
+# --- shapes ----------------------------------------------------------------------------------------------------------
+
+
+@prop
+def reshape(draw):
+    x = draw(arrays(shapes()))
+    lengths = draw(st.permutations(x.shape)) if draw(st.booleans()) else [x.size]
+    if x.size and draw(st.booleans()):
+        lengths = [*lengths[:-1], -1] if lengths else [-1]
+    return (lambda x: ac.reshape(x, tuple(lengths))), (x,), {"reference": lambda x: np.reshape(x, lengths)}
+
+
+@prop
+def flatten(draw):
+    x = draw(arrays(shapes(min_dims=1)))
+    start = draw(st.integers(0, x.ndim - 1))
+    end = draw(st.integers(start, x.ndim - 1))
+    lengths = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
+    return ac.flatten, (x, start, end - x.ndim), {"reference": lambda x, *_: np.reshape(x, lengths)}
+
+
+@prop
+def transpose(draw):
+    x = draw(arrays(shapes()))
+    axes = draw(st.none() | st.permutations(range(x.ndim)))
+    if axes is not None and draw(st.booleans()):
+        axes = [a - x.ndim for a in axes]
+    return ac.transpose, (x, axes), {"reference": np.transpose}
+
+
+@prop
+def broadcast_to(draw):
+    drawn = draw(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=draw(shapes(max_dims=3))))
+    x = draw(arrays(drawn.input_shapes[0]))
+    return ac.broadcast_to, (x, drawn.result_shape), {"reference": np.broadcast_to}
+
+
+@prop
+def squeeze(draw):
+    x = draw(arrays(shapes(max_side=2)))
+    ones = [i for i, n in enumerate(x.shape) if n == 1]
+    axis = draw(st.none() | st.lists(st.sampled_from(ones), unique=True).map(tuple)) if ones else None
+    return ac.squeeze, (x, axis), {"reference": np.squeeze}
+
+
+@prop
+def expand_dims(draw):
+    x = draw(arrays(shapes(max_dims=3)))
+    axis = draw(st.integers(-x.ndim - 1, x.ndim))
+    return ac.expand_dims, (x, axis), {"reference": np.expand_dims}
+
+
+@prop
+def concatenate(draw):
+    base = list(draw(shapes(min_dims=1, max_dims=3)))
+    axis = draw(st.integers(-len(base), len(base) - 1))
+    parts = []
+    for length in draw(st.lists(st.integers(0, 3), min_size=1, max_size=3)):
+        base[axis] = length
+        parts.append(draw(arrays(tuple(base))))
+    return (lambda *a: ac.concatenate(a, axis)), parts, {"reference": lambda *a: np.concatenate(a, axis)}
+
+
+@prop
+def stack(draw):
+    base = draw(shapes(max_dims=3))
+    axis = draw(st.integers(-len(base) - 1, len(base)))
+    parts = [draw(arrays(base)) for _ in range(draw(st.integers(1, 3)))]
+    return (lambda *a: ac.stack(a, axis)), parts, {"reference": lambda *a: np.stack(a, axis)}
+
+
+@prop
+def split(draw):
+    parts, rest = draw(st.integers(1, 3)), draw(shapes(max_dims=2))
+    x = draw(arrays((parts * draw(st.integers(0, 2)), *rest)))
+    how = draw(st.just(parts) | st.lists(st.integers(0, len(x)), max_size=3).map(sorted))
+    part = draw(st.integers(0, (how if isinstance(how, int) else len(how) + 1) - 1))
+    return (lambda x: ac.split(x, how)[part]), (x,), {"reference": lambda x: np.split(x, how)[part]}
+
+
+@prop
+def pad(draw):
+    x = draw(arrays(shapes(min_dims=1, max_dims=3)))
+    one = st.integers(0, 2)
+    width = draw(one | st.tuples(one, one) | st.tuples(*[st.tuples(one, one)] * x.ndim))
+    value = draw(st.sampled_from([0, 1.5]))
+    return (lambda x: ac.pad(x, width, value)), (x,), {"reference": lambda x: np.pad(x, width, constant_values=value)}
+
+
+@prop
+def getitem(draw):
+    """Basic, boolean and repeated integer indices."""
+    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
+    integers = hnp.integer_array_indices(x.shape, result_shape=hnp.array_shapes(max_dims=2, max_side=4))
+    index = draw(hnp.basic_indices(x.shape, allow_newaxis=True) | integers | st.just(np.asarray(x) > 0))
+    return (lambda x: ac.ops.getitem(x, index)), (x,), {"reference": lambda x: np.array(x[index])}
+
+
+@prop
+def scatter_add(draw):
+    lengths = draw(shapes(min_dims=1, max_dims=2, min_side=1))
+    index = draw(hnp.integer_array_indices(lengths, result_shape=hnp.array_shapes(max_dims=2, max_side=4)))
+
+    def reference(x):
+        out = np.zeros(lengths)
+        for place in np.ndindex(index[0].shape):
+            out[tuple(i[place] for i in index)] += x[place]
+        return out
+
+    x = draw(arrays(np.zeros(lengths)[index].shape))
+    return (lambda x: shape.scatter_add(x, index, lengths)), (x,), {"reference": reference}
+
+
+@prop
+def setitem(draw):
+    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
+    index = draw(hnp.basic_indices(x.shape) | st.just(np.asarray(x) > 0))
+    value = draw(arrays(np.shape(x[index]))) if draw(st.booleans()) else draw(arrays(()))
+
+    def reference(x, value):
+        out = x.copy()
+        out[index] = value
+        return out
+
+    return (lambda x, value: ac.ops.setitem(x, index, value)), (x, value), {"reference": reference}
+
+
+@prop
+def take(draw):
+    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
+    axis = draw(st.none() | st.integers(-x.ndim, x.ndim - 1))
+    length = x.size if axis is None else x.shape[axis]
+    indices = draw(hnp.arrays(np.intp, shapes(max_dims=2), elements=st.integers(-length, length - 1)))
+    return ac.take, (x, indices, axis), {"reference": np.take}
+
+
+# --- products --------------------------------------------------------------------------------------------------------
+
+
+@prop
+def matmul(draw):
+    drawn = draw(hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3))
+    return ac.matmul, [draw(arrays(s)) for s in drawn.input_shapes], {"reference": np.matmul}
+
+
+@prop
+def linear(draw):
+    lead, outs, ins = draw(shapes(max_dims=2)), draw(st.integers(1, 3)), draw(st.integers(0, 3))
+    x, weight = draw(arrays((*lead, ins))), draw(arrays((outs, ins)))
+    inputs = (x, weight, draw(arrays((outs,)))) if draw(st.booleans()) else (x, weight)
+    return ac.linear, inputs, {"reference": lambda x, w, b=0: x @ w.T + b}
+
+
+@prop
+def einsum(draw):
+    subscripts = draw(
+        st.sampled_from(
+            "ij,jk->ik ij,jk ij->ji ii->i ii ij->j ij-> i,j->ij ...i,...i->... iij,jk->k bij,bjk,bk->bi i...->... "
+            "ij,ij->i ...ij->...ji ijk,k->".split()
+        )
+    )
+    sides = {c: draw(st.integers(1, 3)) for c in "ijkb."}
+    terms = subscripts.partition("->")[0].replace("...", ".").split(",")
+    operands = [draw(arrays(tuple(sides[c] for c in term))) for term in terms]
+    return (lambda *a: ac.einsum(subscripts, *a)), operands, {"reference": lambda *a: np.einsum(subscripts, *a)}
+
+
+# --- convolution and pooling -----------------------------------------------------------------------------------------
+
+
+@prop
+def conv2d(draw):
+    x, weight, bias, options = draw(convolutions())
+    inputs = (x, weight) if bias is None else (x, weight, bias)
+    return ac.conv2d, inputs, {"reference": references.conv2d, **options}
+
+
+@prop
+def conv2d_gradients(draw):
+    """The two gradients of a convolution as ops of their own, each bilinear in what it is given."""
+    x, weight, _, options = draw(convolutions())
+    cotangent = draw(arrays(references.conv2d(x, weight, **options).shape))
+    if draw(st.booleans()):
+        op, other, like = convolution.conv2d_grad_input, weight, x
+    else:
+        op, other, like = convolution.conv2d_grad_weight, x, weight
+
+    def reference(cotangent, other, lengths, **options):
+        out = np.zeros(lengths)
+        for index in np.ndindex(lengths):
+            unit = np.zeros(lengths)
+            unit[index] = 1
+            pair = (unit, other) if like is x else (other, unit)
+            out[index] = np.vdot(cotangent, references.conv2d(*pair, **options))
+        return out
+
+    return op, (cotangent, other, like.shape), {"reference": reference if x.size < 30 else None, **options}
+
+
+@prop
+def conv_transpose2d(draw):
+    """Take a convolution the other way: output padding tells which image size it came from."""
+    x, weight, _, options = draw(convolutions())
+    y = draw(arrays(references.conv2d(x, weight, **options).shape))
+    smallest = references.conv_transpose2d_size(y, weight, **{k: v for k, v in options.items() if k != "groups"})
+    extra = x.shape[2] - smallest[0], x.shape[3] - smallest[1]
+    bias = draw(arrays((weight.shape[1] * options["groups"],)))
+    settings = {"reference": references.conv_transpose2d, "output_padding": extra, **options}
+    return ac.conv_transpose2d, (y, weight, bias), settings
+
+
+@prop
+def max_pool2d(draw):
+    x, options = draw(poolings())
+    return ac.max_pool2d, (x,), {"reference": references.max_pool2d, **options}
+
+
+@prop
+def max_pool2d_gradients(draw):
+    """The gradient of max-pooling and its adjoint, which only move elements about."""
+    x, options = draw(poolings())
+    out = np.array(ac.max_pool2d(x, **options))
+    settings = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, **options}
+    if draw(st.booleans()):
+        return (lambda g: pooling.max_pool2d_grad(g, x, out, **settings)), (draw(arrays(out.shape)),), {}
+    return (lambda v: pooling.max_pool2d_pick(v, x, out, **settings)), (draw(arrays(x.shape)),), {}
+
+
+@prop
+def avg_pool2d(draw):
+    x, options = draw(poolings(dilated=False))
+    counted = draw(st.booleans())
+    return ac.avg_pool2d, (x,), {"reference": references.avg_pool2d, "count_include_pad": counted, **options}
+
+
+@prop
+def avg_pool2d_grad(draw):
+    x, options = draw(poolings(dilated=False))
+    settings = {"stride": None, "count_include_pad": draw(st.booleans()), **options}
+    cotangent = draw(arrays(np.shape(ac.avg_pool2d(x, **settings))))
+    return (lambda g: pooling.avg_pool2d_grad(g, x.shape, **settings)), (cotangent,), {}
+
+
+@prop
+def global_avg_pool2d(draw):
+    x = draw(arrays(shapes(min_dims=4, min_side=1, max_side=3)))
+    return ac.global_avg_pool2d, (x,), {"reference": lambda x: x.mean((2, 3))}
+
+
+# --- softmax, norms and losses ---------------------------------------------------------------------------------------
+
+
+@prop
+def softmax(draw):
+    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
+    axis = draw(st.integers(-x.ndim, x.ndim - 1))
+    return ac.softmax, (x,), {"reference": references.softmax, "axis": axis}
+
+
+@prop
+def log_softmax(draw):
+    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
+    axis = draw(st.integers(-x.ndim, x.ndim - 1))
+    return ac.log_softmax, (x,), {"reference": lambda x, axis: np.log(references.softmax(x, axis)), "axis": axis}
+
+
+def _spread(draw, lengths):
+    """Draw an array whose variance over any axes is far from 0, where normalization is steep."""
+    return draw(arrays(lengths, distinct=True, low=-3, high=3))
+
+
+@prop
+def standardize(draw):
+    x = _spread(draw, draw(shapes(min_dims=2, max_dims=3, min_side=2, max_side=3)))
+    axes = draw(hnp.valid_tuple_axes(x.ndim, min_size=1))
+    return (
+        (lambda x: normalization.standardize(x, axes, 0.1)),
+        (x,),
+        {"reference": lambda x: references.normalized(x, axes, 0.1)},
+    )
+
+
+@prop
+def batch_norm(draw):
+    x = _spread(draw, draw(shapes(min_dims=2, max_dims=4, min_side=2, max_side=3)))
+    channels, training = x.shape[1], draw(st.booleans())
+    weight, bias, mean = (draw(arrays((channels,))) for _ in range(3))
+    variance = draw(arrays((channels,), low=0.5))
+    column = (channels,) + (1,) * (x.ndim - 2)
+
+    def op(x, weight, bias):
+        return ac.batch_norm(x, weight, bias, mean.astype(x.dtype), variance.astype(x.dtype), training, eps=0.1)
+
+    def reference(x, weight, bias):
+        if training:
+            normal = references.normalized(x, (0, *range(2, x.ndim)), 0.1)
+        else:
+            normal = (x - mean.reshape(column)) / np.sqrt(variance.reshape(column) + 0.1)
+        return normal * weight.reshape(column) + bias.reshape(column)
+
+    return op, (x, weight, bias), {"reference": reference}
+
+
+@prop
+def layer_norm(draw):
+    x = _spread(draw, draw(shapes(min_dims=1, max_dims=3, min_side=2, max_side=3)))
+    last = x.shape[draw(st.integers(0, x.ndim - 1)) :]
+    axes = tuple(range(-len(last), 0))
+    weight, bias = draw(arrays(last)), draw(arrays(last))
+    return (
+        (lambda x, w, b: ac.layer_norm(x, last, w, b, eps=0.1)),
+        (x, weight, bias),
+        {"reference": lambda x, w, b: references.normalized(x, axes, 0.1) * w + b},
+    )
+
+
+@prop
+def group_norm(draw):
+    groups, per_group = draw(st.integers(1, 2)), draw(st.integers(2, 3))
+    channels = groups * per_group
+    x = _spread(draw, (draw(st.integers(1, 2)), channels, *draw(shapes(max_dims=2, min_side=1, max_side=2))))
+    weight, bias = draw(arrays((channels,))), draw(arrays((channels,)))
+
+    def reference(x, weight, bias):
+        normal = references.normalized(x.reshape(len(x), groups, -1), (2,), 0.1).reshape(x.shape)
+        column = (channels,) + (1,) * (x.ndim - 2)
+        return normal * weight.reshape(column) + bias.reshape(column)
+
+    return (lambda x, w, b: ac.group_norm(x, groups, w, b, eps=0.1)), (x, weight, bias), {"reference": reference}
+
+
+@prop
+def dropout(draw):
+    x, p, seed = draw(arrays(shapes())), draw(st.sampled_from([0, 0.3, 1])), draw(st.integers(0, 99))
+    training = draw(st.booleans()) and p > 0
+
+    def op(x):
+        return ac.dropout(x, p, training, np.random.default_rng(seed)) * 1
+
+    def reference(x):
+        if not training:
+            return x
+        kept = np.random.default_rng(seed).random(x.shape, np.float32) >= p
+        return np.where(kept & (p < 1), x / (1 - p if p < 1 else 1), 0)
+
+    return op, (x,), {"reference": reference}
+
+
+@st.composite
+def classified(draw):
+    """Draw logits and labels of the same examples, some of them to be ignored."""
+    classes = draw(st.integers(1, 4))
+    lead, rest = draw(st.integers(1, 3)), draw(shapes(max_dims=2, min_side=1, max_side=2))
+    labels = draw(hnp.arrays(np.int64, (lead, *rest), elements=st.integers(0, classes - 1)))
+    ignored = draw(hnp.arrays(bool, labels.shape))
+    ignored.flat[0] = False
+    return draw(arrays((lead, classes, *rest), low=-3, high=3)), np.where(ignored, -100, labels), classes
+
+
+REDUCTIONS = st.sampled_from(["mean", "sum", "none"])
+SMOOTHING = st.sampled_from([0.0, 0.1, 1.0])
+
+
+@prop
+def softmax_cross_entropy_of_labels(draw):
+    logits, labels, classes = draw(classified())
+    weight = draw(st.none() | arrays((classes,), low=0.1))
+    options = {"reduction": draw(REDUCTIONS), "label_smoothing": draw(SMOOTHING)}
+
+    def op(x, **options):
+        return ac.softmax_cross_entropy(x, labels, weight=weight, **options)
+
+    def reference(x, **options):
+        return references.cross_entropy(x, labels, weight=weight, **options)
+
+    return op, (logits,), {"reference": reference, **options}
+
+
+@prop
+def softmax_cross_entropy_of_probabilities(draw):
+    logits, _, classes = draw(classified())
+    targets = draw(arrays(logits.shape, low=0.01, high=1))
+    weight = draw(st.none() | arrays((classes,), low=0.1))
+    options = {"reduction": draw(REDUCTIONS), "label_smoothing": draw(SMOOTHING)}
+
+    def op(x, t, **options):
+        return ac.softmax_cross_entropy(x, t, weight=weight, **options)
+
+    def reference(x, t, **options):
+        return references.cross_entropy(x, t, weight=weight, **options)
+
+    return op, (logits, targets), {"reference": reference, **options}
+
+
+@prop
+def nll_loss(draw):
+    logits, labels, classes = draw(classified())
+    weight, reduce = draw(st.none() | arrays((classes,), low=0.1)), draw(REDUCTIONS)
+    return (
+        (lambda x: ac.nll_loss(ac.log_softmax(x, 1), labels, weight, reduction=reduce)),
+        (logits,),
+        {"reference": lambda x: references.cross_entropy(x, labels, weight=weight, reduction=reduce)},
+    )
+
+
+@prop
+def mse_loss(draw):
+    lengths, reduce = draw(shapes(min_side=1)), draw(REDUCTIONS)
+    how = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}[reduce]
+    return (
+        ac.mse_loss,
+        (draw(arrays(lengths)), draw(arrays(lengths))),
+        {
+            "reference": lambda x, y, **_: how((x - y) ** 2),
+            "reduction": reduce,
+        },
+    )
+
+
+@prop
+def sigmoid_cross_entropy(draw):
+    lengths, reduce = draw(shapes(min_side=1)), draw(REDUCTIONS)
+    how = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}[reduce]
+
+    def reference(z, t, **_):
+        p = 1 / (1 + np.exp(-z))
+        return how(-t * np.log(p) - (1 - t) * np.log(1 - p))
+
+    logits, targets = draw(arrays(lengths, low=-5, high=5)), draw(arrays(lengths, low=0, high=1))
+    return ac.sigmoid_cross_entropy, (logits, targets), {"reference": reference, "reduction": reduce}
+
+
+# --- piecewise constant ops: values alone ----------------------------------------------------------------------------
+
+
+@prop
+def comparisons(draw):
+    x, y = draw(broadcastable_arrays(2))
+    op, reference = draw(
+        st.sampled_from(
+            [
+                (ac.equal, np.equal),
+                (ac.not_equal, np.not_equal),
+                (ac.less, np.less),
+                (ac.less_equal, np.less_equal),
+                (ac.greater, np.greater),
+                (ac.greater_equal, np.greater_equal),
+            ]
+        )
+    )
+    return op, (np.round(x), np.round(y)), {"reference": reference, "gradient": False}
+
+
+@prop
+def sign(draw):
+    return ac.sign, (np.round(draw(arrays(shapes()))),), {"reference": np.sign, "gradient": False}
+
+
+@prop
+def precedence(draw):
+    x, y = draw(broadcastable_arrays(2))
+    reference = lambda x, y: np.where(x > y, 1.0, np.where(x == y, 0.5, 0.0))  # noqa: E731
+    return elementwise._precedence, (np.round(x), np.round(y)), {"reference": reference, "gradient": False}
+
+
+@prop
+def first(draw):
+    """Whole numbers, so that ties are common: of equal extremes the first is marked."""
+    x = np.round(draw(arrays(shapes(min_dims=1, max_dims=2, min_side=1))))
+    axis = draw(st.integers(0, x.ndim - 1))
+
+    def reference(x, extreme):
+        marks = np.zeros(x.shape)
+        for index in np.ndindex(extreme.shape):
+            line = (*index[:axis], slice(None), *index[axis:])
+            marks[line][list(x[line]).index(extreme[index])] = 1
+        return marks
+
+    return (
+        (lambda x, m: reduction._first(x, m, axis)),
+        (x, x.max(axis)),
+        {
+            "reference": reference,
+            "gradient": False,
+        },
+    )

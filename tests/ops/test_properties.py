@@ -1,0 +1,133 @@
+"""Every op, proven: values, gradients, dtypes and memory; no rule of the registry escapes, and no wrong one passes."""
+
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from autograd_cnn import GradcheckError, graph
+from autograd_cnn.primitive import registry
+from autograd_cnn.testing import OpError, check_op
+from tests.ops.properties import PROPERTIES
+
+# The package's own: tests elsewhere register ops of theirs.
+OPS = {name: op for name, op in registry.items() if op.forward.__module__.startswith("autograd_cnn.")}
+RULES = [(name, wrt) for name, op in OPS.items() for wrt in op.rules]
+
+
+def check(drawn):
+    op, inputs, options = drawn
+    check_op(op, *inputs, **options)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+@given(data=st.data())
+def test_op(name, data):
+    check(data.draw(PROPERTIES[name]()))
+
+
+def run(name, examples):
+    """Run a property without shrinking, the same examples every time."""
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(PROPERTIES[name]())
+    def body(drawn):
+        check(drawn)
+
+    body()
+
+
+@functools.cache
+def exercised():
+    """Tell which properties call each op's forward, and each of its rules."""
+    forwards, rules = {name: set() for name in OPS}, {rule: set() for rule in RULES}
+
+    def watch(function, properties, running):
+        @functools.wraps(function)
+        def watched(*args, **kwargs):
+            properties.update(running)
+            return function(*args, **kwargs)
+
+        return watched
+
+    running = set()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, op in OPS.items():
+            patch.setattr(op, "forward", watch(op.forward, forwards[name], running))
+            for wrt, rule in op.rules.items():
+                patch.setattr(rule, "function", watch(rule.function, rules[name, wrt], running))
+        for running_name in PROPERTIES:
+            running.clear()
+            running.add(running_name)
+            run(running_name, 10)
+    return forwards, rules
+
+
+def test_no_op_escapes():
+    forwards, _ = exercised()
+    assert [name for name, properties in forwards.items() if not properties] == []
+
+
+def test_no_differentiable_input_escapes():
+    _, rules = exercised()
+    assert [rule for rule, properties in rules.items() if not properties] == []
+
+
+def off_at_the_border(grad):
+    grad = np.array(grad)
+    grad[(-1,) * grad.ndim] += 1
+    return grad
+
+
+FAULTS = {
+    "sign": lambda grad: -grad,
+    "factor": lambda grad: 2 * grad,
+    "place": lambda grad: np.roll(grad, 1).reshape(grad.shape),
+    "border": lambda grad: off_at_the_border(grad) if grad.size else grad,
+    "nan": lambda grad: grad * np.nan,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("name", "wrt"), RULES)
+def test_a_wrong_rule_is_refused(name, wrt, fault, monkeypatch):
+    # The property of the op itself comes before those that use it on the way.
+    properties = sorted(exercised()[1][name, wrt], key=lambda p: (p != name, p))
+    rule = OPS[name].rules[wrt]
+    right = rule.function
+    monkeypatch.setattr(rule, "function", lambda grad, **kwargs: FAULTS[fault](right(grad, **kwargs)))
+    for i, prop in enumerate(properties):
+        try:
+            run(prop, 25)
+        except (GradcheckError, OpError):
+            return
+        assert i < len(properties) - 1, f"{name} passed with a gradient for {wrt} of wrong {fault}"
+
+
+def test_a_missing_unbroadcast_is_refused(monkeypatch):
+    """Give the first of the stretched copies where their sum is due."""
+
+    def first_copy(grad, shape):
+        lead = grad[(0,) * (grad.ndim - len(shape))]
+        return lead[tuple(slice(0, n) for n in shape)]
+
+    monkeypatch.setattr(graph, "unbroadcast", first_copy)
+    with pytest.raises((GradcheckError, OpError)):
+        run("add", 50)
+
+
+def test_a_lost_contribution_is_refused(monkeypatch):
+    """Forget one of the two uses of an input used twice."""
+    right = graph._accumulate
+    monkeypatch.setattr(graph, "_accumulate", lambda leaf, grad: right(leaf, grad / 2))
+    with pytest.raises(GradcheckError):
+        run("mse_loss", 10)
