@@ -98,7 +98,8 @@ def _erf_series() -> np.polynomial.Chebyshev:
 @primitive
 def erf(x: Any) -> Array:
     """Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`."""
-    return (np.sign(x) * _erf_series()(np.minimum(np.abs(x), 6))).astype(x.dtype, copy=False)
+    size = np.abs(x)
+    return (np.sign(x) * np.where(size < 6, _erf_series()(np.minimum(size, 6)), 1)).astype(x.dtype, copy=False)
 
 
 @erf.backward("x")

@@ -224,7 +224,7 @@ def conv_transpose2d(
     filters = weight_shape[1] * operator.index(groups)
     if bias is not None and np.shape(bias) != (filters,):
         raise ValueError(
-            f"{op}: for weight {weight_shape}, groups={groups} the bias is ({filters},); got shape {np.shape(bias)}"
+            f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {np.shape(bias)}"
         )
     out_shape = (x_shape[0], filters, *size)
     out = conv2d_grad_input(x, weight, out_shape, strides, paddings, dilations, groups)

@@ -294,14 +294,15 @@ def linear(draw):
     return ac.linear, inputs, {"reference": lambda x, w, b=0: x @ w.T + b}
 
 
+SUBSCRIPTS = [
+    *["ij,jk->ik", "ij,jk", "ij->ji", "ii->i", "ii", "ij->j", "ij->", "i,j->ij", "ij,ij->i", "iij,jk->k", "ijk,k->"],
+    *["bij,bjk,bk->bi", "...i,...i->...", "i...->...", "...ij->...ji"],
+]
+
+
 @prop
 def einsum(draw):
-    subscripts = draw(
-        st.sampled_from(
-            "ij,jk->ik ij,jk ij->ji ii->i ii ij->j ij-> i,j->ij ...i,...i->... iij,jk->k bij,bjk,bk->bi i...->... "
-            "ij,ij->i ...ij->...ji ijk,k->".split()
-        )
-    )
+    subscripts = draw(st.sampled_from(SUBSCRIPTS))
     sides = {c: draw(st.integers(1, 3)) for c in "ijkb."}
     terms = subscripts.partition("->")[0].replace("...", ".").split(",")
     operands = [draw(arrays(tuple(sides[c] for c in term))) for term in terms]

@@ -1,0 +1,200 @@
+"""What happens at kinks, ties and edges: conventions that finite differences cannot see."""
+
+import numpy as np
+import pytest
+
+import autograd_cnn as ac
+
+
+def slopes(op, *values, cotangent=None):
+    """Give the gradient of each input, for a cotangent of ones unless another is given."""
+    tensors = [ac.Tensor(v, requires_grad=True, dtype=np.float64) for v in values]
+    out = op(*tensors)
+    out.backward(np.ones(out.shape) if cotangent is None else cotangent)
+    return [t.grad.tolist() for t in tensors]
+
+
+@pytest.mark.parametrize(
+    ("op", "point", "slope"),
+    [
+        (ac.relu, 0, 0),
+        (ac.abs, 0, 0),
+        (ac.leaky_relu, 0, 0.01),
+        (ac.elu, 0, 1),
+        (lambda x: ac.clip(x, -1, 1), -1, 1),
+        (lambda x: ac.clip(x, -1, 1), 1, 1),
+        (lambda x: ac.clip(x, -1, 1), 1.5, 0),
+        (lambda x: x**0, 0, 0),
+        (lambda x: x**2, 0, 0),
+        (lambda x: x**1, 0, 1),
+        (lambda x: ac.power(x, np.array([0.0, 2.0])), 0, 0),
+    ],
+)
+def test_slopes_at_kinks(op, point, slope):
+    assert slopes(op, float(point)) == [slope]
+
+
+def test_equal_operands_share_the_gradient_of_maximum_and_minimum():
+    assert slopes(ac.maximum, [1.0, 2.0, 3.0], [2.0, 2.0, 2.0]) == [[0, 0.5, 1], [1, 0.5, 0]]
+    assert slopes(ac.minimum, [1.0, 2.0, 3.0], [2.0, 2.0, 2.0]) == [[1, 0.5, 0], [0, 0.5, 1]]
+
+
+def test_the_first_of_equal_extremes_gets_the_gradient():
+    tied = [[3.0, 1.0, 3.0], [1.0, 3.0, 1.0]]
+    assert slopes(lambda x: ac.max(x, 1), tied) == [[[1, 0, 0], [0, 1, 0]]]
+    assert slopes(lambda x: ac.min(x, 1), tied) == [[[0, 1, 0], [1, 0, 0]]]
+    assert slopes(ac.max, tied) == [[[1, 0, 0], [0, 0, 0]]]
+    assert slopes(lambda x: ac.max(x, (0, 1), keepdims=True), tied) == [[[1, 0, 0], [0, 0, 0]]]
+
+
+def test_the_first_of_equal_maxima_in_a_window_gets_the_gradient():
+    (grad,) = slopes(lambda x: ac.max_pool2d(x, 2), np.ones((1, 1, 4, 4)))
+    assert grad == [[[[1, 0, 1, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]]]
+    (grad,) = slopes(lambda x: ac.max_pool2d(x, 2, stride=1), np.ones((1, 1, 3, 3)))
+    assert grad == [[[[1, 1, 0], [1, 1, 0], [0, 0, 0]]]]
+
+
+def test_padding_never_wins_a_maximum():
+    x = np.full((1, 1, 2, 2), -5.0)
+    assert ac.max_pool2d(x, 2, stride=1, padding=1).max() == -5
+    assert slopes(lambda x: ac.max_pool2d(x, 2, stride=1, padding=1), x) == [[[[[4, 2], [2, 1]]]]]
+
+
+def test_a_window_of_padding_alone_holds_minus_infinity_and_has_no_gradient():
+    def pool(x):
+        return ac.max_pool2d(x, (1, 2), stride=1, padding=(0, 1), dilation=(1, 2))
+
+    x = np.ones((1, 1, 1, 1))
+    assert pool(x).tolist() == [[[[-np.inf]]]]
+    assert slopes(pool, x) == [[[[[0]]]]]
+
+
+class TestInfinitiesAndExtremes:
+    """No overflow, no nan where the definition has a limit; warnings are errors here."""
+
+    def test_relu(self):
+        assert ac.relu(np.array([-np.inf, np.inf, -1, 2])).tolist() == [0, np.inf, 0, 2]
+        assert np.isnan(ac.relu(np.array([np.nan])))
+        assert slopes(ac.relu, [-np.inf, np.inf]) == [[0, 1]]
+
+    def test_sigmoid_softplus_tanh(self):
+        far = np.array([-1000.0, 1000.0])
+        assert ac.sigmoid(far).tolist() == [0, 1]
+        assert ac.softplus(far).tolist() == [0, 1000]
+        assert ac.tanh(far).tolist() == [-1, 1]
+        assert ac.sigmoid(np.array([-30.0])) == pytest.approx(np.exp(-30), rel=1e-12)
+        assert slopes(ac.sigmoid, [-1000.0, 1000.0]) == [[0, 0]]
+        assert slopes(ac.softplus, [-1000.0, 1000.0]) == [[0, 1]]
+
+    def test_softmax_and_its_logarithm(self):
+        logits = np.array([[1000.0, 0.0], [-1000.0, 0.0], [-np.inf, 0.0]])
+        assert ac.softmax(logits).tolist() == [[1, 0], [0, 1], [0, 1]]
+        assert ac.log_softmax(logits).tolist() == [[0, -1000], [-1000, 0], [-np.inf, 0]]
+
+    def test_logsumexp(self):
+        assert ac.logsumexp(np.array([1000.0, 1000.0])) == pytest.approx(1000 + np.log(2))
+        assert ac.logsumexp(np.array([-np.inf, -np.inf])) == -np.inf
+        assert ac.logsumexp(np.array([np.inf, 0.0])) == np.inf
+        assert slopes(ac.logsumexp, [-np.inf, -np.inf]) == [[0, 0]]
+        assert slopes(ac.logsumexp, [-np.inf, 0.0]) == [[0, 1]]
+
+    def test_cross_entropy(self):
+        logits = [[1000.0, -1000.0], [-np.inf, 0.0]]
+        assert ac.softmax_cross_entropy(np.array(logits), np.array([1, 1]), "none").tolist() == [2000, 0]
+        (grad,) = slopes(lambda x: ac.softmax_cross_entropy(x, np.array([1, 1]), "sum"), logits)
+        assert grad == [[1, -1], [0, 0]]
+        assert ac.sigmoid_cross_entropy(np.array([1000.0]), np.array([0.0])) == 1000
+
+    def test_elu_and_gelu(self):
+        far = np.array([-1000.0, 1000.0])
+        assert ac.elu(far, 2.0).tolist() == [-2, 1000]
+        for approximate in ("none", "tanh"):
+            assert ac.gelu(far, approximate).tolist() == [0, 1000]
+
+
+class TestWhatIsIgnored:
+    def test_an_ignored_label_costs_nothing_and_has_no_gradient(self):
+        logits = ac.Tensor(np.zeros((3, 2)), requires_grad=True)
+        loss = ac.softmax_cross_entropy(logits, np.array([0, -100, 1]))
+        assert loss.item() == pytest.approx(np.log(2))
+        loss.backward()
+        assert logits.grad.tolist() == [[-0.25, 0.25], [0, 0], [0.25, -0.25]]
+
+    def test_the_mean_of_nothing_is_nan_and_its_gradient_0(self):
+        logits = ac.Tensor(np.zeros((2, 3)), requires_grad=True)
+        loss = ac.softmax_cross_entropy(logits, np.array([7, 7]), ignore_index=7)
+        assert np.isnan(loss.item())
+        loss.backward()
+        assert not logits.grad.any()
+
+    def test_class_weights_count_in_the_mean(self):
+        logits, labels, weight = np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([0, 1]), np.array([1.0, 3.0])
+        each = ac.softmax_cross_entropy(logits, labels, "none")
+        expected = (each[0] + 3 * each[1]) / 4
+        assert ac.softmax_cross_entropy(logits, labels, weight=weight) == pytest.approx(expected)
+        assert ac.nll_loss(ac.log_softmax(logits), labels, weight) == pytest.approx(expected)
+
+    def test_targets_may_be_tensors(self):
+        logits = np.array([[2.0, 0.0]])
+        assert ac.softmax_cross_entropy(logits, ac.Tensor(np.array([1]))) == ac.softmax_cross_entropy(
+            logits, np.array([1])
+        )
+
+
+class TestBatchNorm:
+    def test_running_statistics_move_by_momentum_with_the_unbiased_variance(self, rng):
+        x = rng.standard_normal((4, 2, 3, 3))
+        mean, variance = np.zeros(2), np.ones(2)
+        ac.batch_norm(x, np.ones(2), np.zeros(2), mean, variance, training=True, momentum=0.25)
+        np.testing.assert_allclose(mean, 0.25 * x.mean((0, 2, 3)))
+        np.testing.assert_allclose(variance, 0.75 + 0.25 * x.var((0, 2, 3), ddof=1))
+
+    def test_they_may_be_tensors_and_stay_as_they_are_in_evaluation(self, rng):
+        x = rng.standard_normal((4, 2)).astype(np.float32)
+        mean, variance = ac.Tensor(np.zeros(2, np.float32)), ac.Tensor(np.ones(2, np.float32))
+        ac.batch_norm(x, np.ones(2, np.float32), np.zeros(2, np.float32), mean, variance, training=False)
+        assert mean.data.tolist() == [0, 0]
+        ac.batch_norm(x, np.ones(2, np.float32), np.zeros(2, np.float32), mean, variance, training=True)
+        np.testing.assert_allclose(mean.data, 0.1 * x.mean(0), rtol=1e-5)
+        assert mean.dtype == np.float32
+
+
+class TestDropout:
+    def test_the_rate_and_the_scale(self, rng):
+        x = np.ones((100, 100), np.float32)
+        out = ac.dropout(x, 0.3, training=True, rng=rng)
+        assert set(np.unique(out)) == {0, np.float32(1 / 0.7)}
+        assert (out == 0).mean() == pytest.approx(0.3, abs=0.02)
+        assert out.dtype == np.float32
+
+    def test_evaluation_and_p_0_do_nothing(self, rng):
+        x = ac.Tensor([1.0, 2.0], requires_grad=True)
+        assert ac.dropout(x, 0.5, training=False) is x
+        assert ac.dropout(x, 0.0, training=True, rng=rng) is x
+
+    def test_p_1_drops_all(self, rng):
+        assert slopes(lambda x: ac.dropout(x, 1, training=True, rng=rng), [1.0, 2.0]) == [[0, 0]]
+
+    def test_the_same_seed_drops_the_same(self):
+        first, second = (ac.dropout(np.ones(99), 0.5, True, np.random.default_rng(1)) for _ in range(2))
+        assert first.tolist() == second.tolist()
+
+
+def test_images_keep_the_batch_innermost(rng):
+    """A layer's output has the memory order that the next one wants, and so has its gradient."""
+    weight = ac.Tensor(rng.standard_normal((4, 3, 3, 3)).astype(np.float32), requires_grad=True)
+    x = ac.Tensor(rng.standard_normal((8, 3, 6, 6)).astype(np.float32), requires_grad=True)
+    for out in (ac.conv2d(x, weight), ac.relu(ac.conv2d(x, weight)), ac.max_pool2d(x, 2), ac.avg_pool2d(x, 2)):
+        assert out.data.transpose(2, 1, 3, 0).flags.c_contiguous
+    flat = ac.flatten(ac.max_pool2d(x, 2), 1)
+    assert flat.data.T.flags.c_contiguous
+    np.testing.assert_array_equal(flat.data, np.array(ac.max_pool2d(x, 2)).reshape(8, -1))
+
+
+def test_convolution_keeps_nothing_of_the_size_of_its_columns(rng):
+    """What is alive between forward and backward is the input and the weight, not K² copies of the input."""
+    x = ac.Tensor(rng.standard_normal((8, 3, 16, 16)), requires_grad=True)
+    weight = ac.Tensor(rng.standard_normal((4, 3, 5, 5)), requires_grad=True)
+    out = ac.conv2d(x, weight, padding=2)
+    kept = [v for v in out.node.kept.values() if isinstance(v, np.ndarray)]
+    assert {id(v) for v in kept} == {id(x.data), id(weight.data)}

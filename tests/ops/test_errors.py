@@ -1,0 +1,161 @@
+"""Every op's errors say what was given and what was expected, with the shapes and values."""
+
+import re
+
+import numpy as np
+import pytest
+
+import autograd_cnn as ac
+from autograd_cnn import ops
+from autograd_cnn.ops.shape import scatter_add
+
+
+def zeros(*shape):
+    return np.zeros(shape)
+
+
+X = zeros(2, 3, 5, 6)
+W = zeros(4, 3, 3, 3)
+
+CASES = {
+    # conv2d
+    "conv2d: x has axes (N, C, H, W); got shape (3, 5, 6)": lambda: ac.conv2d(zeros(3, 5, 6), W),
+    "conv2d: for x (2, 3, 5, 6) the weight is (F, C / groups, KH, KW); got shape (4, 3)": lambda: ac.conv2d(
+        X, W[..., 0, 0]
+    ),
+    "for x (2, 3, 5, 6) and groups=1 the weight is (F, 3, KH, KW); got shape (4, 2, 3, 3)": lambda: ac.conv2d(
+        X, W[:, :2]
+    ),
+    "for x (2, 3, 5, 6) and groups=3 the weight is (F, 1, KH, KW); got shape (3, 3, 3, 3)": lambda: ac.conv2d(
+        X, W[:3], groups=3
+    ),
+    "groups is an int that divides 3 channels and 4 filters; got 3": lambda: ac.conv2d(X, W, groups=3),
+    "groups is an int that divides 3 channels and 4 filters; got 0": lambda: ac.conv2d(X, W, groups=0),
+    "for weight (4, 3, 3, 3) the bias is (4,); got shape (3,)": lambda: ac.conv2d(X, W, zeros(3)),
+    "the 3×3 window is larger than its input of 2×6, 2×6 with padding (0, 0)": lambda: ac.conv2d(X[:, :, :2], W),
+    "the 3×3 window, 7×7 with dilation (3, 3), is larger than its input of 5×6, 5×6": lambda: ac.conv2d(
+        X, W, dilation=3
+    ),
+    "conv2d: stride is an int or a pair of ints, each at least 1; got 0": lambda: ac.conv2d(X, W, stride=0),
+    "conv2d: stride is an int or a pair of ints, each at least 1; got 1.5": lambda: ac.conv2d(X, W, stride=1.5),
+    "conv2d: padding is an int or a pair of ints, each at least 0; got (0, -1)": lambda: ac.conv2d(
+        X, W, padding=(0, -1)
+    ),
+    "conv2d: padding is an int or a pair of ints, each at least 0; got 'same'": lambda: ac.conv2d(X, W, padding="same"),
+    "conv2d: dilation is an int or a pair of ints, each at least 1; got (1, 2, 3)": lambda: ac.conv2d(
+        X, W, dilation=(1, 2, 3)
+    ),
+    # conv_transpose2d
+    "conv_transpose2d: x has axes (N, C, H, W); got shape (2, 3)": lambda: ac.conv_transpose2d(zeros(2, 3), W),
+    "for x (2, 3, 5, 6) the weight is (3, F / groups, KH, KW); got shape (4, 3, 3, 3)": lambda: ac.conv_transpose2d(
+        X, W
+    ),
+    "for weight (3, 4, 3, 3) and groups=1 the bias is (4,); got shape (3,)": lambda: ac.conv_transpose2d(
+        X, zeros(3, 4, 3, 3), zeros(3)
+    ),
+    "output_padding is smaller than stride (2, 2) or dilation (1, 1); got (2, 0)": lambda: ac.conv_transpose2d(
+        X, zeros(3, 4, 3, 3), stride=2, output_padding=(2, 0)
+    ),
+    "padding (4, 4) leaves an image of -1×0; take less padding": lambda: ac.conv_transpose2d(
+        X, zeros(3, 4, 3, 3), padding=4
+    ),
+    "conv_transpose2d: groups is an int that divides 3 channels; got 2": lambda: ac.conv_transpose2d(
+        X, zeros(3, 4, 3, 3), groups=2
+    ),
+    # pooling
+    "max_pool2d: x has axes (N, C, H, W); got shape (5, 6)": lambda: ac.max_pool2d(zeros(5, 6), 2),
+    "max_pool2d: the 7×7 window is larger than its input of 5×6": lambda: ac.max_pool2d(X, 7),
+    "max_pool2d: kernel_size is an int or a pair of ints, each at least 1; got 0": lambda: ac.max_pool2d(X, 0),
+    "max_pool2d: padding is at most half the window of 2×2; got (2, 2)": lambda: ac.max_pool2d(X, 2, padding=2),
+    "avg_pool2d: x has axes (N, C, H, W); got shape (5, 6)": lambda: ac.avg_pool2d(zeros(5, 6), 2),
+    "avg_pool2d: stride is an int or a pair of ints, each at least 1; got -1": lambda: ac.avg_pool2d(X, 2, stride=-1),
+    "global_avg_pool2d: x has axes (N, C, H, W); got shape (3,)": lambda: ac.global_avg_pool2d(zeros(3)),
+    # products
+    "linear: x is (..., in) and weight (out, in), of one `in`; got x (2, 3) and weight (4, 5)": lambda: ac.linear(
+        zeros(2, 3), zeros(4, 5)
+    ),
+    "linear: for weight (4, 3) the bias is (4,); got shape (3,)": lambda: ac.linear(zeros(2, 3), zeros(4, 3), zeros(3)),
+    "einsum: 'ij,jk' is for 2 operands; got 1": lambda: ac.einsum("ij,jk", zeros(2, 3)),
+    "einsum: 'ij' in 'ij->i' does not name the axes of an operand (2,)": lambda: ac.einsum("ij->i", zeros(2)),
+    # shapes
+    "flatten from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
+    "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
+    # norms
+    "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), *[zeros(3)] * 4, True),
+    "batch_norm: for x (2, 3) the running_var is (3,); got shape (2,)": lambda: ac.batch_norm(
+        zeros(2, 3), zeros(3), zeros(3), zeros(3), zeros(2), True
+    ),
+    "batch_norm: training needs more than one value a channel; got x (1, 3)": lambda: ac.batch_norm(
+        zeros(1, 3), *[zeros(3)] * 4, True
+    ),
+    "layer_norm: x has axes (…, *(4,)); got shape (2, 3)": lambda: ac.layer_norm(zeros(2, 3), 4),
+    "layer_norm: for normalized_shape (3,) the weight is (3,); got (2,)": lambda: ac.layer_norm(
+        zeros(2, 3), 3, zeros(2)
+    ),
+    "group_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.group_norm(zeros(3), 1),
+    "group_norm: num_groups is an int that divides 3 channels; got 2": lambda: ac.group_norm(zeros(2, 3), 2),
+    "group_norm: for x (2, 3) the bias is (3,); got shape (2,)": lambda: ac.group_norm(zeros(2, 3), 1, None, zeros(2)),
+    "dropout: p is a probability from 0 to 1; got 1.5": lambda: ac.dropout(X, 1.5, True),
+    "gelu: approximate is 'none' or 'tanh'; got 'fast'": lambda: ac.gelu(X, "fast"),
+    # losses
+    "softmax_cross_entropy: logits are (N, C) or (N, C, d1, …); got shape ()": lambda: ac.softmax_cross_entropy(
+        zeros(), np.array(0)
+    ),
+    "a label is from 0 to 2, or -100 to be ignored; 2 of 3 are not, the first of them -1": lambda: (
+        ac.softmax_cross_entropy(zeros(3, 3), np.array([0, -1, 3]))
+    ),
+    "for logits (3, 4) the targets are (3,); got shape (2,)": lambda: ac.softmax_cross_entropy(
+        zeros(3, 4), np.array([0, 1])
+    ),
+    "softmax_cross_entropy: reduction is one of mean, sum, none; got 'average'": lambda: ac.softmax_cross_entropy(
+        zeros(1, 2), np.array([0]), "average"
+    ),
+    "label_smoothing is from 0 to 1; got 2": lambda: ac.softmax_cross_entropy(
+        zeros(1, 2), np.array([0]), label_smoothing=2
+    ),
+    "for 2 classes the weight is (2,); got shape (3,)": lambda: ac.softmax_cross_entropy(
+        zeros(1, 2), np.array([0]), weight=zeros(3)
+    ),
+    "nll_loss: a label is from 0 to 1, or -100 to be ignored; 1 of 1 are not, the first of them 2": lambda: ac.nll_loss(
+        zeros(1, 2), np.array([2])
+    ),
+    "mse_loss: x and target have one shape; got (2, 3) and (3,)": lambda: ac.mse_loss(zeros(2, 3), zeros(3)),
+    "sigmoid_cross_entropy: logits and target have one shape; got (2,) and (1,)": lambda: ac.sigmoid_cross_entropy(
+        zeros(2), zeros(1)
+    ),
+    "an assignment whose index selects an element more than once": lambda: ops.setitem(zeros(3), [0, 0], 1.0),
+}
+
+
+@pytest.mark.parametrize("message", CASES)
+def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        CASES[message]()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2)), "class indices are integers; got dtype float64"),
+        (lambda: ac.dropout(X, 0.5, True), "training needs rng, a numpy.random.Generator; got None"),
+        (lambda: ac.einsum(X, "ij"), "einsum takes the subscripts as a string first, as in 'ij,jk->ik'"),
+    ],
+)
+def test_a_wrong_type_is_a_type_error(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+def test_what_broadcasting_refuses_numpy_explains():
+    with pytest.raises(ValueError, match=r"\(2,\) \(3,\)"):
+        ac.add(ac.Tensor(zeros(2)), ac.Tensor(zeros(3)))
+    with pytest.raises(IndexError):
+        scatter_add(zeros(1), [5], (3,))
+
+
+def test_a_refused_call_changes_nothing():
+    mean, variance = zeros(3), np.ones(3)
+    with pytest.raises(ValueError, match="more than one value"):
+        ac.batch_norm(zeros(1, 3), np.ones(3), zeros(3), mean, variance, training=True)
+    assert mean.tolist() == [0, 0, 0]
+    assert variance.tolist() == [1, 1, 1]

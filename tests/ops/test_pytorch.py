@@ -1,0 +1,187 @@
+"""Values and gradients beside PyTorch's, for every op that both have; skipped where PyTorch is not installed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_cnn as ac
+from autograd_cnn.testing import arrays, convolutions, poolings, shapes
+from tests.ops import references
+from tests.ops.properties import REDUCTIONS, SMOOTHING, classified
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+F = torch.nn.functional
+
+
+def agree(ours, theirs, *inputs, dtype=np.float64):
+    """Compare values and gradients, under one random cotangent."""
+    tolerance = {np.float64: 1e-9, np.float32: 2e-4}[dtype]
+    mine = [ac.Tensor(x, requires_grad=True, dtype=dtype) for x in inputs]
+    other = [torch.tensor(np.array(x, dtype, order="C"), requires_grad=True) for x in inputs]
+    a, b = ours(*mine), theirs(*other)
+    assert a.shape == tuple(b.shape)
+    close(a.data, b.detach().numpy(), tolerance)
+    cotangent = np.random.default_rng(0).standard_normal(a.shape).astype(dtype)
+    a.backward(cotangent)
+    b.backward(torch.from_numpy(cotangent))
+    for x, y in zip(mine, other, strict=True):
+        close(x.grad, y.grad.numpy(), tolerance)
+
+
+def close(ours, theirs, tolerance):
+    assert ours.dtype == theirs.dtype
+    scale = max(1.0, np.abs(theirs, where=np.isfinite(theirs), out=np.zeros(theirs.shape)).max(initial=0))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * scale)
+
+
+DTYPES = st.sampled_from([np.float64, np.float32])
+
+
+@given(convolutions(), DTYPES)
+def test_conv2d(drawn, dtype):
+    x, weight, bias, options = drawn
+    inputs = (x, weight) if bias is None else (x, weight, bias)
+    agree(lambda *a: ac.conv2d(*a, **options), lambda *a: F.conv2d(*a, **options), *inputs, dtype=dtype)
+
+
+@given(convolutions(), DTYPES)
+def test_conv_transpose2d(drawn, dtype):
+    x, weight, _, options = drawn
+    y = np.array(ac.conv2d(x, weight, **options))
+    smallest = references.conv_transpose2d_size(y, weight, **{k: v for k, v in options.items() if k != "groups"})
+    options["output_padding"] = x.shape[2] - smallest[0], x.shape[3] - smallest[1]
+    if len(x):  # PyTorch refuses empty batches
+        agree(
+            lambda y, w: ac.conv_transpose2d(y, w, **options),
+            lambda y, w: F.conv_transpose2d(y, w, **options),
+            y,
+            weight,
+            dtype=dtype,
+        )
+
+
+@given(poolings(), DTYPES)
+def test_max_pool2d(drawn, dtype):
+    x, options = drawn
+    # PyTorch refuses empty batches, and can crash in the backward of a window of padding alone.
+    if len(x) and np.isfinite(ac.max_pool2d(x, **options)).all():
+        agree(lambda x: ac.max_pool2d(x, **options), lambda x: F.max_pool2d(x, **options), x, dtype=dtype)
+
+
+@given(poolings(dilated=False), st.booleans(), DTYPES)
+def test_avg_pool2d(drawn, counted, dtype):
+    x, options = drawn
+    options = {**options, "count_include_pad": counted}
+    if len(x):
+        agree(lambda x: ac.avg_pool2d(x, **options), lambda x: F.avg_pool2d(x, **options), x, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh", "softplus", "exp", "abs", "negative"]
+)
+@given(x=arrays(shapes(), low=-6, high=6), dtype=DTYPES)
+def test_unary(name, x, dtype):
+    theirs = getattr(torch, name) if hasattr(torch, name) else getattr(F, name)
+    agree(getattr(ac, name), theirs, x, dtype=dtype)
+
+
+@given(arrays(shapes(), low=-6, high=6), DTYPES)
+def test_gelu_by_tanh(x, dtype):
+    agree(lambda x: ac.gelu(x, "tanh"), lambda x: F.gelu(x, approximate="tanh"), x, dtype=dtype)
+
+
+@given(arrays(shapes(min_dims=1, min_side=1)), st.data(), DTYPES)
+def test_softmax_and_log_softmax(x, data, dtype):
+    axis = data.draw(st.integers(0, x.ndim - 1))
+    agree(lambda x: ac.softmax(x, axis), lambda x: F.softmax(x, axis), x, dtype=dtype)
+    agree(lambda x: ac.log_softmax(x, axis), lambda x: F.log_softmax(x, axis), x, dtype=dtype)
+
+
+@given(classified(), st.booleans(), REDUCTIONS, SMOOTHING, DTYPES)
+def test_losses_of_labels(drawn, weighted, reduction, smoothing, dtype):
+    logits, labels, classes = drawn
+    weight = np.linspace(0.5, 2, classes).astype(dtype) if weighted else None
+    theirs = {"weight": None if weight is None else torch.from_numpy(weight), "reduction": reduction}
+    target = torch.from_numpy(labels)
+    agree(
+        lambda x: ac.softmax_cross_entropy(x, labels, reduction, smoothing, weight=weight),
+        lambda x: F.cross_entropy(x, target, label_smoothing=smoothing, **theirs),
+        logits,
+        dtype=dtype,
+    )
+    agree(
+        lambda x: ac.nll_loss(x, labels, weight, reduction=reduction),
+        lambda x: F.nll_loss(x, target, **theirs),
+        logits,
+        dtype=dtype,
+    )
+
+
+@given(classified(), REDUCTIONS, SMOOTHING, DTYPES)
+def test_cross_entropy_of_probabilities(drawn, reduction, smoothing, dtype):
+    logits, _, _ = drawn
+    agree(
+        lambda x, t: ac.softmax_cross_entropy(x, t, reduction, smoothing),
+        lambda x, t: F.cross_entropy(x, t, reduction=reduction, label_smoothing=smoothing),
+        logits,
+        np.random.default_rng(1).random(logits.shape),
+        dtype=dtype,
+    )
+
+
+@given(arrays((4, 3)), arrays((4, 3), low=0, high=1), REDUCTIONS, DTYPES)
+def test_mse_and_sigmoid_cross_entropy(x, target, reduction, dtype):
+    agree(
+        lambda x, t: ac.mse_loss(x, t, reduction),
+        lambda x, t: F.mse_loss(x, t, reduction=reduction),
+        x,
+        target,
+        dtype=dtype,
+    )
+    agree(
+        lambda x, t: ac.sigmoid_cross_entropy(x, t, reduction),
+        lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction=reduction),
+        x,
+        target,
+        dtype=dtype,
+    )
+
+
+@given(arrays((3, 4, 2, 3), distinct=True), st.booleans(), DTYPES)
+def test_norms(x, training, dtype):
+    rng = np.random.default_rng(0)
+    weight, bias = rng.standard_normal((2, 4))
+    ours = np.zeros(4, dtype), np.ones(4, dtype)
+    theirs = torch.zeros(4, dtype=torch.tensor(ours[0]).dtype), torch.ones(4, dtype=torch.tensor(ours[0]).dtype)
+    agree(
+        lambda x, w, b: ac.batch_norm(x, w, b, *ours, training),
+        lambda x, w, b: F.batch_norm(x, *theirs, w, b, training),
+        x,
+        weight,
+        bias,
+        dtype=dtype,
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        close(mine, other.numpy(), 1e-6)
+    agree(
+        lambda x, w, b: ac.group_norm(x, 2, w, b),
+        lambda x, w, b: F.group_norm(x, 2, w, b),
+        x,
+        weight,
+        bias,
+        dtype=dtype,
+    )
+    last = rng.standard_normal((2, 2, 3))
+    agree(
+        lambda x, w, b: ac.layer_norm(x, (2, 3), w, b),
+        lambda x, w, b: F.layer_norm(x, (2, 3), w, b),
+        x,
+        *last,
+        dtype=dtype,
+    )
+
+
+@given(arrays((3, 4), away_from=[0]), st.sampled_from([0.5, 1.0]), DTYPES)
+def test_var_is_that_of_pytorch_with_its_correction(x, ddof, dtype):
+    agree(lambda x: ac.var(x, 1, ddof=int(ddof)), lambda x: torch.var(x, 1, correction=int(ddof)), x, dtype=dtype)
