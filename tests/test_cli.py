@@ -204,7 +204,10 @@ def assert_refused(done, beginning):
         (["fly"], "error: argument COMMAND: invalid choice: 'fly'"),
         (["train", "--fast"], "error: unrecognized arguments: --fast"),
         (["train", "--epochs", "0"], "error: argument --epochs: expected a whole number of at least 1, got '0'"),
-        (["train", "--batch-size", "x"], "error: argument --batch-size: expected a whole number of at least 1, got 'x'"),
+        (
+            ["train", "--batch-size", "x"],
+            "error: argument --batch-size: expected a whole number of at least 1, got 'x'",
+        ),
         (["train", "--lr", "nan"], "error: argument --lr: expected a number above 0, got 'nan'"),
         (["train", "--lr", "fast"], "error: argument --lr: expected a number above 0, got 'fast'"),
         (["train", "--seed", "-1"], "error: argument --seed: expected a whole number of at least 0, got '-1'"),
@@ -271,4 +274,6 @@ def test_the_installed_command_is_the_module():
     script = Path(sys.executable).with_name("autograd-cnn")
     if not script.exists():
         pytest.skip("the package is on the path but not installed")
-    assert subprocess.run([script, "--version"], capture_output=True, text=True, check=True).stdout.startswith("autograd-cnn")
+    assert subprocess.run([script, "--version"], capture_output=True, text=True, check=True).stdout.startswith(
+        "autograd-cnn"
+    )

@@ -37,7 +37,9 @@ def test_the_commands_run_in_order(tmp_path):
         words = shlex.split(line, comments=True)
         assert words[0] == "python"
         if "mnist" not in words or "AUTOGRAD_CNN_DATA" in os.environ:
-            done = subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+            done = subprocess.run(
+                [sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300
+            )
             assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 

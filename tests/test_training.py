@@ -45,7 +45,7 @@ def test_the_training_loss_is_weighted_by_the_size_of_the_batches():
     assert history.epochs[0].train_loss == pytest.approx(np.average(history.step_losses, weights=[40, 40, 16]))
 
 
-class Stop(Exception):
+class StoppedError(Exception):
     """Stands for an interrupt."""
 
 
@@ -58,9 +58,9 @@ def test_training_resumed_after_an_epoch_ends_with_the_same_bits():
 
     def stop_after_two(history):
         if len(history.epochs) == 2:
-            raise Stop
+            raise StoppedError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StoppedError):
         train(4, history, params, optimizer, augment=augment, on_epoch=stop_after_two)
     assert len(history.epochs) == 2
     train(4, history, params, optimizer, augment=augment)
@@ -88,7 +88,9 @@ def test_the_schedule_moves_the_learning_rate_and_gives_it_back():
 def test_a_loss_that_is_not_finite_stops_the_training_with_advice():
     params = mlp.init(np.random.default_rng(0), num_classes=2, hidden=8)
     params["fc1.weight"].data[:] = np.nan
-    with pytest.raises(training.TrainingError, match="loss became nan at step 1, in epoch 1; try a learning rate below"):
+    with pytest.raises(
+        training.TrainingError, match="loss became nan at step 1, in epoch 1; try a learning rate below"
+    ):
         train(1, params=params)
 
 
@@ -101,7 +103,7 @@ def test_history_survives_json():
 def test_evaluation_by_definition():
     logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 1.0]])
     dataset = data.Dataset(np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1), np.array([0, 0, 0]), ("a", "b"))
-    result = training.evaluate(lambda params, x: logits[x[:, 0, 0, 0].astype(int)], {}, dataset, batch_size=2)
+    result = training.evaluate(lambda _, x: logits[x[:, 0, 0, 0].astype(int)], {}, dataset, batch_size=2)
     odds = np.exp(logits)
     p = odds / odds.sum(1, keepdims=True)
     np.testing.assert_allclose(result.probabilities, p)

@@ -1,0 +1,258 @@
+"""The graph: what is recorded and kept, how gradients travel, and when everything is let go."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
+
+import autograd_cnn as ac
+from autograd_cnn.graph import is_grad_enabled, unbroadcast
+from autograd_cnn.primitive import Primitive
+
+
+def leaf(values, dtype=np.float64):
+    return ac.Tensor(np.array(values, dtype), requires_grad=True)
+
+
+@pytest.fixture
+def counted():
+    """An op of two inputs, x + 2y, that counts the calls of its rules; it is not in the registry."""
+
+    def forward(x, y):
+        return x + 2 * y
+
+    op, calls = Primitive(forward), []
+
+    @op.backward("x")
+    def _(grad):
+        calls.append("x")
+        return grad
+
+    @op.backward("y")
+    def _(grad):
+        calls.append("y")
+        return 2 * grad
+
+    return op, calls
+
+
+class TestTraversal:
+    def test_a_chain_of_100_000_ops(self):
+        x = leaf(1.0)
+        y = x
+        for _ in range(100_000):
+            y = y + 1
+        y.backward()
+        assert x.grad == 1
+        del y  # and letting it go does not recurse either
+
+    def test_a_value_used_twice_gets_both_contributions(self):
+        x = leaf([2.0, 3.0])
+        (x * x + x).backward(np.array([1.0, 10.0]))
+        assert x.grad.tolist() == [5, 70]
+
+    def test_diamonds_visit_every_node_once(self, counted):
+        op, calls = counted
+        x = leaf(1.0)
+        y = op(x, 1.0)
+        for _ in range(40):
+            y = y + y  # 2⁴⁰ paths
+        y.backward()
+        assert x.grad == 2.0**40
+        assert calls == ["x"]
+
+    def test_branches_nobody_asked_for_are_not_touched(self, counted):
+        op, calls = counted
+        x, constant = leaf([1.0]), ac.Tensor(np.ones(1))
+        op(x, op(constant, constant)).backward(np.ones(1))
+        assert calls == ["x"]
+
+    def test_gradients_accumulate_over_graphs_until_they_are_cleared(self):
+        x = leaf([1.0])
+        for total in (3, 6):
+            (3 * x).backward()
+            assert x.grad.tolist() == [total]
+        x.grad = None
+        (5 * x).backward()
+        assert x.grad.tolist() == [5]
+
+    def test_intermediates_hold_no_gradient(self):
+        x = leaf([1.0])
+        y = x * 2
+        (y * 3).backward()
+        assert y.grad is None
+
+    def test_a_leaf_is_its_own_gradient(self):
+        x = leaf([1.0, 2.0])
+        x.backward([3.0, 4.0])
+        assert x.grad.tolist() == [3, 4]
+
+    def test_the_seed_may_be_an_array_a_list_or_a_tensor(self):
+        for seed in (np.array([1.0, 2.0], np.float32), [1.0, 2.0], ac.Tensor([1.0, 2.0])):
+            x = leaf([1.0, 1.0])
+            (x * 3).backward(seed)
+            assert x.grad.tolist() == [3, 6]
+
+
+class TestOwnership:
+    def test_no_gradient_shares_memory_with_anything(self):
+        a, b, seed = leaf([1.0, 2.0]), leaf([3.0, 4.0]), np.array([1.0, 1.0])
+        out = ac.reshape(a + b, (2, 1)).reshape(2)
+        out.backward(seed)
+        everything = [a.grad, b.grad, a.data, b.data, out.data, seed]
+        for i, x in enumerate(everything[:2]):
+            assert not any(np.shares_memory(x, y) for y in everything[i + 1 :])
+
+    def test_adding_to_a_gradient_leaves_the_array_given_out_before(self):
+        x = leaf([1.0])
+        (2 * x).backward()
+        first = x.grad
+        (2 * x).backward()
+        assert (first.tolist(), x.grad.tolist()) == ([2], [4])
+
+    def test_a_gradient_has_the_dtype_and_the_memory_order_of_its_leaf(self):
+        x = ac.Tensor(np.ones((3, 4), np.float32).T, requires_grad=True)
+        (x * np.ones((4, 3))).backward(np.ones((4, 3)))
+        assert x.grad.dtype == np.float32
+        assert x.grad.strides == x.data.strides
+
+    def test_a_rule_may_answer_in_another_float_dtype(self):
+        op = Primitive(lambda x: x * 1)
+        op.backward("x")(lambda grad: grad.astype(np.float64))
+        x = leaf([1.0], np.float32)
+        y = x * 1
+        op(y).backward(np.ones(1))
+        assert x.grad.dtype == np.float32
+
+
+class TestLifetime:
+    def test_what_no_rule_names_is_freed_after_the_forward(self):
+        x = leaf(np.ones(3))
+        hidden = x * 2
+        array, out = weakref.ref(hidden.data), ac.relu(hidden)
+        del hidden
+        assert array() is None, "relu asks for its output, not its input"
+        total = out.sum()
+        array = weakref.ref(out.data)
+        del out
+        assert array() is not None, "relu's rule still needs it"
+        del total
+        assert array() is None
+
+    def test_backward_frees_what_was_kept_unless_told_to_retain_it(self):
+        x = leaf(np.ones(3))
+        out = ac.exp(x)
+        total = out.sum()
+        array = weakref.ref(out.data)
+        del out
+        total.backward(retain_graph=True)
+        assert array() is not None
+        total.backward()
+        assert array() is None
+        assert np.allclose(x.grad, 2 * np.e)
+
+    def test_a_dropped_graph_is_freed_by_reference_counts_alone(self):
+        gc.disable()
+        try:
+            x = leaf(np.ones((2, 1, 8, 8)))
+            out = ac.max_pool2d(ac.relu(ac.conv2d(x, leaf(np.ones((3, 1, 3, 3))))), 2)
+            loss = ac.softmax_cross_entropy(ac.flatten(out, 1), np.array([0, 1]))
+            nodes, stack = [], [loss.node]
+            while stack:
+                node = stack.pop()
+                nodes.append(weakref.ref(node))
+                stack += [e.source for e in node.edges if not isinstance(e.source, ac.Tensor)]
+            del out, loss, node, stack
+            assert [n() for n in nodes] == [None] * len(nodes)
+            assert len(nodes) >= 6
+        finally:
+            gc.enable()
+
+
+class TestErrors:
+    def test_a_used_graph_says_what_to_do(self):
+        x = leaf([1.0])
+        y = x * 2
+        y.backward()
+        with pytest.raises(
+            RuntimeError, match=r"freed what 'multiply' kept for it; call the first .*retain_graph=True"
+        ):
+            y.backward()
+        assert x.grad.tolist() == [2]
+
+    def test_several_elements_need_a_gradient_of_their_shape(self):
+        x = leaf([1.0, 2.0])
+        with pytest.raises(ValueError, match=r"shape \(2,\) needs a gradient of that shape"):
+            (x * 2).backward()
+        with pytest.raises(ValueError, match=r"gradient has shape \(3,\), but the tensor has shape \(2,\)"):
+            (x * 2).backward(np.ones(3))
+        assert x.grad is None
+
+    def test_nothing_to_differentiate(self):
+        with pytest.raises(RuntimeError, match="computed from nothing that requires a gradient"):
+            (ac.Tensor([1.0]) * 2).backward()
+
+    def test_a_rule_that_raises_leaves_every_gradient_as_it_was_and_is_named(self):
+        def broken(x, y):
+            return x + y
+
+        op = Primitive(broken)
+        op.backward("x")(lambda grad: grad)
+
+        @op.backward("y")
+        def _(grad):
+            raise ZeroDivisionError("no")
+
+        x, y = leaf([1.0]), leaf([1.0])
+        with pytest.raises(ZeroDivisionError) as raised:
+            op(x, y).backward()
+        assert raised.value.__notes__ == ["in the backward of 'broken' for its input 'y', output shape (1,)"]
+        assert x.grad is None
+
+    @pytest.mark.parametrize("wrong", [(3,), (2, 3), ()])
+    def test_a_gradient_of_the_wrong_shape_is_refused(self, wrong):
+        def misshapen(x):
+            return x * 1
+
+        op = Primitive(misshapen)
+        op.backward("x")(lambda grad: np.ones(wrong))  # noqa: ARG005
+        x = leaf(np.ones(2))
+        with pytest.raises(ValueError, match=r"'misshapen' for input 'x' gave a gradient of shape .*has shape \(2,\)"):
+            op(x).backward(np.ones(2))
+
+
+class TestNoGrad:
+    def test_it_nests_and_survives_exceptions(self):
+        x = leaf([1.0])
+        with ac.no_grad():
+            with pytest.raises(KeyError), ac.no_grad():
+                raise KeyError
+            assert not (x * 2).requires_grad
+            assert not is_grad_enabled()
+        assert (x * 2).requires_grad
+
+    def test_other_threads_go_on_recording(self):
+        seen = []
+        with ac.no_grad():
+            thread = threading.Thread(target=lambda: seen.append((leaf([1.0]) * 2).requires_grad))
+            thread.start()
+            thread.join()
+        assert seen == [True]
+
+
+@given(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=(2, 3, 2), min_side=1))
+def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
+    """⟨g, broadcast(x)⟩ = ⟨unbroadcast(g), x⟩ for every x and g."""
+    rng = np.random.default_rng(0)
+    x, grad = rng.standard_normal(drawn.input_shapes[0]), rng.standard_normal(drawn.result_shape)
+    summed = unbroadcast(grad, x.shape)
+    assert summed.shape == x.shape
+    assert np.vdot(grad, np.broadcast_to(x, grad.shape)) == pytest.approx(np.vdot(summed, x))
+
+
+def test_a_node_says_what_it_is():
+    assert repr((leaf([1.0]) * 2).node) == "<Node multiply -> (1,) float64>"

@@ -1,0 +1,130 @@
+"""Making ops: signatures, what is recorded, and what is refused at registration."""
+
+import numpy as np
+import pytest
+
+import autograd_cnn as ac
+from autograd_cnn.primitive import Primitive, primitive, registry
+
+
+def scaled(x, y=None, scale=1.0):
+    """x · scale, plus y if there is one."""
+    out = x * scale
+    return out if y is None else out + y
+
+
+@pytest.fixture
+def op():
+    op = Primitive(scaled)
+    op.backward("x")(lambda grad, scale: grad * scale)
+    op.backward("y")(lambda grad: grad)
+    return op
+
+
+def test_it_is_the_forward_on_arrays_and_a_tensor_with_tensors(op):
+    x = np.array([1.0, 2.0])
+    assert isinstance(op(x, scale=3), np.ndarray)
+    assert isinstance(op(ac.Tensor(x)), ac.Tensor)
+    assert op.__name__ == "scaled"
+    assert op.__doc__.startswith("x · scale")
+    assert repr(op) == "<primitive scaled(x, y=None, scale=1.0), differentiable in x, y>"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda op, x, y: op(x, y, 3.0),
+        lambda op, x, y: op(x, y, scale=3.0),
+        lambda op, x, y: op(x, y=y, scale=3.0),
+        lambda op, x, y: op(y=y, scale=3.0, x=x),
+    ],
+)
+def test_inputs_and_options_by_place_or_by_name(op, call):
+    x, y = (ac.Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    call(op, x, y).backward(np.array([1.0, 10.0]))
+    assert (x.grad.tolist(), y.grad.tolist()) == ([3, 30], [1, 10])
+
+
+def test_defaults_reach_the_rules(op):
+    x = ac.Tensor([2.0], requires_grad=True)
+    op(x).backward()
+    assert x.grad == 1
+
+
+def test_results_are_of_the_class_that_was_given(op):
+    class Mine(ac.Tensor):
+        __slots__ = ()
+
+    assert type(op(Mine([1.0]))) is Mine
+
+
+def test_a_variadic_rule_serves_each_array_by_its_index():
+    def joined(*parts, times):
+        return np.concatenate(parts) * times
+
+    op = Primitive(joined)
+
+    @op.backward("parts")
+    def _(grad, index, parts_shape, times):
+        start = sum(shape[0] for shape in parts_shape[:index])
+        return grad[start : start + parts_shape[index][0]] * times
+
+    a, b = ac.Tensor([1.0], requires_grad=True), ac.Tensor([1.0, 2.0], requires_grad=True)
+    op(a, np.zeros(2, np.float32), b, times=2).backward(np.arange(5.0))
+    assert (a.grad.tolist(), b.grad.tolist()) == ([0], [6, 8])
+
+
+def test_a_piecewise_constant_op_never_requires_a_gradient():
+    @primitive(differentiable=False)
+    def floor_for_this_test(x):
+        return np.floor(x)
+
+    try:
+        x = ac.Tensor([1.5], requires_grad=True)
+        assert not floor_for_this_test(x).requires_grad
+        assert registry["floor_for_this_test"] is floor_for_this_test
+        assert repr(floor_for_this_test).endswith("differentiable in nothing>")
+    finally:
+        del registry["floor_for_this_test"]
+
+
+def test_an_input_without_a_rule_is_refused_when_it_wants_a_gradient():
+    op = Primitive(scaled)
+    op.backward("x")(lambda grad, scale: grad * scale)
+    x, y = ac.Tensor([1.0], requires_grad=True), ac.Tensor([1.0], requires_grad=True)
+    assert op(x, y.detach()).requires_grad
+    with pytest.raises(TypeError, match=r"'scaled' has no backward for its input 'y'.*@scaled.backward\(\"y\"\)"):
+        op(x, y)
+    with ac.no_grad():
+        assert op(x, y).item() == 2
+
+
+class TestRegistration:
+    def test_of_an_unknown_input(self, op):
+        with pytest.raises(ValueError, match=r"'scaled' has no input 'z' .* it has \['scale', 'x', 'y'\]"):
+            op.backward("z")
+
+    def test_of_a_rule_that_does_not_take_the_gradient_first(self, op):
+        with pytest.raises(TypeError, match=r"as `grad`; the rule of 'scaled' for 'x' takes \['x', 'grad'\]"):
+            op.backward("x")(lambda x, grad: grad * x)
+
+    @pytest.mark.parametrize("asked", ["z", "z_shape", "index"])
+    def test_of_a_rule_that_asks_for_what_there_is_not(self, op, asked):
+        namespace = {}
+        exec(f"def rule(grad, {asked}): return grad", namespace)
+        with pytest.raises(TypeError, match=f"for 'x' asks for '{asked}', which is not `out`, an input"):
+            op.backward("x")(namespace["rule"])
+
+    @pytest.mark.parametrize("name", ["grad", "out"])
+    def test_of_a_forward_with_a_name_that_rules_use(self, name):
+        namespace = {}
+        exec(f"def forward(x, {name}): return x", namespace)
+        with pytest.raises(TypeError, match=f"has a parameter '{name}', which in a backward rule means"):
+            Primitive(namespace["forward"])
+
+
+def test_wrong_calls_have_python_s_own_message(op):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'factor'"):
+        op(ac.Tensor([1.0]), factor=2)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+        op()
