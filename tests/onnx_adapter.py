@@ -30,7 +30,6 @@ class Reason(Enum):
     INDICES = "the places of the maxima as an output"
     DILATED_AVERAGE = "dilated average pooling"
     EMPTY = "the maximum of nothing"
-    PER_GROUP = "group normalization scaled by the group"
 
 
 class Unsupported(Exception):  # noqa: N818 -- not an error
@@ -53,13 +52,17 @@ class Attributes(NamedTuple):
 
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
-#: Inputs that the package takes as constants, by their places: bounds, statistics, labels and class weights.
+#: What only serves to compute shapes and masks: it counts as no operator of ours.
+HELPERS = {"And", "Cast", "CastLike", "Constant", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less"}
+HELPERS |= {"LessOrEqual", "Mod", "Not", "Or", "Range", "Shape", "Size"}
+#: Inputs that the package takes as constants, by their places: bounds, statistics, labels, class weights.
 CONSTANTS = {
     "BatchNormalization": {3, 4},
     "Clip": {1, 2},
     "Dropout": {1, 2},
     "NegativeLogLikelihoodLoss": {1, 2},
     "Pad": {1, 2, 3},
+    "Sign": {0},
     "SoftmaxCrossEntropyLoss": {1, 2},
 }
 
@@ -115,7 +118,7 @@ for _name, _op in {
     "Sqrt": ac.sqrt,
     "Tanh": ac.tanh,
 }.items():
-    OPERATORS[_name] = lambda a, x, _op=_op: _op(x)
+    OPERATORS[_name] = lambda _, x, _op=_op: _op(x)
 # Logic and integer arithmetic on the way to a shape or a mask.
 for _name, _op in {
     "And": np.logical_and,
@@ -128,21 +131,21 @@ for _name, _op in {
     "Not": np.logical_not,
     "Or": np.logical_or,
 }.items():
-    OPERATORS[_name] = lambda a, *xs, _op=_op: _op(*map(array, xs))
+    OPERATORS[_name] = lambda _, *xs, _op=_op: _op(*map(array, xs))
 
 OPERATORS |= {
-    "Identity": lambda a, x: x,
-    "Max": lambda a, *xs: functools.reduce(ac.maximum, xs),
-    "Min": lambda a, *xs: functools.reduce(ac.minimum, xs),
-    "Sum": lambda a, *xs: functools.reduce(ac.add, xs),
-    "Mean": lambda a, *xs: ac.divide(functools.reduce(ac.add, xs), len(xs)),
-    "Reciprocal": lambda a, x: ac.divide(1, x),
-    "Where": lambda a, condition, x, y: ac.where(condition, x, y),
+    "Identity": lambda _, x: x,
+    "Max": lambda _, *xs: functools.reduce(ac.maximum, xs),
+    "Min": lambda _, *xs: functools.reduce(ac.minimum, xs),
+    "Sum": lambda _, *xs: functools.reduce(ac.add, xs),
+    "Mean": lambda _, *xs: ac.divide(functools.reduce(ac.add, xs), len(xs)),
+    "Reciprocal": lambda _, x: ac.divide(1, x),
+    "Where": lambda _, condition, x, y: ac.where(condition, x, y),
     "LeakyRelu": lambda a, x: ac.leaky_relu(x, a("alpha", 0.01)),
     "Elu": lambda a, x: ac.elu(x, a("alpha", 1.0)),
     "Gelu": lambda a, x: ac.gelu(x, a("approximate", "none")),
     "PRelu": lambda a, x, slope: ac.where(array(x) > 0, x, ac.multiply(x, _align(a, x, slope, 1))),
-    "Softsign": lambda a, x: ac.divide(x, ac.add(1, ac.abs(x))),
+    "Softsign": lambda _, x: ac.divide(x, ac.add(1, ac.abs(x))),
 }
 
 
@@ -183,14 +186,14 @@ def _cast(a, x, like=None):
 
 OPERATORS |= {
     "Shape": lambda a, x: np.array(np.shape(x)[slice(a("start"), a("end"))]),
-    "Size": lambda a, x: np.array(np.size(array(x))),
-    "Range": lambda a, *bounds: np.arange(*map(one, bounds), dtype=array(bounds[0]).dtype),
+    "Size": lambda _, x: np.array(np.size(array(x))),
+    "Range": lambda _, *bounds: np.arange(*map(one, bounds), dtype=array(bounds[0]).dtype),
     "Constant": lambda a: next(numpy_helper.to_array(v) if k == "value" else np.array(v) for k, v in a.given.items()),
     "Transpose": lambda a, x: ac.transpose(x, a("perm")),
     "Concat": lambda a, *xs: ac.concatenate(xs, a("axis", 1)),
-    "Expand": lambda a, x, shape: ac.broadcast_to(x, np.broadcast_shapes(np.shape(x), integers(shape))),
+    "Expand": lambda _, x, shape: ac.broadcast_to(x, np.broadcast_shapes(np.shape(x), integers(shape))),
     "Gather": lambda a, x, indices: ac.take(x, indices, a("axis", 0)),
-    "Tile": lambda a, x, repeats: functools.reduce(
+    "Tile": lambda _, x, repeats: functools.reduce(
         lambda y, axis: ac.concatenate([y] * integers(repeats)[axis], axis), range(np.ndim(x)), x
     ),
 }
@@ -314,7 +317,7 @@ for _name, _before, _after in (
     OPERATORS[_name] = _composed
 
 OPERATORS |= {
-    "MatMul": lambda a, x, y: ac.matmul(x, y),
+    "MatMul": lambda _, x, y: ac.matmul(x, y),
     "Einsum": lambda a, *xs: ac.einsum(a("equation"), *xs),
 }
 
@@ -448,7 +451,7 @@ def _global_average_pool(a, x):
     return ac.expand_dims(ac.global_avg_pool2d(x), (2, 3))
 
 
-OPERATORS["GlobalMaxPool"] = lambda a, x: ac.max(x, tuple(range(2, np.ndim(x))), True)
+OPERATORS["GlobalMaxPool"] = lambda _, x: ac.max(x, tuple(range(2, np.ndim(x))), True)
 
 
 @operator("DepthToSpace")
@@ -500,8 +503,6 @@ def _layer_normalization(a, x, weight=None, bias=None):
 
 @operator("GroupNormalization")
 def _group_normalization(a, x, weight, bias):
-    if a.opset < 21:
-        raise Unsupported(Reason.PER_GROUP)
     return ac.group_norm(x, a("num_groups"), weight, bias, a("epsilon", 1e-5))
 
 
@@ -549,8 +550,13 @@ def operators(model: onnx.ModelProto) -> list[str]:
     return list(dict.fromkeys(node.op_type for node in model.graph.node if node.op_type != "Constant"))
 
 
-def run(model: onnx.ModelProto, inputs: dict[str, Any]) -> list[Any]:
-    """Give the outputs of a graph, for inputs and weights by name."""
+def constants(model: onnx.ModelProto) -> set[str]:
+    """Name the inputs that the package takes as constants."""
+    return {node.input[i] for node in model.graph.node for i in CONSTANTS.get(node.op_type, ()) if i < len(node.input)}
+
+
+def run(model: onnx.ModelProto, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Give every value of a graph by its name, from those of the inputs and weights."""
     opset = next(item.version for item in model.opset_import if item.domain == "")
     values = {"": None} | inputs
     for node in model.graph.node:
@@ -559,4 +565,4 @@ def run(model: onnx.ModelProto, inputs: dict[str, Any]) -> list[Any]:
             raise Unsupported(Reason.OPERATOR)
         outputs = function(_attributes(node, opset), *[values[name] for name in node.input])
         values |= zip(node.output, outputs if isinstance(outputs, tuple) else (outputs,), strict=False)
-    return [values[item.name] for item in model.graph.output]
+    return values

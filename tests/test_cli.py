@@ -108,7 +108,7 @@ class TestTrain:
 
 class TestResume:
     def test_an_interrupted_run_ends_with_the_same_bits(self, tmp_path):
-        settings = ("train", "--epochs", "4", "--optimizer", "sgd", "--seed", "5")
+        settings = ("train", "--epochs", "30", "--optimizer", "sgd", "--seed", "5")
         assert call(*settings, "--out", "whole", cwd=tmp_path).returncode == 0
 
         process = subprocess.Popen(

@@ -185,3 +185,59 @@ def test_norms(x, training, dtype):
 @given(arrays((3, 4), away_from=[0]), st.sampled_from([0.5, 1.0]), DTYPES)
 def test_var_is_that_of_pytorch_with_its_correction(x, ddof, dtype):
     agree(lambda x: ac.var(x, 1, ddof=int(ddof)), lambda x: torch.var(x, 1, correction=int(ddof)), x, dtype=dtype)
+
+
+A, B, C = np.random.default_rng(2).uniform(0.5, 2, (3, 3, 4))
+INDEX = np.array([0, 2, 2])
+
+#: Ours, PyTorch's, and the inputs.
+BESIDE = {
+    "add": (ac.add, torch.add, A, B[0]),
+    "subtract": (ac.subtract, torch.sub, A, B[:, :1]),
+    "multiply": (ac.multiply, torch.mul, A, B[0]),
+    "divide": (ac.divide, torch.div, A, B),
+    "power": (ac.power, torch.pow, A, B),
+    "log": (ac.log, torch.log, A),
+    "sqrt": (ac.sqrt, torch.sqrt, A),
+    "erf": (ac.erf, torch.erf, A - 1),
+    "maximum": (ac.maximum, torch.maximum, A, np.where(B > 1, A, B)),
+    "minimum": (ac.minimum, torch.minimum, A, np.where(B > 1, A, B)),
+    "where": (lambda x, y: ac.where(C > 1, x, y), lambda x, y: torch.where(torch.tensor(C > 1), x, y), A, B),
+    "clip": (lambda x: ac.clip(x, 0.8, A[1, 1]), lambda x: torch.clip(x, 0.8, A[1, 1]), A),
+    "sum": (lambda x: ac.sum(x, 1, True), lambda x: torch.sum(x, 1, True), A),
+    "mean": (lambda x: ac.mean(x, (0, 1)), lambda x: torch.mean(x, (0, 1)), A),
+    "max": (lambda x: ac.max(x, 0), lambda x: torch.max(x, 0).values, np.round(A)),
+    "min": (lambda x: ac.min(x, 1), lambda x: torch.min(x, 1).values, A),
+    "logsumexp": (lambda x: ac.logsumexp(x, 0), lambda x: torch.logsumexp(x, 0), 9 * A),
+    "matmul": (ac.matmul, torch.matmul, np.stack([A, B]), C.T),
+    "linear": (ac.linear, F.linear, A, B, C[:, 0]),
+    "einsum": (lambda x, y: ac.einsum("ij,kj->ik", x, y), lambda x, y: torch.einsum("ij,kj->ik", x, y), A, B),
+    "reshape": (lambda x: ac.reshape(x, (2, -1)), lambda x: torch.reshape(x, (2, -1)), A),
+    "flatten": (ac.flatten, torch.flatten, A),
+    "transpose": (ac.transpose, torch.t, A),
+    "broadcast_to": (lambda x: ac.broadcast_to(x, (2, 3, 4)), lambda x: torch.broadcast_to(x, (2, 3, 4)), A),
+    "squeeze": (ac.squeeze, torch.squeeze, A[:, :1]),
+    "expand_dims": (lambda x: ac.expand_dims(x, 1), lambda x: torch.unsqueeze(x, 1), A),
+    "concatenate": (lambda x, y: ac.concatenate([x, y], 1), lambda x, y: torch.cat([x, y], 1), A, B),
+    "stack": (lambda x, y: ac.stack([x, y], -1), lambda x, y: torch.stack([x, y], -1), A, B),
+    "split": (lambda x: ac.split(x, 2, 1)[1], lambda x: torch.split(x, 2, 1)[1], A),
+    "pad": (lambda x: ac.pad(x, ((0, 1), (2, 3)), 7), lambda x: F.pad(x, (2, 3, 0, 1), value=7), A),
+    "getitem": (lambda x: ac.ops.getitem(x, INDEX), lambda x: x[torch.tensor(INDEX)], A),
+    "take": (lambda x: ac.take(x, INDEX, 1), lambda x: torch.index_select(x, 1, torch.tensor(INDEX)), A),
+    "global_avg_pool2d": (ac.global_avg_pool2d, lambda x: x.mean((2, 3)), np.stack([[A, B], [B, C]])),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", BESIDE)
+def test_beside(name, dtype):
+    ours, theirs, *inputs = BESIDE[name]
+    agree(ours, theirs, *inputs, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "sign"])
+def test_piecewise_constant(name):
+    x, y = np.round(A), np.round(B)
+    inputs = (x - 1,) if name == "sign" else (x, y)
+    theirs = torch.eq if name == "equal" else getattr(torch, name)
+    np.testing.assert_array_equal(getattr(ac, name)(*inputs), theirs(*map(torch.tensor, inputs)).numpy())
