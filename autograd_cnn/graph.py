@@ -156,9 +156,9 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
     def send(target: Node | Variable, grad: Array) -> None:
         if not isinstance(target, Node):
             leaf = leaves.get(id(target))
-            leaves[id(target)] = (target, grad if leaf is None else leaf[1] + grad)
+            leaves[id(target)] = (target, grad if leaf is None else _sum(leaf[1], grad))
         elif target in pending:
-            pending[target] = pending[target] + grad  # never in place: `grad` may be shared with a sibling
+            pending[target] = _sum(pending[target], grad)
         else:
             pending[target] = grad
             heapq.heappush(queue, (-target.order, target))
@@ -181,10 +181,15 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
         _accumulate(leaf, grad)
 
 
+def _sum(x: Array, y: Array) -> Array:
+    """Add two gradients in a new array, as either may be shared; NumPy makes a scalar of two 0-d arrays."""
+    return np.asarray(x + y)
+
+
 def _accumulate(leaf: Variable, grad: Array) -> None:
     """Add to a leaf's gradient, held in an array of its own with the leaf's memory order."""
     if leaf.grad is None:
         leaf.grad = np.empty_like(leaf.data, subok=False)
         np.copyto(leaf.grad, grad)
     else:
-        leaf.grad = leaf.grad + grad
+        leaf.grad = _sum(leaf.grad, grad)
