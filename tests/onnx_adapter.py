@@ -13,10 +13,12 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+import pytest
 
 import autograd_cnn as ac
+
+onnx = pytest.importorskip("onnx", reason="the adapter reads graphs with the onnx package")
+helper, numpy_helper = onnx.helper, onnx.numpy_helper
 
 
 class Reason(Enum):

@@ -258,6 +258,14 @@ TestPrograms = Programs.TestCase
 TestPrograms.settings = settings(max_examples=8 * settings().max_examples, stateful_step_count=50)
 
 
+def test_the_gradient_of_a_number_stays_an_array() -> None:
+    x = ac.Tensor(np.array(2.0), requires_grad=True)
+    for _ in range(3):
+        (x * x).backward()
+        assert isinstance(x.grad, np.ndarray)
+    assert x.grad == 12
+
+
 # --- the machine can fail -------------------------------------------------------------------------------------
 
 
