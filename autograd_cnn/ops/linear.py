@@ -22,6 +22,11 @@ def _transposed(x: Any) -> Any:
 @primitive
 def matmul(x: Any, y: Any) -> Array:
     """Matrix product, `x @ y`, as NumPy has it: vectors are rows or columns, leading axes broadcast."""
+    x_shape, y_shape = np.shape(x), np.shape(y)
+    if not x_shape or not y_shape or x_shape[-1] != y_shape[max(len(y_shape) - 2, 0)]:
+        raise ValueError(
+            f"matmul: x is (…, n, k) or (k,) and y (…, k, m) or (k,), of one k; got {x_shape} and {y_shape}"
+        )
     return np.matmul(*promote(x, y))
 
 

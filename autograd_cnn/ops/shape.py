@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Variable, unbroadcast
@@ -28,6 +28,8 @@ def _(grad, x_shape):
 @primitive
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Array:
     """Permute the axes; without `axes`, reverse them."""
+    if axes is not None and sorted(a % max(x.ndim, 1) for a in axes) != list(range(x.ndim)):
+        raise ValueError(f"transpose: axes names each of the {x.ndim} axes of shape {x.shape} once; got {tuple(axes)}")
     return np.transpose(x, axes)
 
 
@@ -52,6 +54,8 @@ def _(grad, x_shape):
 @primitive
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
     """Drop the axes of length one, or the given ones."""
+    if axis is not None and any(x.shape[a] != 1 for a in normalize_axis_tuple(axis, x.ndim)):
+        raise ValueError(f"squeeze: only axes of length one can be dropped; got axis {axis} of shape {x.shape}")
     return np.squeeze(x, axis)
 
 
@@ -104,12 +108,21 @@ def _(grad, index, arrays_shape, axis):
 
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays or tensors along an axis they have."""
+    """Join arrays or tensors along an axis they have; the other axes are of one length."""
+    shapes = [np.shape(x) for x in arrays]
+    if not shapes or not shapes[0]:
+        raise ValueError(f"concatenate: takes one array or more, each with an axis; got shapes {shapes}")
+    at = normalize_axis_index(axis, len(shapes[0]))
+    if len({(len(s), s[:at], s[at + 1 :]) for s in shapes}) > 1:
+        raise ValueError(f"concatenate: the arrays differ in length along axis {at} alone; got shapes {shapes}")
     return _concatenate(*arrays, axis=axis)
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors of one shape along a new axis."""
+    shapes = [np.shape(x) for x in arrays]
+    if len(set(shapes)) != 1:
+        raise ValueError(f"stack: takes one array or more, of one shape; got shapes {shapes}")
     return _concatenate(*[expand_dims(x, axis) for x in arrays], axis=axis)
 
 

@@ -77,7 +77,23 @@ CASES = {
     "linear: for weight (4, 3) the bias is (4,); got shape (3,)": lambda: ac.linear(zeros(2, 3), zeros(4, 3), zeros(3)),
     "einsum: 'ij,jk' is for 2 operands; got 1": lambda: ac.einsum("ij,jk", zeros(2, 3)),
     "einsum: 'ij' in 'ij->i' does not name the axes of an operand (2,)": lambda: ac.einsum("ij->i", zeros(2)),
+    "matmul: x is (…, n, k) or (k,) and y (…, k, m) or (k,), of one k; got (2, 3) and (4, 5)": lambda: ac.matmul(
+        zeros(2, 3), zeros(4, 5)
+    ),
+    "of one k; got () and (3,)": lambda: ac.matmul(zeros(), zeros(3)),
     # shapes
+    "transpose: axes names each of the 2 axes of shape (2, 3) once; got (0, 0)": lambda: ac.transpose(
+        zeros(2, 3), (0, 0)
+    ),
+    "squeeze: only axes of length one can be dropped; got axis 1 of shape (1, 3)": lambda: ac.squeeze(zeros(1, 3), 1),
+    "concatenate: the arrays differ in length along axis 1 alone; got shapes [(2, 3), (3, 3)]": lambda: ac.concatenate(
+        [zeros(2, 3), zeros(3, 3)], -1
+    ),
+    "concatenate: takes one array or more, each with an axis; got shapes [()]": lambda: ac.concatenate([zeros()]),
+    "stack: takes one array or more, of one shape; got shapes [(2,), (3,)]": lambda: ac.stack([zeros(2), zeros(3)]),
+    "cannot reshape array of size 6 into shape (4,": lambda: ac.reshape(zeros(2, 3), (4, -1)),
+    "(2,)  and requested shape (3,)": lambda: ac.broadcast_to(zeros(2), (3,)),
+    "axis 2 is out of bounds for array of dimension 2": lambda: ac.softmax(zeros(2, 3), 2),
     "flatten from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
     "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
     # norms
