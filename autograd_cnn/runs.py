@@ -104,9 +104,20 @@ def load_model(path: Path, model_name: str | None = None) -> tuple[models.Model,
     if name is None:
         raise RunError(f"{path} does not say which model its weights are for; name it with --model")
     model = models.get(name)
-    class_names = tuple(json.loads(metadata["class_names"])) if "class_names" in metadata else tuple("0123456789")
+    class_names = _class_names(path, metadata)
     template = model.init(np.random.default_rng(0), num_classes=len(class_names))
     return model, checkpoint.match_weights(params, template), class_names
+
+
+def _class_names(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Read the names of the classes, which without metadata are the ten digits."""
+    try:
+        names = json.loads(metadata.get("class_names", json.dumps(list("0123456789"))))
+    except json.JSONDecodeError:
+        names = None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise RunError(f"{path} has class_names {metadata['class_names']!r}; expected a list of names in JSON")
+    return tuple(names)
 
 
 class Run:

@@ -125,8 +125,8 @@ def power(x: Any, y: Any) -> Array:
     """
     x, y = promote(x, y)
     if isinstance(y, int | float) and y == 3:
-        return x * x * x  # np.power: 100 times slower on float32 of both signs
-    return np.power(x, y)
+        return np.asarray(x * x * x)  # x ** 3: 300 times slower on float32 of both signs
+    return np.asarray(x**y)  # np.power lacks the operator's short ways for 2 and ½: 4 times slower
 
 
 @power.backward("x")
