@@ -89,13 +89,15 @@ def conv2d(
 
 
 @conv2d.backward("x")
-def _(grad, weight, x_shape, stride, padding, dilation, groups):
-    return conv2d_grad_input(grad, weight, x_shape, stride, padding, dilation, groups)
+def _(grad, weight, x_shape, weight_shape, stride, padding, dilation, groups):
+    window = _window("conv2d", x_shape, weight_shape, stride, padding, dilation)
+    return conv2d_grad_input(grad, weight, x_shape, window, groups)
 
 
 @conv2d.backward("weight")
-def _(grad, x, weight_shape, stride, padding, dilation, groups):
-    return conv2d_grad_weight(grad, x, weight_shape, stride, padding, dilation, groups)
+def _(grad, x, x_shape, weight_shape, stride, padding, dilation, groups):
+    window = _window("conv2d", x_shape, weight_shape, stride, padding, dilation)
+    return conv2d_grad_weight(grad, x, weight_shape, window, groups)
 
 
 @conv2d.backward("bias")
@@ -103,54 +105,44 @@ def _(grad):
     return sum(grad, axis=(0, 2, 3))
 
 
+def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
+    return conv2d(x, weight, None, window.stride, window.padding, window.dilation, groups)
+
+
 @primitive
 def conv2d_grad_input(
-    cotangent: Any,
-    weight: Any,
-    x_shape: tuple[int, ...],
-    stride: PairLike,
-    padding: PairLike,
-    dilation: PairLike,
-    groups: int,
+    cotangent: Any, weight: Any, x_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
     """Gradient of `conv2d` in `x`, for a gradient `cotangent` of its output."""
-    window = _window("conv2d", x_shape, weight.shape, stride, padding, dilation)
     return kernels.conv2d_grad_input(cotangent, weight, x_shape, window, groups)
 
 
 @conv2d_grad_input.backward("cotangent")
-def _(grad, weight, stride, padding, dilation, groups):
-    return conv2d(grad, weight, None, stride, padding, dilation, groups)
+def _(grad, weight, window, groups):
+    return _conv2d(grad, weight, window, groups)
 
 
 @conv2d_grad_input.backward("weight")
-def _(grad, cotangent, weight_shape, stride, padding, dilation, groups):
-    return conv2d_grad_weight(cotangent, grad, weight_shape, stride, padding, dilation, groups)
+def _(grad, cotangent, weight_shape, window, groups):
+    return conv2d_grad_weight(cotangent, grad, weight_shape, window, groups)
 
 
 @primitive
 def conv2d_grad_weight(
-    cotangent: Any,
-    x: Any,
-    weight_shape: tuple[int, ...],
-    stride: PairLike,
-    padding: PairLike,
-    dilation: PairLike,
-    groups: int,
+    cotangent: Any, x: Any, weight_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
     """Gradient of `conv2d` in `weight`, for a gradient `cotangent` of its output."""
-    window = _window("conv2d", x.shape, weight_shape, stride, padding, dilation)
     return kernels.conv2d_grad_weight(cotangent, x, weight_shape, window, groups)
 
 
 @conv2d_grad_weight.backward("cotangent")
-def _(grad, x, stride, padding, dilation, groups):
-    return conv2d(x, grad, None, stride, padding, dilation, groups)
+def _(grad, x, window, groups):
+    return _conv2d(x, grad, window, groups)
 
 
 @conv2d_grad_weight.backward("x")
-def _(grad, cotangent, x_shape, stride, padding, dilation, groups):
-    return conv2d_grad_input(cotangent, grad, x_shape, stride, padding, dilation, groups)
+def _(grad, cotangent, x_shape, window, groups):
+    return conv2d_grad_input(cotangent, grad, x_shape, window, groups)
 
 
 def conv_transpose2d(
@@ -227,5 +219,6 @@ def conv_transpose2d(
             f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {np.shape(bias)}"
         )
     out_shape = (x_shape[0], filters, *size)
-    out = conv2d_grad_input(x, weight, out_shape, strides, paddings, dilations, groups)
+    window = _window(op, out_shape, weight_shape, strides, paddings, dilations)
+    out = conv2d_grad_input(x, weight, out_shape, window, groups)
     return out if bias is None else add(out, reshape(bias, (-1, 1, 1)))

@@ -79,50 +79,31 @@ def max_pool2d(
 
 
 @max_pool2d.backward("x")
-def _(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode):
-    return max_pool2d_grad(grad, x, out, kernel_size, stride, padding, dilation, ceil_mode)
+def _(grad, x, x_shape, out, kernel_size, stride, padding, dilation, ceil_mode):
+    window = _window("max_pool2d", x_shape, kernel_size, stride, padding, dilation, ceil_mode)
+    return max_pool2d_grad(grad, x, out, window)
 
 
 @primitive
-def max_pool2d_grad(
-    cotangent: Any,
-    x: Any,
-    maxima: Any,
-    kernel_size: PairLike,
-    stride: PairLike | None,
-    padding: PairLike,
-    dilation: PairLike,
-    ceil_mode: bool,
-) -> Array:
+def max_pool2d_grad(cotangent: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
     """Gradient of `max_pool2d` in `x`; `x` and its `maxima` only say which element was the maximum."""
-    window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return kernels.max_pool2d_grad(cotangent, x, maxima, window)
 
 
 @max_pool2d_grad.backward("cotangent")
-def _(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode):
-    return max_pool2d_pick(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode)
+def _(grad, x, maxima, window):
+    return max_pool2d_pick(grad, x, maxima, window)
 
 
 @primitive
-def max_pool2d_pick(
-    values: Any,
-    x: Any,
-    maxima: Any,
-    kernel_size: PairLike,
-    stride: PairLike | None,
-    padding: PairLike,
-    dilation: PairLike,
-    ceil_mode: bool,
-) -> Array:
+def max_pool2d_pick(values: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
     """Elements of `values` where `x` has the maximum of each window: the adjoint of `max_pool2d_grad`."""
-    window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return kernels.max_pool2d_pick(values, x, maxima, window)
 
 
 @max_pool2d_pick.backward("values")
-def _(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode):
-    return max_pool2d_grad(grad, x, maxima, kernel_size, stride, padding, dilation, ceil_mode)
+def _(grad, x, maxima, window):
+    return max_pool2d_grad(grad, x, maxima, window)
 
 
 @primitive
@@ -175,27 +156,19 @@ def avg_pool2d(
 
 @avg_pool2d.backward("x")
 def _(grad, x_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return avg_pool2d_grad(grad, x_shape, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    window = _window("avg_pool2d", x_shape, kernel_size, stride, padding, 1, ceil_mode)
+    return avg_pool2d_grad(grad, x_shape, window, count_include_pad)
 
 
 @primitive
-def avg_pool2d_grad(
-    cotangent: Any,
-    x_shape: tuple[int, ...],
-    kernel_size: PairLike,
-    stride: PairLike | None,
-    padding: PairLike,
-    ceil_mode: bool,
-    count_include_pad: bool,
-) -> Array:
+def avg_pool2d_grad(cotangent: Any, x_shape: tuple[int, ...], window: kernels.Window, count_include_pad: bool) -> Array:
     """Gradient of `avg_pool2d` in `x`."""
-    window = _window("avg_pool2d", x_shape, kernel_size, stride, padding, 1, ceil_mode)
     return kernels.avg_pool2d_grad(cotangent, x_shape, window, count_include_pad)
 
 
 @avg_pool2d_grad.backward("cotangent")
-def _(grad, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad)
+def _(grad, window, count_include_pad):
+    return avg_pool2d(grad, window.size, window.stride, window.padding, window.ceil_mode, count_include_pad)
 
 
 def global_avg_pool2d(x: Any) -> Any:

@@ -324,21 +324,28 @@ def conv2d_gradients(draw):
     """The two gradients of a convolution as ops of their own, each bilinear in what it is given."""
     x, weight, _, options = draw(convolutions())
     cotangent = draw(arrays(references.conv2d(x, weight, **options).shape))
+    groups = options["groups"]
+    window = convolution._window(
+        "conv2d", x.shape, weight.shape, *(options[k] for k in ("stride", "padding", "dilation"))
+    )
     if draw(st.booleans()):
-        op, other, like = convolution.conv2d_grad_input, weight, x
+        gradient, other, like = convolution.conv2d_grad_input, weight, x
     else:
-        op, other, like = convolution.conv2d_grad_weight, x, weight
+        gradient, other, like = convolution.conv2d_grad_weight, x, weight
 
-    def reference(cotangent, other, lengths, **options):
-        out = np.zeros(lengths)
-        for index in np.ndindex(lengths):
-            unit = np.zeros(lengths)
+    def reference(cotangent, other):
+        out = np.zeros(like.shape)
+        for index in np.ndindex(like.shape):
+            unit = np.zeros(like.shape)
             unit[index] = 1
             pair = (unit, other) if like is x else (other, unit)
             out[index] = np.vdot(cotangent, references.conv2d(*pair, **options))
         return out
 
-    return op, (cotangent, other, like.shape), {"reference": reference if x.size < 30 else None, **options}
+    def op(cotangent, other):
+        return gradient(cotangent, other, like.shape, window, groups)
+
+    return op, (cotangent, other), {"reference": reference if x.size < 30 else None}
 
 
 @prop
@@ -364,10 +371,10 @@ def max_pool2d_gradients(draw):
     """The gradient of max-pooling and its adjoint, which only move elements about."""
     x, options = draw(poolings())
     out = np.array(ac.max_pool2d(x, **options))
-    settings = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, **options}
+    window = pooling._window("max_pool2d", x.shape, **options)
     if draw(st.booleans()):
-        return (lambda g: pooling.max_pool2d_grad(g, x, out, **settings)), (draw(arrays(out.shape)),), {}
-    return (lambda v: pooling.max_pool2d_pick(v, x, out, **settings)), (draw(arrays(x.shape)),), {}
+        return (lambda g: pooling.max_pool2d_grad(g, x, out, window)), (draw(arrays(out.shape)),), {}
+    return (lambda v: pooling.max_pool2d_pick(v, x, out, window)), (draw(arrays(x.shape)),), {}
 
 
 @prop
@@ -380,9 +387,9 @@ def avg_pool2d(draw):
 @prop
 def avg_pool2d_grad(draw):
     x, options = draw(poolings(dilated=False))
-    settings = {"stride": None, "count_include_pad": draw(st.booleans()), **options}
-    cotangent = draw(arrays(np.shape(ac.avg_pool2d(x, **settings))))
-    return (lambda g: pooling.avg_pool2d_grad(g, x.shape, **settings)), (cotangent,), {}
+    window, counted = pooling._window("avg_pool2d", x.shape, dilation=1, **options), draw(st.booleans())
+    cotangent = draw(arrays(np.shape(ac.avg_pool2d(x, **options))))
+    return (lambda g: pooling.avg_pool2d_grad(g, x.shape, window, counted)), (cotangent,), {}
 
 
 @prop
