@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
-from autograd_cnn.ops.elementwise import add, multiply, sqrt
+from autograd_cnn.ops.elementwise import add, multiply, sqrt, subtract
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
@@ -61,7 +61,7 @@ def batch_norm(
     Parameters
     ----------
     x : (N, C) or (N, C, …)
-    weight, bias : (C,)
+    weight, bias : (C,) or None
     running_mean, running_var : (C,), array or Tensor
         Updated in place in training.
     training : bool
@@ -92,20 +92,21 @@ def batch_norm(
         raise ValueError(f"batch_norm: x has axes (N, C, …); got shape {shape}")
     given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for name, value in given.items():
-        if np.shape(value) != (shape[1],):
+        if value is not None and np.shape(value) != (shape[1],):
             raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {np.shape(value)}")
+    columns = [v if v is None else _channelwise(v, len(shape)) for v in (weight, bias)]
     means, variances = (v.data if isinstance(v, Variable) else v for v in (running_mean, running_var))
     if not training:
-        scale = weight / np.sqrt(variances + eps)
-        return x * _channelwise(scale, len(shape)) + _channelwise(bias - means * scale, len(shape))
+        scale = 1 / np.sqrt(variances + eps)
+        normalized = multiply(subtract(x, _channelwise(means, len(shape))), _channelwise(scale, len(shape)))
+        return _affine(normalized, *columns)
     count = np.size(x) // shape[1] if shape[1] else 0
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
     data, axes = (x.data if isinstance(x, Variable) else x), (0, *range(2, len(shape)))
     means += momentum * (np.mean(data, axes) - means)
     variances += momentum * (np.var(data, axes, ddof=1) - variances)
-    normalized = standardize(x, axes, eps)
-    return _affine(normalized, _channelwise(weight, len(shape)), _channelwise(bias, len(shape)))
+    return _affine(standardize(x, axes, eps), *columns)
 
 
 def layer_norm(

@@ -159,6 +159,13 @@ class TestBatchNorm:
         assert mean.dtype == np.float32
 
 
+    @pytest.mark.parametrize("training", [True, False])
+    def test_weight_and_bias_may_be_left_out(self, training, rng):
+        x, one, zero = rng.standard_normal((4, 2)), np.ones(2), np.zeros(2)
+        plain = ac.batch_norm(x, None, None, zero.copy(), one.copy(), training)
+        np.testing.assert_array_equal(plain, ac.batch_norm(x, one, zero, zero.copy(), one.copy(), training))
+
+
 class TestDropout:
     def test_the_rate_and_the_scale(self, rng):
         x = np.ones((100, 100), np.float32)
