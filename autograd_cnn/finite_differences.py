@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array, no_grad
+from autograd_cnn.graph import Array, differentiate, no_grad, recording
 from autograd_cnn.tensor import Tensor
 
 
@@ -18,6 +18,7 @@ class GradcheckError(AssertionError):
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,
+    order: int = 1,
     eps: float = 1e-6,
     rtol: float = 1e-5,
     atol: float = 1e-7,
@@ -36,6 +37,9 @@ def gradcheck(
         deterministic, and smooth within `eps` of the inputs.
     *inputs : arrays or Tensors
         Floating point ones are converted to float64 and checked; others are passed as they are.
+    order : {1, 2}
+        2 checks the second derivatives as well: those of ⟨w, gradient⟩ for random w, in the inputs and in the
+        cotangent. The rules are then differentiated themselves.
     eps : float
         The step.
     rtol, atol : float
@@ -62,6 +66,8 @@ def gradcheck(
     >>> ac.gradcheck(lambda x, w: ac.tanh(x @ w), np.ones((2, 3)), np.ones((3, 4)))
     True
     """
+    if order not in (1, 2):
+        raise ValueError(f"gradcheck: order is 1 or 2; got {order!r}")
     rng = np.random.default_rng(0) if rng is None else rng
     arguments = [_double(x) for x in inputs]
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor)]
@@ -87,7 +93,33 @@ def gradcheck(
                 f"{float(analytic[index]):.8g}, numerical {float(numerical[index]):.8g} "
                 f"({int((~(excess <= 0)).sum())} of {x.size} elements disagree)"
             )
+    if order == 2:
+        weights = [np.asarray(rng.standard_normal(arguments[i].shape)) for i in checked]
+        gradient = _weighted_gradient(f, checked, weights)
+        gradcheck(gradient, cotangent, *[x.data if isinstance(x, Tensor) else x for x in arguments],
+                  eps=eps, rtol=rtol, atol=atol, rng=rng)  # fmt: skip
     return True
+
+
+def _weighted_gradient(f: Callable[..., Any], checked: list[int], weights: list[Array]) -> Callable[..., Any]:
+    """Make a function of the gradients of `f`: Σ ⟨weight, gradient of ⟨cotangent, f⟩⟩."""
+
+    def weighted(cotangent: Tensor, *arguments: Any) -> Any:
+        with recording(True):  # finite differences are taken without, but the gradient is made by recording
+            inputs = [_wanting(x) for x in arguments]
+            grads = differentiate(f(*inputs), cotangent, [inputs[i] for i in checked])
+        total = cotangent.sum() * 0
+        for weight, grad in zip(weights, grads, strict=True):
+            if isinstance(grad, Tensor):  # None for an input that does not matter
+                total = total + (grad * weight).sum()
+        return total
+
+    return weighted
+
+
+def _wanting(x: Any) -> Any:
+    """Give a tensor that wants a gradient: the same if it does."""
+    return Tensor(x.data, requires_grad=True) if isinstance(x, Tensor) and not x.requires_grad else x
 
 
 def _double(x: Any) -> Any:

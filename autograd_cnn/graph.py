@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -45,7 +45,14 @@ def no_grad() -> Iterator[None]:
     >>> y.requires_grad
     False
     """
-    token = _recording.set(False)
+    with recording(False):
+        yield
+
+
+@contextlib.contextmanager
+def recording(enabled: bool) -> Iterator[None]:
+    """Record inside the block, or not, whatever is the case around it."""
+    token = _recording.set(enabled)
     try:
         yield
     finally:
@@ -76,8 +83,9 @@ class Variable:
 class Edge(NamedTuple):
     """One wanted input of a recorded call: where its gradient comes from and where it goes."""
 
-    name: str  # the input's name, for messages
-    rule: Callable[[Array, dict[str, Any]], Any]
+    name: str
+    place: int | None  # which of a variadic input's arrays
+    rule: Callable[[Any, dict[str, Any], int | None], Any]
     source: Node | Variable  # the node that made the input, or the input itself if it is a leaf
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -114,10 +122,15 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return all(n in (1, m) for m, n in zip(shape[len(shape) - len(target) :], target, strict=True))
 
 
-def _gradient_of(edge: Edge, node: Node, grad: Array, kept: dict[str, Any]) -> Array:
-    """Call the rule of one edge, and give its answer the input's shape and dtype."""
+def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any:
+    """Call the rule of one edge, and give its answer the input's shape and dtype.
+
+    Of an array it makes an array; of a variable, with variables in `kept`, the same rule makes a variable.
+    """
     try:
-        result = np.asarray(edge.rule(grad, kept))
+        result = edge.rule(grad, kept, edge.place)
+        if not isinstance(result, Variable):
+            result = np.asarray(result)
         if result.shape != edge.shape:
             if not _fits(result.shape, edge.shape):
                 raise ValueError(
@@ -126,7 +139,7 @@ def _gradient_of(edge: Edge, node: Node, grad: Array, kept: dict[str, Any]) -> A
                     "(or of a shape it broadcasts to)"
                 )
             result = unbroadcast(result, edge.shape)
-        return result.astype(edge.dtype, copy=False)
+        return result if result.dtype == edge.dtype else result.astype(edge.dtype)
     except Exception as error:
         error.add_note(f"in the backward of {node.op!r} for its input {edge.name!r}, output shape {node.shape}")
         raise
@@ -149,11 +162,73 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
     retain_graph : bool
         Keep what the rules need, for another pass over the same graph.
     """
-    leaves: dict[int, tuple[Variable, Array]] = {}
-    pending: dict[Node, Array] = {}
+    start = output if output.node is None else output.node
+    for leaf, grad in _traverse(start, gradient, retain_graph=retain_graph).values():
+        _accumulate(leaf, grad)
+
+
+def differentiate(output: Variable, gradient: Variable, inputs: Sequence[Variable]) -> list[Variable | None]:
+    """Give the product of `gradient` with the Jacobian of `output` by each input, as variables.
+
+    The rules are recorded as they run, so that what is given can be differentiated again: by the inputs, and
+    by `gradient`. Nothing is freed, and no `.grad` changes.
+
+    Parameters
+    ----------
+    output : Variable
+    gradient : Variable
+        Of the output's shape and dtype.
+    inputs : sequence of Variables
+        Leaves that `output` was computed from, or not.
+
+    Returns
+    -------
+    list of Variables, with None for an input that does not matter
+    """
+    kind = type(output)
+    start = output if output.node is None else output.node
+    with recording(True):
+        found = _traverse(start, gradient, retain_graph=True, view=lambda node: _as_variables(node, kind))
+    return [found[id(x)][1] if id(x) in found else None for x in inputs]
+
+
+def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
+    """Give what a node kept with every wanted input, and the output, a variable in its place in the graph."""
+    kept = dict(node.kept or {})
+    if "out" in kept:
+        kept["out"] = kind.wrap(kept["out"], node)
+    for edge in node.edges:
+        if edge.name not in kept:
+            continue
+        if edge.place is None:
+            kept[edge.name] = _in_graph(edge.source, kept[edge.name], kind)
+        else:
+            arrays = list(kept[edge.name])
+            arrays[edge.place] = _in_graph(edge.source, arrays[edge.place], kind)
+            kept[edge.name] = tuple(arrays)
+    return kept
+
+
+def _in_graph(source: Node | Variable, array: Array, kind: type[Variable]) -> Variable:
+    return kind.wrap(array, source) if isinstance(source, Node) else source
+
+
+def _traverse(
+    start: Node | Variable,
+    gradient: Any,
+    *,
+    retain_graph: bool,
+    view: Callable[[Node], dict[str, Any]] | None = None,
+) -> dict[int, tuple[Variable, Any]]:
+    """Send a gradient down the graph, and give what arrives at every leaf, by the leaf's id.
+
+    `view` gives what a node's rules are called with; by default, the arrays it kept.
+    """
+    leaves: dict[int, tuple[Variable, Any]] = {}
+    pending: dict[Node, Any] = {}
     queue: list[tuple[int, Node]] = []
 
-    def send(target: Node | Variable, grad: Array) -> None:
+    def send(target: Node | Variable, grad: Any) -> None:
         if not isinstance(target, Node):
             leaf = leaves.get(id(target))
             leaves[id(target)] = (target, grad if leaf is None else _sum(leaf[1], grad))
@@ -163,27 +238,27 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
             pending[target] = grad
             heapq.heappush(queue, (-target.order, target))
 
-    send(output.node if output.node is not None else output, gradient)
+    send(start, gradient)
     while queue:
         _, node = heapq.heappop(queue)
         grad = pending.pop(node)
-        kept = node.kept
-        if kept is None:
+        if node.kept is None:
             raise RuntimeError(
                 f"backward() has already been through this graph and freed what {node.op!r} kept for it; "
                 "call the first backward() with retain_graph=True, or run the forward again"
             )
+        kept = node.kept if view is None else view(node)
         if not retain_graph:
             node.kept = None
         for edge in node.edges:
             send(edge.source, _gradient_of(edge, node, grad, kept))
-    for leaf, grad in leaves.values():
-        _accumulate(leaf, grad)
+    return leaves
 
 
-def _sum(x: Array, y: Array) -> Array:
+def _sum(x: Any, y: Any) -> Any:
     """Add two gradients in a new array, as either may be shared; NumPy makes a scalar of two 0-d arrays."""
-    return np.asarray(x + y)
+    total = x + y
+    return total if isinstance(total, Variable) else np.asarray(total)
 
 
 def _accumulate(leaf: Variable, grad: Array) -> None:

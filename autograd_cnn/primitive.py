@@ -30,11 +30,14 @@ class Primitive(Generic[P]):
     arguments it returns a Tensor, recorded if some argument requires a gradient.
     """
 
-    def __init__(self, forward: Callable[P, Any], *, differentiable: bool = True) -> None:
+    def __init__(
+        self, forward: Callable[P, Any], *, differentiable: bool = True, constant_in: tuple[str, ...] = ()
+    ) -> None:
         functools.update_wrapper(self, forward)
         self.name: str = forward.__name__.strip("_")
         self.forward: Callable[..., Any] = forward
         self.differentiable = differentiable
+        self.constant_in = constant_in
         self.rules: dict[str, _Rule] = {}
         parameters = inspect.signature(forward).parameters.values()
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -80,7 +83,7 @@ class Primitive(Generic[P]):
             return kind.wrap(out, self._record(args, kwargs, out))
         return kind.wrap(out)
 
-    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Array) -> Node:
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Array) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
         bound = self._defaults | dict(zip(self._positional, args, strict=False)) | kwargs
         variadic = self._variadic
@@ -88,20 +91,20 @@ class Primitive(Generic[P]):
             bound[variadic] = args[len(self._positional) :]
 
         edges: list[Edge] = []
-        kept: dict[str, Any] = {}
         for name, value in bound.items():
             if isinstance(value, Variable):
-                if value.requires_grad:
-                    rule = self._rule(name)
-                    rule.keep(kept, bound, out)
-                    edges.append(_edge(name, rule, value))
+                if value.requires_grad and name not in self.constant_in:
+                    edges.append(_edge(self._rule(name), None, value))
             elif name == variadic:
-                for index, item in enumerate(value):
-                    if isinstance(item, Variable) and item.requires_grad:
-                        rule = self._rule(name)
-                        rule.keep(kept, bound, out)
-                        edges.append(_edge(name, functools.partial(rule, index=index), item))
-        return Node(self.name, edges, kept, out)
+                edges += [
+                    _edge(self._rule(name), index, item)
+                    for index, item in enumerate(value)
+                    if isinstance(item, Variable) and item.requires_grad
+                ]
+        kept: dict[str, Any] = {}
+        for edge in edges:
+            self.rules[edge.name].keep(kept, bound, out)
+        return Node(self.name, edges, kept, out) if edges else None
 
     def _rule(self, name: str) -> _Rule:
         try:
@@ -113,9 +116,9 @@ class Primitive(Generic[P]):
             ) from None
 
 
-def _edge(name: str, rule: Callable[..., Any], value: Variable) -> Edge:
+def _edge(rule: _Rule, index: int | None, value: Variable) -> Edge:
     source = value if value.node is None else value.node
-    return Edge(name, rule, source, value.data.shape, value.data.dtype)
+    return Edge(rule.name, index, rule, source, value.data.shape, value.data.dtype)
 
 
 def _array(value: Any) -> Any:
@@ -126,6 +129,7 @@ class _Rule:
     """A backward rule and what its signature asks for."""
 
     def __init__(self, op: Primitive[...], name: str, function: Callable[..., Any]) -> None:
+        self.name = name
         self.function = function
         asked = list(inspect.signature(function).parameters)
         if not asked or asked[0] != "grad":
@@ -158,7 +162,7 @@ class _Rule:
                 value = bound[name]
                 kept[parameter] = tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
 
-    def __call__(self, grad: Any, kept: dict[str, Any], index: int | None = None) -> Any:
+    def __call__(self, grad: Any, kept: dict[str, Any], index: int | None) -> Any:
         """Give the gradient of the input; `index` tells which of a variadic input's arrays."""
         arguments = {name: kept[name] for name in self.names}
         for parameter, _ in self.shapes:
@@ -173,11 +177,17 @@ def primitive(forward: Callable[P, Any], /) -> Primitive[P]: ...
 
 
 @overload
-def primitive(*, differentiable: bool) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
+def primitive(
+    *, differentiable: bool = True, constant_in: tuple[str, ...] = ()
+) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
 
 
 def primitive(
-    forward: Callable[P, Any] | None = None, /, *, differentiable: bool = True
+    forward: Callable[P, Any] | None = None,
+    /,
+    *,
+    differentiable: bool = True,
+    constant_in: tuple[str, ...] = (),
 ) -> Primitive[P] | Callable[[Callable[P, Any]], Primitive[P]]:
     """Make an op of a NumPy function.
 
@@ -193,6 +203,8 @@ def primitive(
         Takes and returns arrays. Inputs and options are its parameters, by any name.
     differentiable : bool
         False for piecewise constant ops (a comparison, a sign): the result never requires a gradient.
+    constant_in : tuple of str
+        Inputs that the op is piecewise constant in: they get no gradient, and need no rule.
 
     Raises
     ------
@@ -216,12 +228,10 @@ def primitive(
     >>> cube(np.array([3.0]))
     array([27.])
     """
-    if forward is None:
-        return functools.partial(_register, differentiable=differentiable)
-    return _register(forward, differentiable=differentiable)
 
+    def register(function: Callable[P, Any]) -> Primitive[P]:
+        op = Primitive(function, differentiable=differentiable, constant_in=constant_in)
+        registry[op.name] = op
+        return op
 
-def _register(forward: Callable[P, Any], *, differentiable: bool) -> Primitive[P]:
-    op = Primitive(forward, differentiable=differentiable)
-    registry[op.name] = op
-    return op
+    return register if forward is None else register(forward)

@@ -77,3 +77,31 @@ def test_nothing_to_check():
         ValueError, match=r"f should return a Tensor computed from its inputs by ops; it returned array"
     ):
         ac.gradcheck(lambda x: np.tanh(x.data), X)
+
+
+class TestSecondOrder:
+    def test_rules_are_differentiated_themselves(self):
+        assert ac.gradcheck(lambda x, y: ac.exp(x) * y * y, X, X[0], order=2)
+        assert ac.gradcheck(ac.softmax, X, order=2)
+        assert ac.gradcheck(lambda x: 3 * x, X, order=2), "a second derivative of 0"
+        assert ac.gradcheck(lambda x, y: ac.concatenate([x * y, y * y]), X, X, order=2), "a variadic op"
+
+    def test_a_rule_that_is_right_once_is_refused_the_second_time(self):
+        op = planted(lambda x: x * x * x, lambda grad, x: grad * 3 * np.asarray(x) ** 2)
+        assert ac.gradcheck(op, X)
+        with pytest.raises(ac.GradcheckError, match=r"input 1, of shape \(3, 3\), is wrong"):
+            ac.gradcheck(op, X, order=2)
+
+    def test_other_orders_are_refused(self):
+        with pytest.raises(ValueError, match="order is 1 or 2; got 3"):
+            ac.gradcheck(ac.tanh, X, order=3)
+
+    def test_an_input_that_an_op_is_constant_in_needs_no_rule(self):
+        op = Primitive(lambda x, where: x * (where > 0), constant_in=("where",))
+        op.backward("x")(lambda grad, where: grad * (where > 0))
+        where = ac.Tensor(X, requires_grad=True)
+        assert not op(X, where).requires_grad
+        x = ac.Tensor(X, requires_grad=True)
+        op(x, where).backward(np.ones((3, 3)))
+        assert where.grad is None
+        np.testing.assert_array_equal(x.grad, X > 0)

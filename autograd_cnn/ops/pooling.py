@@ -84,7 +84,7 @@ def _(grad, x, x_shape, out, kernel_size, stride, padding, dilation, ceil_mode):
     return max_pool2d_grad(grad, x, out, window)
 
 
-@primitive
+@primitive(constant_in=("x", "maxima"))
 def max_pool2d_grad(cotangent: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
     """Gradient of `max_pool2d` in `x`; `x` and its `maxima` only say which element was the maximum."""
     return kernels.max_pool2d_grad(cotangent, x, maxima, window)
@@ -95,7 +95,7 @@ def _(grad, x, maxima, window):
     return max_pool2d_pick(grad, x, maxima, window)
 
 
-@primitive
+@primitive(constant_in=("x", "maxima"))
 def max_pool2d_pick(values: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
     """Elements of `values` where `x` has the maximum of each window: the adjoint of `max_pool2d_grad`."""
     return kernels.max_pool2d_pick(values, x, maxima, window)

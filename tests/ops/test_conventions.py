@@ -158,7 +158,6 @@ class TestBatchNorm:
         np.testing.assert_allclose(mean.data, 0.1 * x.mean(0), rtol=1e-5)
         assert mean.dtype == np.float32
 
-
     @pytest.mark.parametrize("training", [True, False])
     def test_weight_and_bias_may_be_left_out(self, training, rng):
         x, one, zero = rng.standard_normal((4, 2)), np.ones(2), np.zeros(2)

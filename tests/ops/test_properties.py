@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from autograd_cnn import GradcheckError, graph
+from autograd_cnn import GradcheckError, gradcheck, graph
 from autograd_cnn.primitive import registry
 from autograd_cnn.testing import OpError, check_op
 from tests.ops.properties import PROPERTIES
@@ -26,6 +26,25 @@ def check(drawn):
 @given(data=st.data())
 def test_op(name, data):
     check(data.draw(PROPERTIES[name]()))
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+@settings(max_examples=settings().max_examples // 3)
+@given(data=st.data())
+def test_op_to_second_order(name, data):
+    """A rule is written once, and differentiated itself."""
+    op, inputs, options = data.draw(PROPERTIES[name]())
+    wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
+    options = {k: v for k, v in options.items() if k != "reference"}
+    if not options.pop("gradient", True) or not wanted:
+        return
+
+    def of_wanted(*arguments):
+        given_now = dict(zip(wanted, arguments, strict=True))
+        return op(*[given_now.get(i, x) for i, x in enumerate(inputs)], **options)
+
+    # Differences of a gradient of a gradient: two digits fewer than those of a value.
+    assert gradcheck(of_wanted, *[inputs[i] for i in wanted], order=2, rtol=1e-4, atol=1e-5)
 
 
 def run(name, examples):
