@@ -189,8 +189,11 @@ class Adam(Optimizer):
         beta1, beta2 = self.betas
         if self.weight_decay:
             grad = grad + self.weight_decay * value
-        mean += (1 - beta1) * (grad - mean)
-        square += (1 - beta2) * (grad * grad - square)
+        # Not as square += (1 − β₂)·(g² − square), which loses a small g² beside a large square.
+        mean *= beta1
+        mean += (1 - beta1) * grad
+        square *= beta2
+        square += (1 - beta2) * (grad * grad)
         # √v̂ + eps in one array; the corrections are numbers, so nothing widens float32.
         root = np.sqrt(square)
         root *= (1 - beta2**self.steps) ** -0.5

@@ -68,6 +68,13 @@ def test_adam_follows_its_formula(seed, betas, weight_decay):
         np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-12)
 
 
+def test_adam_keeps_a_small_gradient_after_a_large_one():
+    """The last square alone counts here, and 1 + (1e-10 − 1) is 1e-10 to six digits only."""
+    gradients, settings = [np.ones(1), np.full(1, 1e-5)], {"lr": 0.1, "betas": (0.5, 0), "eps": 0, "weight_decay": 0}
+    ours = trajectory(lambda p: Adam(p, **settings), gradients, np.zeros(1))
+    np.testing.assert_allclose(ours, list(adam_by_definition(gradients, np.zeros(1), **settings)), rtol=1e-14)
+
+
 @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
 def test_sgd_agrees_with_pytorch(settings):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
