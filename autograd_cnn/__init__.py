@@ -8,11 +8,11 @@ array([2., 4., 6.], dtype=float32)
 """
 
 from autograd_cnn import data, initialization, models, ops, optim
-from autograd_cnn.checkpoint import load_weights, save_weights
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.graph import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
 from autograd_cnn.primitive import primitive
+from autograd_cnn.serialization import load_weights, save_weights
 from autograd_cnn.tensor import Tensor
 
 __version__ = "0.1.0"

@@ -224,8 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and give the exit status: 0, 2 for bad input, 130 when interrupted."""
     from threadpoolctl import threadpool_limits
 
-    from autograd_cnn.checkpoint import CheckpointError
     from autograd_cnn.runs import RunError
+    from autograd_cnn.serialization import CheckpointError
     from autograd_cnn.training import TrainingError
 
     options = _parser().parse_args(arguments)

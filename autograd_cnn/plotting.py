@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd_cnn.checkpoint import write_atomically
+from autograd_cnn.serialization import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import checkpoint, data, metrics, models, optim, plotting, training
+from autograd_cnn import data, metrics, models, optim, plotting, serialization, training
 from autograd_cnn.data import Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.data.images import resize
@@ -98,15 +98,15 @@ def load_model(path: Path, model_name: str | None = None) -> tuple[models.Model,
     RunError
         If nothing says which model the weights are for.
     """
-    params = checkpoint.load_weights(path)
-    metadata = checkpoint.read_metadata(path)
+    params = serialization.load_weights(path)
+    metadata = serialization.read_metadata(path)
     name = model_name or metadata.get("model")
     if name is None:
         raise RunError(f"{path} does not say which model its weights are for; name it with --model")
     model = models.get(name)
     class_names = _class_names(path, metadata)
     template = model.init(np.random.default_rng(0), num_classes=len(class_names))
-    return model, checkpoint.match_weights(params, template), class_names
+    return model, serialization.match_weights(params, template), class_names
 
 
 def _class_names(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ class Run:
         if not path.exists():
             raise RunError(f"{folder} holds no {CHECKPOINT} to resume from; give the folder of an earlier run")
         try:
-            saved = json.loads(checkpoint.read_metadata(path)["run"])
+            saved = json.loads(serialization.read_metadata(path)["run"])
             settings = Settings(**saved["settings"])
             history = training.History.from_dict(saved["history"], saved["seconds"])
         except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -178,7 +178,7 @@ class Run:
             settings = dataclasses.replace(settings, epochs=epochs)
         run = cls(settings, folder)
         run.history = history
-        tensors = checkpoint.match_weights(checkpoint.load_weights(path), run._state())
+        tensors = serialization.match_weights(serialization.load_weights(path), run._state())
         for name, p in run.params.items():
             p.data = tensors[f"model/{name}"].data
         state = {
@@ -220,7 +220,7 @@ class Run:
             "history": self.history.to_dict(),
             "seconds": self.history.seconds,
         }
-        checkpoint.save_weights(self.folder / CHECKPOINT, self._state(), metadata={"run": json.dumps(run)})
+        serialization.save_weights(self.folder / CHECKPOINT, self._state(), metadata={"run": json.dumps(run)})
 
     def finish(self) -> tuple[dict[str, Any], metrics.ClassificationReport]:
         """Evaluate the trained model and write weights, metrics, history and pictures."""
@@ -237,7 +237,7 @@ class Run:
             "report": report.to_dict(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint.save_weights(
+        serialization.save_weights(
             self.folder / "weights.safetensors",
             self.params,
             metadata={"model": self.settings.model, "class_names": json.dumps(names)},
@@ -253,7 +253,7 @@ class Run:
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        checkpoint.write_atomically(self.folder / name, text.encode())
+        serialization.write_atomically(self.folder / name, text.encode())
 
 
 def first_weight(params: Mapping[str, Tensor]) -> Any:

@@ -13,9 +13,9 @@ from safetensors import numpy as safetensors_numpy
 from safetensors import safe_open
 
 import autograd_cnn as ac
-from autograd_cnn import checkpoint
-from autograd_cnn.checkpoint import CheckpointError, load_weights, match_weights, read_metadata, save_weights
+from autograd_cnn import serialization
 from autograd_cnn.models import lenet5
+from autograd_cnn.serialization import CheckpointError, load_weights, match_weights, read_metadata, save_weights
 
 NAN, INF = float("nan"), float("inf")
 
@@ -170,7 +170,7 @@ def test_text_that_a_header_cannot_hold_is_refused(path, monkeypatch):
         save_weights(path, {"__metadata__": tensor(1)})
     with pytest.raises(CheckpointError, match=r"holds '\\udce9', which is no character"):
         save_weights(path, {}, metadata={"data": "folder:caf\udce9"})
-    monkeypatch.setattr(checkpoint, "_MOST_HEADER_BYTES", 1000)
+    monkeypatch.setattr(serialization, "_MOST_HEADER_BYTES", 1000)
     save_weights(path, {}, metadata={"k": "v" * 900})
     with pytest.raises(CheckpointError, match=r"take 1,[0-9]{3} bytes; safetensors reads at most 1,000"):
         save_weights(path, {}, metadata={"k": "v" * 1000})
@@ -323,7 +323,7 @@ class TestWriteAtomically:
     def test_an_error_names_the_file_and_keeps_its_kind(self, tmp_path):
         path = tmp_path / "missing" / "metrics.json"
         with pytest.raises(FileNotFoundError) as caught:
-            checkpoint.write_atomically(path, b"{}")
+            serialization.write_atomically(path, b"{}")
         assert caught.value.filename == str(path)
 
     @pytest.mark.skipif(os.name != "posix", reason="permissions, links and devices as POSIX has them")
@@ -331,20 +331,20 @@ class TestWriteAtomically:
         usual, real, link = tmp_path / "usual", tmp_path / "real", tmp_path / "link"
         usual.touch()
         link.symlink_to(real)
-        checkpoint.write_atomically(link, b"new")
+        serialization.write_atomically(link, b"new")
         assert link.is_symlink()
         assert real.read_bytes() == b"new"
         assert stat.S_IMODE(real.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         with pytest.raises(OSError, match="not a regular file"):
-            checkpoint.write_atomically(pipe, b"")
+            serialization.write_atomically(pipe, b"")
         assert pipe.is_fifo()
 
     def test_a_reader_sees_the_old_or_the_new(self, path):
         contents = {bytes([i]) * 100_000 for i in range(8)}
-        checkpoint.write_atomically(path, bytes(100_000))
-        writers = [threading.Thread(target=checkpoint.write_atomically, args=(path, c)) for c in contents]
+        serialization.write_atomically(path, bytes(100_000))
+        writers = [threading.Thread(target=serialization.write_atomically, args=(path, c)) for c in contents]
         for writer in writers:
             writer.start()
         while any(writer.is_alive() for writer in writers):

@@ -57,7 +57,7 @@ def save_weights(
     Examples
     --------
     >>> import numpy as np, pathlib, tempfile
-    >>> from autograd_cnn.checkpoint import load_weights, read_metadata, save_weights
+    >>> from autograd_cnn.serialization import load_weights, read_metadata, save_weights
     >>> from autograd_cnn.models import lenet5
     >>> params = lenet5.init(np.random.default_rng(0))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -169,11 +169,11 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
     Examples
     --------
     >>> import autograd_cnn as ac
-    >>> from autograd_cnn.checkpoint import match_weights
+    >>> from autograd_cnn.serialization import match_weights
     >>> match_weights({}, {"w": ac.Tensor([0.0, 0.0])})
     Traceback (most recent call last):
         ...
-    autograd_cnn.checkpoint.CheckpointError: the weights do not fit the model: 'w' of shape (2,) is missing
+    autograd_cnn.serialization.CheckpointError: the weights do not fit the model: 'w' of shape (2,) is missing
     """
     problems = []
     for name, expected in template.items():
@@ -204,7 +204,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from autograd_cnn.checkpoint import write_atomically
+    >>> from autograd_cnn.serialization import write_atomically
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_atomically(pathlib.Path(folder, "metrics.json"), b"{}")
     """
