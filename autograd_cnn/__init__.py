@@ -9,19 +9,27 @@ array([2., 4., 6.], dtype=float32)
 
 from autograd_cnn import data, initialization, models, ops, optim
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
-from autograd_cnn.graph import no_grad
+from autograd_cnn.gradient_checkpoint import checkpoint
+from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
 from autograd_cnn.primitive import primitive
 from autograd_cnn.serialization import load_weights, save_weights
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 __all__ = [
     "GradcheckError",
     "Tensor",
+    "checkpoint",
     "data",
+    "grad",
     "gradcheck",
+    "hessian",
+    "hvp",
     "initialization",
+    "jacobian",
+    "jvp",
     "load_weights",
     "models",
     "no_grad",
@@ -29,5 +37,7 @@ __all__ = [
     "optim",
     "primitive",
     "save_weights",
+    "value_and_grad",
+    "vjp",
     *ops.__all__,
 ]

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array, differentiate, no_grad, recording
+from autograd_cnn.graph import Array, differentiate
+from autograd_cnn.modes import no_grad, switched
 from autograd_cnn.tensor import Tensor
 
 
@@ -105,9 +106,10 @@ def _weighted_gradient(f: Callable[..., Any], checked: list[int], weights: list[
     """Make a function of the gradients of `f`: Σ ⟨weight, gradient of ⟨cotangent, f⟩⟩."""
 
     def weighted(cotangent: Tensor, *arguments: Any) -> Any:
-        with recording(True):  # finite differences are taken without, but the gradient is made by recording
+        with switched(recording=True):  # finite differences are taken without, but the gradient is made by recording
             inputs = [_wanting(x) for x in arguments]
-            grads = differentiate(f(*inputs), cotangent, [inputs[i] for i in checked])
+            wanted = [inputs[i] for i in checked]
+            grads = differentiate([f(*inputs)], [cotangent], wanted, create_graph=True, retain_graph=True)
         total = cotangent.sum() * 0
         for weight, grad in zip(weights, grads, strict=True):
             if isinstance(grad, Tensor):  # None for an input that does not matter

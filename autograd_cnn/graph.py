@@ -9,65 +9,41 @@ Broadcasting, dtype and ownership of gradients are settled here and nowhere else
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
+from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.call_site import call_site
+from autograd_cnn.modes import Observer, current, switched
+
 Array = NDArray[Any]
 
-# A context variable, so that one thread's or one task's `no_grad` is not another's.
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
 # The order of creation is a topological order: a node is made after everything it points to.
 _creation = itertools.count()
 
 
-def is_grad_enabled() -> bool:
-    """Whether ops called now are recorded."""
-    return _recording.get()
-
-
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing inside the block, in this thread (or task) alone.
-
-    Examples
-    --------
-    >>> import autograd_cnn as ac
-    >>> x = ac.Tensor([1.0, 2.0], requires_grad=True)
-    >>> with ac.no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-    with recording(False):
-        yield
-
-
-@contextlib.contextmanager
-def recording(enabled: bool) -> Iterator[None]:
-    """Record inside the block, or not, whatever is the case around it."""
-    token = _recording.set(enabled)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+def now() -> int:
+    """Give a moment in the order of creation: nodes made later have a higher `order`."""
+    return next(_creation)
 
 
 class Variable:
     """An array and its place in the graph; `Tensor` is this with operators and methods."""
 
-    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
+    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad", "version")
 
     data: Array
     grad: Array | None
     requires_grad: bool
     node: Node | None  # None for a leaf
+    version: int  # how often an optimizer has overwritten the array
 
     @classmethod
     def wrap(cls, data: Array, node: Node | None = None) -> Variable:
@@ -77,6 +53,7 @@ class Variable:
         variable.grad = None
         variable.node = node
         variable.requires_grad = node is not None
+        variable.version = 0
         return variable
 
 
@@ -86,15 +63,18 @@ class Edge(NamedTuple):
     name: str
     place: int | None  # which of a variadic input's arrays
     rule: Callable[[Any, dict[str, Any], int | None], Any]
-    source: Node | Variable  # the node that made the input, or the input itself if it is a leaf
+    source: Place  # where the input stands in the graph
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    version: int  # of the source, when it was recorded
 
 
 class Node:
     """One recorded call of an op."""
 
-    __slots__ = ("__weakref__", "dtype", "edges", "kept", "op", "order", "shape")
+    __slots__ = ("__weakref__", "dtype", "edges", "kept", "op", "order", "shape", "site")
+
+    version = 0  # what an op returns is never overwritten
 
     def __init__(self, op: str, edges: list[Edge], kept: dict[str, Any], out: Array) -> None:
         self.op = op
@@ -103,9 +83,53 @@ class Node:
         self.shape: tuple[int, ...] = out.shape
         self.dtype: np.dtype[Any] = out.dtype
         self.order = next(_creation)
+        self.site = call_site()
 
     def __repr__(self) -> str:
-        return f"<Node {self.op} -> {self.shape} {self.dtype}>"
+        return f"<Node {self.op} -> {self.shape} {self.dtype}, called at {self.site}>"
+
+    def check_unchanged(self, needed: Collection[str]) -> None:
+        """Refuse to go on if a needed input was overwritten since."""
+        for edge in self.edges:
+            if edge.version != edge.source.version and edge.name in needed:
+                raise RuntimeError(
+                    f"{self!r} needs its input {edge.name!r} as it was, but an optimizer's step has overwritten it "
+                    "since; call backward() before step(), or run the forward again"
+                )
+
+    def pull(
+        self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
+    ) -> list[tuple[Place, Any]]:
+        """Give, for each input in `along` (all, if None), where it stands and its gradient."""
+        self.check_unchanged(kept)
+        gradient_of = partial(_observed_gradient, observers) if observers else _gradient_of
+        return [
+            (edge.source, gradient_of(edge, self, grad, kept))
+            for edge in self.edges
+            if along is None or id(edge.source) in along
+        ]
+
+
+#: Where a value stands in the graph: the node that made it, or the leaf that it is.
+Place = Node | Variable
+
+
+def place_of(x: Place) -> Place:
+    """Give the place of a variable."""
+    return x if isinstance(x, Node) or x.node is None else x.node
+
+
+def alias(array: Array, source: Place, kind: type[Variable]) -> Variable:
+    """Make a variable of `array` whose gradient goes to `source`: the identity, recorded."""
+    edge = Edge("x", None, lambda grad, *_: grad, source, array.shape, array.dtype, source.version)
+    return kind.wrap(array, Node("identity", [edge], {}, array))
+
+
+def in_graph(array: Array, source: Place, kind: type[Variable]) -> Variable:
+    """Make a variable of what an op saw of `source`; a leaf itself, unless it holds another array by now."""
+    if isinstance(source, Node):
+        return kind.wrap(array, source)
+    return source if source.data is array else alias(array, source, kind)
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
@@ -141,8 +165,20 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
             result = unbroadcast(result, edge.shape)
         return result if result.dtype == edge.dtype else result.astype(edge.dtype)
     except Exception as error:
-        error.add_note(f"in the backward of {node.op!r} for its input {edge.name!r}, output shape {node.shape}")
+        error.add_note(
+            f"in the backward of {node.op!r} for its input {edge.name!r} of shape {edge.shape}; its output has shape "
+            f"{node.shape}, and it was called at {node.site}"
+        )
         raise
+
+
+def _observed_gradient(observers: Sequence[Observer], edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any:
+    begin = perf_counter()
+    result = _gradient_of(edge, node, grad, kept)
+    end = perf_counter()
+    for observer in observers:
+        observer.backward(node, edge, grad, result, begin, end)
+    return result
 
 
 def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = False) -> None:
@@ -162,34 +198,91 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
     retain_graph : bool
         Keep what the rules need, for another pass over the same graph.
     """
-    start = output if output.node is None else output.node
-    for leaf, grad in _traverse(start, gradient, retain_graph=retain_graph).values():
+    for leaf, grad in _traverse([(place_of(output), gradient)], retain_graph=retain_graph).values():
+        assert isinstance(leaf, Variable)
         _accumulate(leaf, grad)
 
 
-def differentiate(output: Variable, gradient: Variable, inputs: Sequence[Variable]) -> list[Variable | None]:
-    """Give the product of `gradient` with the Jacobian of `output` by each input, as variables.
-
-    The rules are recorded as they run, so that what is given can be differentiated again: by the inputs, and
-    by `gradient`. Nothing is freed, and no `.grad` changes.
+def survey(outputs: Sequence[Place], inputs: Collection[int] = (), since: int = -1) -> tuple[list[Node], list[Place]]:
+    """Look at the graph that `outputs` were computed by, back to a moment and to given places.
 
     Parameters
     ----------
-    output : Variable
-    gradient : Variable
-        Of the output's shape and dtype.
-    inputs : sequence of Variables
-        Leaves that `output` was computed from, or not.
+    outputs : sequence of places
+    inputs : collection of int
+        The ids of places to stop at.
+    since : int
+        A moment, as `now` gives it; what is older counts as outside.
 
     Returns
     -------
-    list of Variables, with None for an input that does not matter
+    nodes : list of Nodes
+        Those made since, the oldest first.
+    outside : list of places
+        Leaves and older nodes that they were computed from.
     """
-    kind = type(output)
-    start = output if output.node is None else output.node
-    with recording(True):
-        found = _traverse(start, gradient, retain_graph=True, view=lambda node: _as_variables(node, kind))
-    return [found[id(x)][1] if id(x) in found else None for x in inputs]
+    nodes: list[Node] = []
+    outside: list[Place] = []
+    seen = set(inputs)
+    waiting = list(outputs)
+    while waiting:
+        place = waiting.pop()
+        if id(place) in seen:
+            continue
+        seen.add(id(place))
+        if isinstance(place, Node) and place.order > since:
+            nodes.append(place)
+            waiting += [edge.source for edge in place.edges]
+        else:
+            outside.append(place)
+    nodes.sort(key=lambda node: node.order)
+    return nodes, outside
+
+
+def differentiate(
+    outputs: Sequence[Variable],
+    gradients: Sequence[Any],
+    inputs: Sequence[Place],
+    *,
+    create_graph: bool,
+    retain_graph: bool,
+    since: int = -1,
+) -> list[Any]:
+    """Give the sum over the outputs of the product of each gradient with the Jacobian by each input.
+
+    Inputs are independent of one another: the traversal stops where it meets one. Only nodes that lead to
+    one are visited. No `.grad` changes.
+
+    Parameters
+    ----------
+    outputs : sequence of Variables
+    gradients : sequence of arrays, or of Variables for `create_graph`
+        Of the outputs' shapes and dtypes.
+    inputs : sequence of Variables or Nodes
+    create_graph : bool
+        Record the rules as they run, so that what is given can be differentiated again: by whatever the
+        outputs were computed from, and by `gradients`.
+    retain_graph : bool
+        Keep what the rules need, for another pass over the same graph.
+    since : int
+        A moment before which no node that leads to an input was made.
+
+    Returns
+    -------
+    list of arrays, or Variables for `create_graph`, with None for an input that does not matter
+    """
+    seeds = [(place_of(out), grad) for out, grad in zip(outputs, gradients, strict=True) if out.requires_grad]
+    targets = [id(place_of(x)) for x in inputs]
+    along = set(targets)
+    nodes, _ = survey([place for place, _ in seeds], along, since)
+    for node in nodes:
+        if any(id(edge.source) in along for edge in node.edges):
+            along.add(id(node))
+    seeds = [(place, grad) for place, grad in seeds if id(place) in along]
+    view = partial(_as_variables, kind=type(outputs[0])) if create_graph else None
+    with switched(recording=create_graph):
+        found = _traverse(seeds, retain_graph=retain_graph, view=view, inputs=targets, along=along)
+    return [found[target][1] if target in found else None for target in targets]
 
 
 def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
@@ -201,58 +294,59 @@ def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
         if edge.name not in kept:
             continue
         if edge.place is None:
-            kept[edge.name] = _in_graph(edge.source, kept[edge.name], kind)
+            kept[edge.name] = in_graph(kept[edge.name], edge.source, kind)
         else:
             arrays = list(kept[edge.name])
-            arrays[edge.place] = _in_graph(edge.source, arrays[edge.place], kind)
+            arrays[edge.place] = in_graph(arrays[edge.place], edge.source, kind)
             kept[edge.name] = tuple(arrays)
     return kept
 
 
-def _in_graph(source: Node | Variable, array: Array, kind: type[Variable]) -> Variable:
-    return kind.wrap(array, source) if isinstance(source, Node) else source
-
-
 def _traverse(
-    start: Node | Variable,
-    gradient: Any,
+    seeds: Sequence[tuple[Place, Any]],
     *,
     retain_graph: bool,
     view: Callable[[Node], dict[str, Any]] | None = None,
-) -> dict[int, tuple[Variable, Any]]:
-    """Send a gradient down the graph, and give what arrives at every leaf, by the leaf's id.
+    inputs: Collection[int] = (),
+    along: Collection[int] | None = None,
+) -> dict[int, tuple[Place, Any]]:
+    """Send gradients down the graph, and give what arrives at its ends, the leaves and `inputs`, by their ids.
 
-    `view` gives what a node's rules are called with; by default, the arrays it kept.
+    `view` gives what a node's rules are called with; by default, the arrays it kept. `along` are the ids of
+    the places to visit; by default, all.
     """
-    leaves: dict[int, tuple[Variable, Any]] = {}
+    ends: dict[int, tuple[Place, Any]] = {}
     pending: dict[Node, Any] = {}
     queue: list[tuple[int, Node]] = []
 
-    def send(target: Node | Variable, grad: Any) -> None:
-        if not isinstance(target, Node):
-            leaf = leaves.get(id(target))
-            leaves[id(target)] = (target, grad if leaf is None else _sum(leaf[1], grad))
+    def send(target: Place, grad: Any) -> None:
+        if not isinstance(target, Node) or id(target) in inputs:
+            end = ends.get(id(target))
+            ends[id(target)] = (target, grad if end is None else _sum(end[1], grad))
         elif target in pending:
             pending[target] = _sum(pending[target], grad)
         else:
             pending[target] = grad
             heapq.heappush(queue, (-target.order, target))
 
-    send(start, gradient)
-    while queue:
-        _, node = heapq.heappop(queue)
-        grad = pending.pop(node)
-        if node.kept is None:
-            raise RuntimeError(
-                f"backward() has already been through this graph and freed what {node.op!r} kept for it; "
-                "call the first backward() with retain_graph=True, or run the forward again"
-            )
-        kept = node.kept if view is None else view(node)
-        if not retain_graph:
-            node.kept = None
-        for edge in node.edges:
-            send(edge.source, _gradient_of(edge, node, grad, kept))
-    return leaves
+    for place, grad in seeds:
+        send(place, grad)
+    observers = current().observers
+    with switched(observers=()) if observers else nullcontext():  # they see a rule as a whole
+        while queue:
+            _, node = heapq.heappop(queue)
+            grad = pending.pop(node)
+            if node.kept is None:
+                raise RuntimeError(
+                    f"backward() has already been through this graph and freed what {node.op!r} kept for it; "
+                    "call the first backward() with retain_graph=True, or run the forward again"
+                )
+            kept = node.kept if view is None else view(node)
+            if not retain_graph:
+                node.kept = None
+            for place, contribution in node.pull(grad, kept, along, observers):
+                send(place, contribution)
+    return ends
 
 
 def _sum(x: Any, y: Any) -> Any:

@@ -53,6 +53,7 @@ class Optimizer:
         for name, p in self.params.items():
             if p.grad is not None:
                 self.update(p.data, p.grad, **self.state[name])
+                p.version += 1
 
     def update(self, value: Array, grad: Array, **slots: Array) -> None:
         """Update one parameter, and what is kept for it, in place. `grad` is read only."""

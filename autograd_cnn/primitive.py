@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from autograd_cnn.graph import Array, Edge, Node, Variable, is_grad_enabled
+from autograd_cnn.graph import Array, Edge, Node, Variable, place_of
+from autograd_cnn.modes import current, switched
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -69,6 +71,9 @@ class Primitive(Generic[P]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Compute the op; on arrays alone an array, else a Tensor."""
+        modes = current()
+        if modes.observers:
+            return self._observed(args, kwargs)
         kind: type[Variable] | None = None
         wanted = False
         for value in (*args, *kwargs.values()):
@@ -79,23 +84,37 @@ class Primitive(Generic[P]):
             return self.forward(*args, **kwargs)
         arrays: dict[str, Any] = {k: v.data if isinstance(v, Variable) else v for k, v in kwargs.items()}
         out = np.asarray(self.forward(*[v.data if isinstance(v, Variable) else v for v in args], **arrays))
-        if wanted and self.differentiable and is_grad_enabled():
+        if wanted and self.differentiable and modes.recording:
             return kind.wrap(out, self._record(args, kwargs, out))
         return kind.wrap(out)
 
+    def _observed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute the op, and show it to the observers."""
+        observers = current().observers
+        with switched(observers=()):
+            begin = perf_counter()
+            out = self(*args, **kwargs)
+            end = perf_counter()
+            for observer in observers:
+                observer.forward(self, args, kwargs, out, begin, end)
+        return out
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Give the arguments of a call by their names, a variadic input's as a tuple."""
+        bound = self._defaults | dict(zip(self._positional, args, strict=False)) | kwargs
+        if self._variadic is not None:
+            bound[self._variadic] = args[len(self._positional) :]
+        return bound
+
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Array) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
-        bound = self._defaults | dict(zip(self._positional, args, strict=False)) | kwargs
-        variadic = self._variadic
-        if variadic is not None:
-            bound[variadic] = args[len(self._positional) :]
-
+        bound = self.bind(args, kwargs)
         edges: list[Edge] = []
         for name, value in bound.items():
             if isinstance(value, Variable):
                 if value.requires_grad and name not in self.constant_in:
                     edges.append(_edge(self._rule(name), None, value))
-            elif name == variadic:
+            elif name == self._variadic:
                 edges += [
                     _edge(self._rule(name), index, item)
                     for index, item in enumerate(value)
@@ -117,8 +136,8 @@ class Primitive(Generic[P]):
 
 
 def _edge(rule: _Rule, index: int | None, value: Variable) -> Edge:
-    source = value if value.node is None else value.node
-    return Edge(rule.name, index, rule, source, value.data.shape, value.data.dtype)
+    source = place_of(value)
+    return Edge(rule.name, index, rule, source, value.data.shape, value.data.dtype, source.version)
 
 
 def _array(value: Any) -> Any:

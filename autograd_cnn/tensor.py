@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_cnn import ops
-from autograd_cnn.graph import Array, Variable, backpropagate, is_grad_enabled
+from autograd_cnn.graph import Array, Variable, backpropagate
+from autograd_cnn.modes import is_grad_enabled
 
 Axis = int | tuple[int, ...] | None
 
@@ -22,7 +23,8 @@ def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
         return np.asarray(data, dtype=dtype)
     if isinstance(data, np.ndarray | np.generic):
         return np.asarray(data)
-    return np.asarray(data, dtype=np.float32)
+    array = np.asarray(data)  # not straight to float32, which makes a nan of None
+    return array if array.dtype.kind not in "fiub" else array.astype(np.float32)
 
 
 class Tensor(Variable):
@@ -86,6 +88,7 @@ class Tensor(Variable):
         self.grad = None
         self.node = None
         self.requires_grad = requires_grad
+        self.version = 0
 
     # --- what it is -------------------------------------------------------------------------------------
 

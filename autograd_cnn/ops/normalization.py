@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
+from autograd_cnn.modes import current
 from autograd_cnn.ops.elementwise import add, multiply, sqrt, subtract
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
@@ -104,8 +105,9 @@ def batch_norm(
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
     data, axes = (x.data if isinstance(x, Variable) else x), (0, *range(2, len(shape)))
-    means += momentum * (np.mean(data, axes) - means)
-    variances += momentum * (np.var(data, axes, ddof=1) - variances)
+    if not current().replaying:  # a checkpoint's second forward is the same step
+        means += momentum * (np.mean(data, axes) - means)
+        variances += momentum * (np.var(data, axes, ddof=1) - variances)
     return _affine(standardize(x, axes, eps), *columns)
 
 

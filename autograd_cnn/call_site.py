@@ -1,0 +1,47 @@
+"""Where in the user's code an op was called."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+# Modules between the user's line and the op; models and training are user code like any other.
+_MACHINERY = tuple(
+    f"autograd_cnn.{name}"
+    for name in (
+        "finite_differences", "gradient_checkpoint", "graph", "ops", "primitive", "tensor", "testing", "transforms"
+    )
+)  # fmt: skip
+
+
+class CallSite(NamedTuple):
+    """A line of code, kept as cheaply as can be (0.3 µs): its number is looked up when it is asked for."""
+
+    code: CodeType
+    instruction: int
+
+    @property
+    def file(self) -> str:
+        """Path of the source file."""
+        return self.code.co_filename
+
+    @property
+    def line(self) -> int:
+        """Number of the line."""
+        found = self.code.co_firstlineno
+        for start, stop, line in self.code.co_lines():
+            if start <= self.instruction < stop and line is not None:
+                found = line
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def call_site() -> CallSite:
+    """Give the innermost line that is not of the machinery."""
+    frame: FrameType = sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith(_MACHINERY) and frame.f_back is not None:
+        frame = frame.f_back
+    return CallSite(frame.f_code, frame.f_lasti)

@@ -1,0 +1,142 @@
+"""Recomputing in place of remembering: memory for time.
+
+Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn import trees
+from autograd_cnn.graph import Array, Edge, Node, Place, Variable, differentiate, in_graph, now, place_of, survey
+from autograd_cnn.modes import Observer, is_grad_enabled, switched
+from autograd_cnn.tensor import Tensor
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that gives what `f` gives and keeps for backward only what went in and what came out.
+
+    Backward runs `f` again, with recording, when it gets there. A deep model cut into parts, each under
+    `checkpoint`, needs the memory of its longest part and of the values between parts, for one more forward.
+
+    Parameters
+    ----------
+    f : callable
+        Gives one Tensor. Its Tensors may be arguments, (nested) dicts and tuples of them, or come from
+        outside. It must give the same again: random generators among the arguments are put back to where they
+        were, and batch_norm moves its running statistics only the first time.
+
+    Returns
+    -------
+    callable
+        Takes what `f` takes.
+
+    Raises
+    ------
+    TypeError
+        When called: if `f` gives something other than one Tensor.
+    RuntimeError
+        By backward: if `f` gives another value than before, as when it draws from a generator that is not
+        among its arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> ac.checkpoint(lambda x: ac.exp(ac.tanh(x)) * x)(x).sum().backward()
+    >>> x.grad.round(4)
+    array([3.0411, 2.9928])
+    """
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if not is_grad_enabled():
+            return f(*args, **kwargs)
+        arguments = args, tuple(kwargs.values())
+        frozen = [_frozen(x) for _, x in trees.leaves(arguments)]
+        begin = now()
+        out = f(*args, **kwargs)
+        if not isinstance(out, Tensor):
+            raise TypeError(f"checkpoint: f should give one Tensor; it gave {out!r}")
+        if out.node is None or out.node.order < begin:
+            return out  # nothing was recorded
+
+        def replay() -> Any:
+            again, named = trees.rebuild(arguments, [thaw() for thaw in frozen])
+            return f(*again, **dict(zip(kwargs, named, strict=True)))
+
+        _, sources = survey([out.node], since=begin)
+        return Tensor.wrap(out.data, _Segment(replay, sources, out.data))
+
+    return checkpointed
+
+
+def _frozen(x: Any) -> Callable[[], Any]:
+    """Give a function that gives an argument as it is now."""
+    if isinstance(x, Tensor) and x.requires_grad:
+        array, source = x.data, place_of(x)
+        return lambda: in_graph(array, source, Tensor)
+    if isinstance(x, np.random.Generator):
+        x = copy.deepcopy(x)
+        return lambda: copy.deepcopy(x)
+    if isinstance(x, Tensor):
+        array = x.data
+        return lambda: Tensor(array)
+    return lambda: x
+
+
+class _Segment(Node):
+    """A part of the graph that is made when its gradients are asked for."""
+
+    __slots__ = ()
+
+    def __init__(self, replay: Callable[[], Tensor], sources: list[Place], out: Array) -> None:
+        edges = [
+            Edge(f"source {i}", None, _no_rule, place, *_shape_and_dtype(place), place.version)
+            for i, place in enumerate(sources)
+        ]
+        super().__init__("checkpoint", edges, {"replay": replay, "out": out}, out)
+
+    def pull(
+        self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
+    ) -> list[tuple[Place, Any]]:
+        """Run the part again, and differentiate it by the places it starts from."""
+        self.check_unchanged({edge.name for edge in self.edges})
+        sources = [edge.source for edge in self.edges if along is None or id(edge.source) in along]
+        create_graph = isinstance(grad, Variable)
+        begin = now()
+        with switched(recording=True, replaying=True, observers=tuple(observers)):
+            out = kept["replay"]()
+            if not _same(out.data, kept["out"].data if create_graph else kept["out"]):
+                raise RuntimeError(
+                    f"checkpoint: run again, the function called at {self.site} gives another value; if it draws "
+                    "random numbers, pass it the generator as an argument, and leave what it reads as it is until "
+                    "backward()"
+                )
+            found = differentiate(
+                [out], [grad], sources, create_graph=create_graph, retain_graph=create_graph, since=begin
+            )
+        return [(place, g) for place, g in zip(sources, found, strict=True) if g is not None]
+
+
+def _same(x: Array, y: Array) -> bool:
+    """Whether two values are equal but for rounding, of which a replay should have none."""
+    if x.shape != y.shape:
+        return False
+    slack = 100 * np.finfo(x.dtype).eps
+    return np.allclose(x, y, rtol=slack, atol=slack * np.abs(y).max(initial=0, where=np.isfinite(y)), equal_nan=True)
+
+
+def _no_rule(*_: Any) -> Any:
+    raise AssertionError("a segment differentiates as a whole")
+
+
+def _shape_and_dtype(place: Place) -> tuple[Any, Any]:
+    array = place if isinstance(place, Node) else place.data
+    return array.shape, array.dtype

@@ -1,0 +1,80 @@
+"""What is switched on in this thread or task: recording, replaying, observing.
+
+One context variable holds it all, so that one thread's `no_grad` is not another's, and an op asks once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from autograd_cnn.graph import Edge, Node
+    from autograd_cnn.primitive import Primitive
+
+
+class Observer(Protocol):
+    """Sees every op that is called and every rule, with the seconds (`time.perf_counter`) it began and ended."""
+
+    def forward(
+        self, op: Primitive[...], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, begin: float, end: float
+    ) -> None:
+        """See a call of an op; what is called inside a rule is part of the rule."""
+
+    def backward(self, node: Node, edge: Edge, grad: Any, result: Any, begin: float, end: float) -> None:
+        """See the rule for one input of a recorded call: it was given `grad` and made `result`."""
+
+
+class Modes(NamedTuple):
+    """The switches."""
+
+    recording: bool = True
+    replaying: bool = False
+    observers: tuple[Observer, ...] = ()
+
+
+_modes: ContextVar[Modes] = ContextVar("modes", default=Modes())  # noqa: B039 -- Modes is immutable
+
+#: Give the switches as they are now.
+current = _modes.get
+
+
+@contextlib.contextmanager
+def switched(**changes: Any) -> Iterator[None]:
+    """Change switches inside the block, in this thread (or task) alone."""
+    token = _modes.set(_modes.get()._replace(**changes))
+    try:
+        yield
+    finally:
+        _modes.reset(token)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops called now are recorded."""
+    return current().recording
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing inside the block, in this thread (or task) alone.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ac.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+    with switched(recording=False):
+        yield
+
+
+@contextlib.contextmanager
+def observed_by(observer: Observer) -> Iterator[None]:
+    """Let `observer` see what is computed inside the block, in this thread (or task) alone."""
+    with switched(observers=(*current().observers, observer)):
+        yield

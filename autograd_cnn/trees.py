@@ -1,0 +1,85 @@
+"""Nested dicts and tuples of arrays, as lists of leaves and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+
+def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every leaf with its path, as in ``['fc']['weight']``: values of dicts and tuples, in order.
+
+    Examples
+    --------
+    >>> list(leaves({"a": 1, "b": {"c": 2}}))
+    [("['a']", 1), ("['b']['c']", 2)]
+    """
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from leaves(value, f"{path}[{key!r}]")
+    elif isinstance(tree, tuple):
+        for i, value in enumerate(tree):
+            yield from leaves(value, f"{path}[{i}]")
+    else:
+        yield path, tree
+
+
+def rebuild(tree: Any, values: Iterable[Any]) -> Any:
+    """Give dicts and tuples nested as in `tree`, with `values` for its leaves.
+
+    Examples
+    --------
+    >>> rebuild({"a": 1, "b": {"c": 2}}, [10, 20])
+    {'a': 10, 'b': {'c': 20}}
+    """
+    return _build(tree, iter(values))
+
+
+def _build(tree: Any, values: Iterator[Any]) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _build(value, values) for key, value in tree.items()}
+    return tuple(_build(value, values) for value in tree) if isinstance(tree, tuple) else next(values)
+
+
+def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Give every leaf of `tree` with its path and what `other` has in its place.
+
+    Raises
+    ------
+    ValueError
+        If the two are nested otherwise, with the path to where.
+    """
+    if isinstance(tree, Mapping):
+        if not isinstance(other, Mapping):
+            raise ValueError(f"{path} is {_kind(other)}; expected a dict with the keys {sorted(map(str, tree))}")
+        if tree.keys() != other.keys():
+            missing, extra = tree.keys() - other.keys(), other.keys() - tree.keys()
+            raise ValueError(
+                f"{path} has other keys than expected: {_listed('it lacks', missing)}{'; ' * bool(missing and extra)}"
+                f"{_listed('there should be no', extra)}"
+            )
+        for key, value in tree.items():
+            yield from matching(value, other[key], f"{path}[{key!r}]")
+    elif isinstance(tree, tuple):
+        if not isinstance(other, tuple | list) or len(other) != len(tree):
+            raise ValueError(f"{path} is {_kind(other)}; expected a tuple of {len(tree)}")
+        for i, value in enumerate(tree):
+            yield from matching(value, other[i], f"{path}[{i}]")
+    elif isinstance(other, Mapping | tuple):
+        raise ValueError(f"{path} is {_kind(other)}; expected an array")
+    else:
+        yield path, tree, other
+
+
+def _kind(value: Any) -> str:
+    """Tell in a few words what was given."""
+    if isinstance(value, Mapping):
+        return f"a dict with the keys {sorted(map(str, value))}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+def _listed(what: str, keys: Iterable[Any]) -> str:
+    names = ", ".join(sorted(map(repr, keys)))
+    return f"{what} {names}" if names else ""

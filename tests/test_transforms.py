@@ -1,0 +1,384 @@
+"""Functions of functions: what they give, through every op and to any order, and what they refuse."""
+
+import re
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd_cnn as ac
+from tests.ops.properties import PROPERTIES
+
+rng = np.random.default_rng(0)
+
+
+def close(actual, expected, **kwargs):
+    np.testing.assert_allclose(actual, expected, **{"rtol": 1e-9, "atol": 1e-12} | kwargs)
+
+
+class TestThroughEveryOp:
+    """Each op along a random line through its inputs: h(t) = ⟨u, op(x + t·v)⟩, differentiated three times."""
+
+    @pytest.mark.parametrize("name", PROPERTIES)
+    @settings(max_examples=max(3, settings().max_examples // 10))
+    @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+    def test_three_gradients_deep(self, name, data, seed):
+        op, inputs, options = data.draw(PROPERTIES[name]())
+        options = {k: v for k, v in options.items() if k != "reference"}
+        wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
+        if not options.pop("gradient", True) or not wanted:
+            return
+        draw = np.random.default_rng(seed).standard_normal
+        lines = {i: (inputs[i], 0.1 * draw(inputs[i].shape)) for i in wanted}
+        weights = {}
+
+        def along(t):
+            moved = [lines[i][0] + lines[i][1] * t if i in lines else x for i, x in enumerate(inputs)]
+            out = op(*moved, **options)
+            finite = np.isfinite(out.data if isinstance(out, ac.Tensor) else out)
+            u = weights.setdefault("u", draw(np.shape(out)))
+            return (
+                ac.where(finite, out, 0.0).__mul__(u).sum()
+                if isinstance(out, ac.Tensor)
+                else (out[finite] * u[finite]).sum()
+            )
+
+        derivative = along
+        for _ in range(3):
+            lower, derivative = derivative, ac.grad(derivative)
+            step = 1e-5
+            numerical = (float(lower(np.array(step))) - float(lower(np.array(-step)))) / (2 * step)
+            close(float(derivative(np.array(0.0))), numerical, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize("name", PROPERTIES)
+    @settings(max_examples=max(3, settings().max_examples // 10))
+    @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+    def test_jvp_and_vjp_are_adjoint(self, name, data, seed):
+        op, inputs, options = data.draw(PROPERTIES[name]())
+        options = {k: v for k, v in options.items() if k != "reference"}
+        wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
+        if not options.pop("gradient", True) or not wanted:
+            return
+
+        def of_wanted(*arguments):
+            now = dict(zip(wanted, arguments, strict=True))
+            return op(*[now.get(i, x) for i, x in enumerate(inputs)], **options)
+
+        draw = np.random.default_rng(seed).standard_normal
+        point = tuple(inputs[i] for i in wanted)
+        tangents = tuple(draw(x.shape) for x in point)
+        value, pushed = ac.jvp(of_wanted, point, tangents)
+        again, pullback = ac.vjp(of_wanted, *point)
+        np.testing.assert_array_equal(value, again)
+        cotangent = draw(np.shape(value))
+        pulled = pullback(cotangent)
+        left, right = np.vdot(cotangent, pushed), sum(np.vdot(p, t) for p, t in zip(pulled, tangents, strict=True))
+        close(left, right, rtol=1e-7, atol=1e-9)
+
+
+def f(x, y):
+    return (ac.tanh(x) * y * y + ac.exp(x)).sum()
+
+
+X, Y = rng.standard_normal((2, 3)), rng.standard_normal(3)
+
+
+class TestGrad:
+    def test_by_the_first_argument_by_default(self):
+        close(ac.grad(f)(X, Y), (1 - np.tanh(X) ** 2) * Y**2 + np.exp(X))
+
+    def test_by_argument_number(self):
+        by_y = (2 * np.tanh(X) * Y).sum(0)
+        close(ac.grad(f, 1)(X, Y), by_y)
+        close(ac.grad(f, -1)(X, Y), by_y)
+        both = ac.grad(f, (1, 0))(X, Y)
+        assert isinstance(both, tuple)
+        close(both[0], by_y)
+        close(both[1], ac.grad(f)(X, Y))
+        assert isinstance(ac.grad(f, (0,))(X, Y), tuple)
+
+    def test_with_the_value(self):
+        value, gradient = ac.value_and_grad(f)(X, Y)
+        close(value, (np.tanh(X) * Y * Y + np.exp(X)).sum())
+        close(gradient, ac.grad(f)(X, Y))
+
+    def test_arrays_for_arrays_and_tensors_for_tensors(self):
+        value, (gx, gy) = ac.value_and_grad(f, (0, 1))(X, ac.Tensor(Y))
+        assert isinstance(value, ac.Tensor)
+        assert type(gx) is np.ndarray
+        assert isinstance(gy, ac.Tensor)
+        value, gx = ac.value_and_grad(f)(X, Y)
+        assert type(value) is type(gx) is np.ndarray
+
+    def test_nested_dicts(self):
+        tree = {"a": {"w": X, "b": Y}, "c": ac.Tensor(2.0)}
+        gradient = ac.grad(lambda p: f(p["a"]["w"], p["a"]["b"]) * p["c"])(tree)
+        assert list(gradient) == ["a", "c"]
+        close(gradient["a"]["w"], 2 * ac.grad(f)(X, Y), rtol=1e-6)
+        assert isinstance(gradient["c"], ac.Tensor)
+        assert gradient["c"].shape == ()
+
+    def test_numbers_become_float32(self):
+        gradient = ac.grad(lambda x: x * x)(3.0)
+        assert gradient == 6
+        assert gradient.dtype == np.float32
+
+    def test_dtypes_are_the_arguments_own(self):
+        x, y = X.astype(np.float32), Y
+        gradients = ac.grad(f, (0, 1))(x, y)
+        assert [g.dtype for g in gradients] == [np.float32, np.float64]
+
+    def test_what_does_not_matter_gives_zeros(self):
+        close(ac.grad(lambda _, y: (y * 2).sum())(X, Y), np.zeros_like(X))
+        close(ac.grad(lambda _: 3.0)(X), np.zeros_like(X))
+        close(ac.grad(lambda x: (x > 0).sum())(X), np.zeros_like(X))
+
+    def test_other_and_named_arguments_pass_as_they_are(self):
+        seen = []
+
+        def g(x, labels, *, scale):
+            seen.append((type(x), type(labels), scale))
+            return (x * scale).sum()
+
+        close(ac.grad(g)(Y, np.array([1, 2]), scale=3.0), np.full(3, 3.0))
+        assert seen == [(ac.Tensor, np.ndarray, 3.0)]
+
+    def test_the_name_and_docstring_are_the_functions_own(self):
+        def g(x):
+            """Square."""
+            return x * x
+
+        for transform in (ac.grad, ac.value_and_grad, ac.jacobian, ac.hessian):
+            assert (transform(g).__name__, transform(g).__doc__) == ("g", "Square.")
+
+    def test_results_are_arrays_of_their_own(self):
+        x, y = np.ones(3), np.ones(3)
+        gx, gy = ac.grad(lambda x, y: (x + y).sum(), (0, 1))(x, y)
+        gx += 1
+        close(gy, np.ones(3))
+        assert not any(np.shares_memory(g, a) for g in (gx, gy) for a in (x, y))
+
+    def test_a_leaf_keeps_its_grad_and_its_place(self):
+        w = ac.Tensor(X, requires_grad=True)
+        w.grad = np.full_like(X, 7)
+        ac.grad(f)(w, Y)
+        close(w.grad, np.full_like(X, 7))
+        assert w.requires_grad
+        assert w.node is None
+
+
+class TestNesting:
+    def test_any_order(self):
+        derivative = lambda x: x**5  # noqa: E731
+        for k, expected in enumerate([80.0, 160.0, 240.0, 240.0, 120.0, 0.0], 1):
+            derivative = ac.grad(derivative)
+            close(derivative(np.array(2.0)), expected, err_msg=str(k))
+
+    def test_each_variable_is_its_own(self):
+        """Siskind and Pearlmutter, "Perturbation confusion and referential transparency", 2005."""
+        close(ac.grad(lambda x: x * ac.grad(lambda y: x + y)(np.array(1.0)))(np.array(1.0)), 1.0)
+        close(ac.grad(lambda x: ac.grad(lambda y: x * y)(2.0) * x)(np.array(3.0)), 6.0)
+        close(
+            ac.jvp(lambda x: x * ac.jvp(lambda y: x * y * y, (x,), (x,))[1], (np.array(2.0),), (np.array(1.0),))[1],
+            64.0,
+        )
+
+    def test_the_same_array_twice_is_two_arguments(self):
+        close(ac.grad(lambda x, y: (x * x * y).sum())(Y, Y), 2 * Y * Y)
+
+    def test_a_gradient_of_leaves_goes_backward(self):
+        w = ac.Tensor(Y, requires_grad=True)
+        g = ac.grad(lambda w: (w * w * w).sum())(w)
+        (g * g).sum().backward()
+        close(w.grad, 2 * 3 * Y**2 * 6 * Y)
+
+    def test_a_closure_is_differentiated_through(self):
+        w = ac.Tensor(Y, requires_grad=True)
+        gradient = ac.grad(lambda x: (w * w * x * x).sum())(X[0])
+        assert isinstance(gradient, ac.Tensor)
+        close(gradient.data, 2 * Y * Y * X[0])
+        gradient.backward(np.ones(3))
+        close(w.grad, 4 * Y * X[0])
+
+    def test_an_intermediate_result_is_an_argument_like_any(self):
+        w = ac.Tensor(Y, requires_grad=True)
+        h = w * 2
+        ac.grad(lambda h: (h**3).sum())(h).backward(np.ones(3))
+        close(w.grad, 6 * 2 * Y * 2)
+
+    def test_under_no_grad_nothing_outlives_the_call(self):
+        w = ac.Tensor(Y, requires_grad=True)
+        with ac.no_grad():
+            value, gradient = ac.value_and_grad(lambda w: (w**3).sum())(w)
+            second = ac.grad(lambda w: ac.grad(lambda w: (w**3).sum())(w).sum())(w)
+        assert not value.requires_grad
+        assert not gradient.requires_grad
+        close(gradient.data, 3 * Y**2)
+        close(second.data, 6 * Y)
+
+    def test_no_grad_inside_is_a_constant(self):
+        def g(x):
+            with ac.no_grad():
+                y = x * x
+            return (x * y).sum()
+
+        close(ac.grad(g)(Y), Y * Y)
+
+    def test_jacobians_of_jacobians(self):
+        third = ac.jacobian(ac.jacobian(ac.grad(lambda x: (x**4).sum())))(np.array([1.0, 2.0]))
+        expected = np.zeros((2, 2, 2))
+        expected[0, 0, 0], expected[1, 1, 1] = 24, 48
+        close(third, expected)
+
+    def test_what_a_leaf_was_when_it_was_used(self):
+        """A leaf changed under no_grad is differentiated at its value in the forward, to any order."""
+        w = ac.Tensor(np.array(2.0), requires_grad=True)
+        _, pullback = ac.vjp(lambda x: w**3 * x, ac.Tensor(1.0, dtype=float))
+        with ac.no_grad():
+            w += 5.0
+        (gradient,) = pullback(ac.Tensor(1.0, dtype=float))
+        gradient.backward()
+        close(w.grad, 12.0)
+
+
+class TestProducts:
+    def test_pullbacks_may_be_called_again(self):
+        value, pullback = ac.vjp(lambda x, y: x @ y, X, Y)
+        close(value, X @ Y)
+        u = rng.standard_normal(2)
+        for _ in range(2):
+            gx, gy = pullback(u)
+            close(gx, np.outer(u, Y))
+            close(gy, X.T @ u)
+
+    def test_outputs_may_be_nested(self):
+        def g(p):
+            return {"sum": p["a"] + p["b"], "more": (p["a"] * p["b"],)}
+
+        point = {"a": Y, "b": X[0]}
+        value, pullback = ac.vjp(g, point)
+        close(value["more"][0], Y * X[0])
+        u, v = rng.standard_normal((2, 3))
+        (pulled,) = pullback({"sum": u, "more": (v,)})
+        close(pulled["a"], u + v * X[0])
+        _, pushed = ac.jvp(g, (point,), ({"a": u, "b": v},))
+        close(pushed["more"][0], u * X[0] + v * Y)
+        blocks = ac.jacobian(g)(point)
+        close(blocks["more"][0]["b"], np.diag(Y))
+
+    def test_a_lone_argument_needs_no_tuple(self):
+        _, tangent = ac.jvp(lambda x: x * x, Y, np.ones(3))
+        close(tangent, 2 * Y)
+        close(ac.hvp(lambda x: (x**3).sum(), Y, np.ones(3)), 6 * Y)
+
+    def test_jacobian(self):
+        close(ac.jacobian(lambda x, y: x @ y, (0, 1))(X, Y)[1], X)
+        assert ac.jacobian(lambda x: x.sum())(X).shape == (2, 3)
+        assert ac.jacobian(lambda x: x[:0])(Y).shape == (0, 3)
+        tensor = ac.jacobian(lambda x: x * x)(ac.Tensor(Y))
+        assert isinstance(tensor, ac.Tensor)
+        close(tensor.data, np.diag(2 * Y))
+
+    def test_hessian_and_its_product(self):
+        def g(x, y):
+            return (x * x * y).sum() + (ac.exp(y) * x.sum()).sum()
+
+        a, b, u, v = rng.standard_normal((4, 3))
+        blocks = ac.hessian(g, (0, 1))(a, b)
+        assert isinstance(blocks, tuple)
+        matrix = np.block([[blocks[i][j] for j in (0, 1)] for i in (0, 1)])
+        close(matrix, matrix.T)
+        products = ac.hvp(g, (a, b), (u, v))
+        assert isinstance(products, tuple)
+        close(np.concatenate(products), matrix @ np.concatenate([u, v]))
+        close(ac.hessian(g)(a, b), blocks[0][0])
+
+    def test_hvp_of_dicts_and_of_what_does_not_matter(self):
+        point = {"w": Y, "unused": X}
+        product = ac.hvp(lambda p: (p["w"] ** 3).sum(), (point,), ({"w": np.ones(3), "unused": np.ones((2, 3))},))
+        close(product["w"], 6 * Y)
+        close(product["unused"], np.zeros_like(X))
+
+    def test_a_tangent_is_differentiated_by_too(self):
+        close(ac.grad(lambda v: (ac.jvp(ac.tanh, (Y,), (v,))[1] * X[0]).sum())(Y), X[0] * (1 - np.tanh(Y) ** 2))
+        close(ac.grad(lambda v: (ac.hvp(lambda x: (x**3).sum(), (Y,), (v,)) * X[0]).sum())(Y), 6 * Y * X[0])
+
+
+class TestMemory:
+    def test_a_gradient_frees_its_graph(self):
+        kept = []
+
+        def g(x):
+            hidden = ac.exp(x)
+            kept.append(weakref.ref(hidden.data))
+            return (hidden * hidden).sum()
+
+        ac.grad(g)(Y)
+        ac.hvp(g, Y, Y)
+        ac.grad(ac.grad(g))(np.array(1.0))
+        assert [ref() for ref in kept] == [None] * 3
+
+    def test_rules_that_lead_nowhere_are_not_called(self):
+        calls = []
+        watched = ac.primitive(lambda x, y: x * y)
+        try:
+            watched.backward("x")(lambda grad, y: (calls.append("x"), grad * y)[1])
+            watched.backward("y")(lambda grad, x: (calls.append("y"), grad * x)[1])
+            w = ac.Tensor(Y, requires_grad=True)
+            with ac.no_grad():
+                ac.grad(lambda x: watched(x, w).sum())(Y)
+            assert calls == ["x"]
+        finally:
+            from autograd_cnn.primitive import registry
+
+            del registry[watched.name]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("call", "error", "message"),
+        [
+            (lambda: ac.grad(lambda x: x * 2)(Y), ValueError, "grad: f should give one number.*it gave (3,)"),
+            (lambda: ac.hessian(lambda x: x * 2)(Y), ValueError, "hessian: f should give one number.*it gave (3,)"),
+            (lambda: ac.hvp(lambda x: x * 2, Y, Y), ValueError, "hvp: f should give one number"),
+            (lambda: ac.grad(lambda x: (x.sum(), x))(Y), ValueError, "it gave (), (3,)"),
+            (lambda: ac.grad(f, 2)(X, Y), ValueError, "no argument 2.*called with 2 positional argument(s)"),
+            (lambda: ac.grad(f, (0, -2))(X, Y), ValueError, "names an argument twice"),
+            (lambda: ac.grad(f, "x"), TypeError, "argnums is an int or a tuple of ints; got 'x'"),
+            (lambda: ac.grad(f)(np.arange(3), Y), TypeError, "grad: argument 0 has dtype int64.*no derivative"),
+            (
+                lambda: ac.grad(lambda p: p["w"].sum())({"w": np.array([True])}),
+                TypeError,
+                "argument 0['w'] has dtype bool",
+            ),
+            (lambda: ac.grad(f)(None, Y), TypeError, "argument 0 is None; expected a Tensor, an array"),
+            (lambda: ac.grad(f)("x", Y), TypeError, "argument 0 is 'x'; expected a Tensor"),
+            (lambda: ac.grad(lambda _: None)(Y), TypeError, "grad: f should give a Tensor; it gave None"),
+            (lambda: ac.vjp(lambda _: {"y": "z"}, Y), TypeError, "f should give a Tensor; it gave 'z' at ['y']"),
+            (lambda: ac.vjp(lambda x: x, Y)[1](X), ValueError, "vjp: the cotangent has shape (2, 3); expected (3,)"),
+            (lambda: ac.jvp(ac.exp, (Y,), (X,)), ValueError, "jvp: tangents[0] has shape (2, 3); expected (3,)"),
+            (lambda: ac.jvp(ac.exp, (Y,), (Y, Y)), ValueError, "jvp: tangents is a tuple of 2; expected a tuple of 1"),
+            (lambda: ac.jvp(ac.exp, (Y,), Y), ValueError, "jvp: tangents is of type ndarray; expected a tuple of 1"),
+            (
+                lambda: ac.hvp(lambda p: p["w"].sum(), {"w": Y}, {"v": Y}),
+                ValueError,
+                "hvp: vectors has other keys than expected: it lacks 'w'; there should be no 'v'",
+            ),
+            (
+                lambda: ac.hvp(lambda p: p["w"].sum(), {"w": Y}, Y),
+                ValueError,
+                "hvp: vectors is of type ndarray; expected a dict with the keys ['w']",
+            ),
+            (
+                lambda: ac.jvp(ac.exp, (Y,), ({"a": Y},)),
+                ValueError,
+                "tangents[0] is a dict with the keys ['a']; expected an array",
+            ),
+        ],
+    )
+    def test_one_sentence_says_what_is_wrong(self, call, error, message):
+        with pytest.raises(error, match=re.escape(message).replace(r"\.\*", ".*")) as raised:
+            call()
+        assert "\n" not in str(raised.value)
