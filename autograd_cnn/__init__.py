@@ -8,6 +8,7 @@ array([2., 4., 6.], dtype=float32)
 """
 
 from autograd_cnn import data, initialization, models, ops, optim
+from autograd_cnn.anomaly import AnomalyError, detect_anomaly
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
 from autograd_cnn.modes import no_grad
@@ -19,10 +20,12 @@ from autograd_cnn.transforms import grad, hessian, hvp, jacobian, jvp, value_and
 
 __version__ = "0.1.0"
 __all__ = [
+    "AnomalyError",
     "GradcheckError",
     "Tensor",
     "checkpoint",
     "data",
+    "detect_anomaly",
     "grad",
     "gradcheck",
     "hessian",

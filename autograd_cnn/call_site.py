@@ -7,12 +7,18 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 # Modules between the user's line and the op; models and training are user code like any other.
-_MACHINERY = tuple(
-    f"autograd_cnn.{name}"
-    for name in (
-        "finite_differences", "gradient_checkpoint", "graph", "ops", "primitive", "tensor", "testing", "transforms"
-    )
-)  # fmt: skip
+_MACHINERY = (
+    "autograd_cnn.anomaly",
+    "autograd_cnn.finite_differences",
+    "autograd_cnn.gradient_checkpoint",
+    "autograd_cnn.graph",
+    "autograd_cnn.ops",
+    "autograd_cnn.primitive",
+    "autograd_cnn.profiler",
+    "autograd_cnn.tensor",
+    "autograd_cnn.testing",
+    "autograd_cnn.transforms",
+)
 
 
 class CallSite(NamedTuple):

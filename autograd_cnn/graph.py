@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.call_site import call_site
-from autograd_cnn.modes import Observer, current, switched
+from autograd_cnn.modes import Backward, Observer, current, switched
 
 Array = NDArray[Any]
 
@@ -177,7 +177,7 @@ def _observed_gradient(observers: Sequence[Observer], edge: Edge, node: Node, gr
     result = _gradient_of(edge, node, grad, kept)
     end = perf_counter()
     for observer in observers:
-        observer.backward(node, edge, grad, result, begin, end)
+        observer.backward(Backward(node, edge, grad, result, begin, end))
     return result
 
 

@@ -15,16 +15,36 @@ if TYPE_CHECKING:
     from autograd_cnn.primitive import Primitive
 
 
+class Forward(NamedTuple):
+    """A call of an op, with the seconds (`time.perf_counter`) it began and ended."""
+
+    op: Primitive[...]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    out: Any
+    begin: float
+    end: float
+
+
+class Backward(NamedTuple):
+    """The rule for one input of a recorded call, which was given `grad` and made `result`."""
+
+    node: Node
+    edge: Edge
+    grad: Any
+    result: Any
+    begin: float
+    end: float
+
+
 class Observer(Protocol):
-    """Sees every op that is called and every rule, with the seconds (`time.perf_counter`) it began and ended."""
+    """Sees every op that is called and every rule; what is called inside a rule is part of the rule."""
 
-    def forward(
-        self, op: Primitive[...], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, begin: float, end: float
-    ) -> None:
-        """See a call of an op; what is called inside a rule is part of the rule."""
+    def forward(self, event: Forward) -> None:
+        """See a call of an op."""
 
-    def backward(self, node: Node, edge: Edge, grad: Any, result: Any, begin: float, end: float) -> None:
-        """See the rule for one input of a recorded call: it was given `grad` and made `result`."""
+    def backward(self, event: Backward) -> None:
+        """See a rule."""
 
 
 class Modes(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import numpy as np
 
 from autograd_cnn.graph import Array, Edge, Node, Variable, place_of
-from autograd_cnn.modes import current, switched
+from autograd_cnn.modes import Forward, current, switched
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -96,7 +96,7 @@ class Primitive(Generic[P]):
             out = self(*args, **kwargs)
             end = perf_counter()
             for observer in observers:
-                observer.forward(self, args, kwargs, out, begin, end)
+                observer.forward(Forward(self, args, kwargs, out, begin, end))
         return out
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
