@@ -11,6 +11,7 @@ from autograd_cnn import data, initialization, models, ops, optim
 from autograd_cnn.anomaly import AnomalyError, detect_anomaly
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
+from autograd_cnn.inspection import draw_graph, profile, summary
 from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
 from autograd_cnn.primitive import primitive
@@ -26,6 +27,7 @@ __all__ = [
     "checkpoint",
     "data",
     "detect_anomaly",
+    "draw_graph",
     "grad",
     "gradcheck",
     "hessian",
@@ -39,7 +41,9 @@ __all__ = [
     "ops",
     "optim",
     "primitive",
+    "profile",
     "save_weights",
+    "summary",
     "value_and_grad",
     "vjp",
     *ops.__all__,

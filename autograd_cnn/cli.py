@@ -100,6 +100,20 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
     predict.set_defaults(run=_predict)
 
+    inspect = commands.add_parser(
+        "inspect",
+        help="look into one training step of a model",
+        description="Take one training step and write a folder: summary.txt (the ops in order, with shapes, "
+        "parameters, multiply-adds and memory), graph.dot and graph.png, profile.txt and trace.json (the time by op "
+        "and by line; ui.perfetto.dev opens the trace).",
+    )
+    inspect.add_argument("--model", default="lenet5", metavar="NAME", help=_one_of(models.names(), "lenet5"))
+    inspect.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
+    inspect.add_argument("--batch-size", type=_positive, default=32, metavar="N", help="images a step (default: 32)")
+    inspect.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the parameters (default: 0)")
+    inspect.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
+    inspect.set_defaults(run=_inspect)
+
     data_parser = commands.add_parser("data", help="fetch data sets", description="Fetch data sets.")
     verbs = data_parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     fetch = verbs.add_parser(
@@ -173,8 +187,7 @@ def _start(options: argparse.Namespace) -> Any:
         augment=options.augment,
         seed=options.seed,
     )
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Run.start(settings, options.out or Path("runs", f"{options.data}-{options.model}-{stamp}"))
+    return Run.start(settings, options.out or _new_folder(f"{options.data}-{options.model}"))
 
 
 def _resume(options: argparse.Namespace) -> Any:
@@ -213,6 +226,20 @@ def _predict(options: argparse.Namespace) -> None:
     images = np.stack([bright_on_dark(read_image(path, channels, (height, width))) for path in options.images])
     for path, row in zip(options.images, ops.softmax(training.predict(model.apply, params, images)), strict=True):
         print(f"{path} {class_names[row.argmax()]} {row.max():.4f}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from autograd_cnn.inspection.step import inspect_step
+
+    folder = options.out or _new_folder(f"inspect-{options.model}")
+    summary, profile = inspect_step(options.model, options.data, options.batch_size, options.seed, folder)
+    print(f"{options.model}, one training step of {options.batch_size} images\n\n{summary}\n\n{profile}\n")
+    print(f"summary, graph and profile are in {folder}")
+
+
+def _new_folder(name: str) -> Path:
+    """Name a folder after what is done and the time it is done."""
+    return Path("runs", f"{name}-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}")
 
 
 def _fetch(options: argparse.Namespace) -> None:

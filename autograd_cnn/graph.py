@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
@@ -86,15 +86,24 @@ class Node:
         self.site = call_site()
 
     def __repr__(self) -> str:
-        return f"<Node {self.op} -> {self.shape} {self.dtype}, called at {self.site}>"
+        kept = "freed" if self.kept is None else f"keeps {', '.join(name for name, _ in self.arrays()) or 'nothing'}"
+        return f"<Node {self.op} -> {self.shape} {self.dtype}, {kept}, called at {self.site}>"
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Give the arrays that are kept for the backward rules, those of a variadic input by their index."""
+        for name, value in (self.kept or {}).items():
+            if isinstance(value, np.ndarray):
+                yield name, value
+            elif isinstance(value, tuple):
+                yield from ((f"{name}[{i}]", x) for i, x in enumerate(value) if isinstance(x, np.ndarray))
 
     def check_unchanged(self, needed: Collection[str]) -> None:
         """Refuse to go on if a needed input was overwritten since."""
         for edge in self.edges:
             if edge.version != edge.source.version and edge.name in needed:
                 raise RuntimeError(
-                    f"{self!r} needs its input {edge.name!r} as it was, but an optimizer's step has overwritten it "
-                    "since; call backward() before step(), or run the forward again"
+                    f"{self.op!r}, called at {self.site}, needs its input {edge.name!r} as it was, but an optimizer's "
+                    "step has overwritten it since; call backward() before step(), or run the forward again"
                 )
 
     def pull(

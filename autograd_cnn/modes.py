@@ -57,18 +57,18 @@ class Modes(NamedTuple):
 
 _modes: ContextVar[Modes] = ContextVar("modes", default=Modes())  # noqa: B039 -- Modes is immutable
 
-#: Give the switches as they are now.
-current = _modes.get
+#: Give the switches as they are now; set them, for a token; set them back, by the token.
+current, switch, switch_back = _modes.get, _modes.set, _modes.reset
 
 
 @contextlib.contextmanager
 def switched(**changes: Any) -> Iterator[None]:
     """Change switches inside the block, in this thread (or task) alone."""
-    token = _modes.set(_modes.get()._replace(**changes))
+    token = switch(current()._replace(**changes))
     try:
         yield
     finally:
-        _modes.reset(token)
+        switch_back(token)
 
 
 def is_grad_enabled() -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import numpy as np
 
 from autograd_cnn.graph import Array, Edge, Node, Variable, place_of
-from autograd_cnn.modes import Forward, current, switched
+from autograd_cnn.modes import Forward, Modes, current, switch, switch_back
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -44,7 +44,8 @@ class Primitive(Generic[P]):
         parameters = inspect.signature(forward).parameters.values()
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        self._defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        # In the order of the signature; what has no default is always given.
+        self._defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
         self._names = {p.name for p in parameters}
         if taken := self._names & {"grad", "out"}:
             raise TypeError(
@@ -73,7 +74,7 @@ class Primitive(Generic[P]):
         """Compute the op; on arrays alone an array, else a Tensor."""
         modes = current()
         if modes.observers:
-            return self._observed(args, kwargs)
+            return self._observed(modes, args, kwargs)
         kind: type[Variable] | None = None
         wanted = False
         for value in (*args, *kwargs.values()):
@@ -88,15 +89,18 @@ class Primitive(Generic[P]):
             return kind.wrap(out, self._record(args, kwargs, out))
         return kind.wrap(out)
 
-    def _observed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Compute the op, and show it to the observers."""
-        observers = current().observers
-        with switched(observers=()):
+    def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute the op, and show it to the observers; what it calls itself is part of it."""
+        token = switch(Modes(modes.recording, modes.replaying))
+        try:
             begin = perf_counter()
             out = self(*args, **kwargs)
             end = perf_counter()
-            for observer in observers:
-                observer.forward(Forward(self, args, kwargs, out, begin, end))
+        finally:
+            switch_back(token)
+        event = Forward(self, args, kwargs, out, begin, end)
+        for observer in modes.observers:
+            observer.forward(event)
         return out
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,20 @@ def _class_names(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def claim_folder(folder: Path, files: Sequence[str], advice: str = "give another --out") -> None:
+    """Refuse a folder that holds one of the files that are to be written, or that cannot hold any.
+
+    Raises
+    ------
+    RunError
+    """
+    if found := [name for name in files if (folder / name).exists()]:
+        raise RunError(f"{folder} already holds {found[0]} of an earlier run; {advice}")
+    parent = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not parent.is_dir():
+        raise RunError(f"{folder} cannot be made a folder: {parent} is a file")
+
+
 class Run:
     """One training, in its folder.
 
@@ -155,11 +169,7 @@ class Run:
         RunError
             If the folder already holds a run, or cannot hold one.
         """
-        if (folder / CHECKPOINT).exists() or (folder / "metrics.json").exists():
-            raise RunError(f"{folder} already holds a run; give another --out, or go on with --resume {folder}")
-        parent = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-        if not parent.is_dir():
-            raise RunError(f"{folder} cannot be made a folder: {parent} is a file")
+        claim_folder(folder, (CHECKPOINT, "metrics.json"), f"give another --out, or go on with --resume {folder}")
         return cls(settings, folder)
 
     @classmethod

@@ -89,7 +89,10 @@ class TestTrain:
         folder, _ = trained
         before = {p.name: p.read_bytes() for p in folder.iterdir()}
         done = call("train", "--epochs", "1", "--out", folder, cwd=folder.parent)
-        assert_refused(done, f"error: {folder} already holds a run; give another --out, or go on with --resume")
+        assert_refused(
+            done,
+            f"error: {folder} already holds checkpoint.safetensors of an earlier run; give another --out, or",
+        )
         assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
     def test_the_default_folder_is_under_runs(self, tmp_path):
@@ -290,3 +293,30 @@ def test_the_installed_command_is_the_module():
     assert subprocess.run([script, "--version"], capture_output=True, text=True, check=True).stdout.startswith(
         "autograd-cnn"
     )
+
+
+class TestInspect:
+    def test_summary_graph_and_profile_go_into_a_folder(self, tmp_path):
+        done = call("inspect", "--model", "lenet5", "--batch-size", "4", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (folder,) = (tmp_path / "runs").iterdir()
+        assert {p.name for p in folder.iterdir()} == {
+            "graph.dot", "graph.png", "profile.txt", "summary.txt", "trace.json"
+        }  # fmt: skip
+        summary, profile = (folder / "summary.txt").read_text(), (folder / "profile.txt").read_text()
+        assert summary.strip() in done.stdout
+        assert profile.strip() in done.stdout
+        assert re.search(r"^total +61,706 +1,666,080", summary, re.MULTILINE)
+        assert "models/lenet5.py" in profile
+        names = {event["name"] for event in json.loads((folder / "trace.json").read_text())["traceEvents"]}
+        assert {"conv2d", "conv2d by weight", "max_pool2d by x"} <= names
+        assert (folder / "graph.dot").read_text().startswith("digraph {")
+        with Image.open(folder / "graph.png") as image:
+            image.load()
+        again = call("inspect", "--out", folder, cwd=tmp_path)
+        assert_refused(again, f"error: {folder} already holds summary.txt of an earlier run; give another --out")
+
+    def test_bad_input(self, tmp_path):
+        assert_refused(call("inspect", "--model", "x", cwd=tmp_path), "error: there is no model 'x'; the models are")
+        assert_refused(call("inspect", "--batch-size", "0", cwd=tmp_path), "error: argument --batch-size")
+        assert not list(tmp_path.iterdir())

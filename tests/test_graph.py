@@ -248,6 +248,32 @@ class TestNoGrad:
             thread.join()
         assert seen == [True]
 
+    def test_two_threads_that_train_do_not_see_each_other(self):
+        def train(seed, results):
+            rng = np.random.default_rng(seed)
+            params = {"w": leaf(rng.standard_normal((3, 3)))}
+            optimizer = ac.optim.Adam(params, lr=0.1)
+            for step in range(50):
+                x = rng.standard_normal((4, 3))
+                if step % 3 == seed % 3:
+                    with ac.no_grad():
+                        assert not ac.tanh(x @ params["w"]).requires_grad
+                optimizer.zero_grad()
+                (ac.tanh(x @ params["w"]) ** 2).mean().backward()
+                optimizer.step()
+            results[seed] = params["w"].data
+
+        alone, together = {}, {}
+        for seed in range(4):
+            train(seed, alone)
+        threads = [threading.Thread(target=train, args=(seed, together)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for seed, weights in alone.items():
+            np.testing.assert_array_equal(weights, together[seed])
+
 
 @given(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=(2, 3, 2), min_side=1))
 def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
@@ -260,7 +286,14 @@ def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
 
 
 def test_a_node_says_what_it_is():
-    assert repr((leaf([1.0]) * 2).node) == "<Node multiply -> (1,) float64>"
+    x = leaf([1.0])
+    y = ac.concatenate([x, x]) * np.ones(2) + 1
+    line = f"{__file__}:{inspect.currentframe().f_lineno - 1}"
+    assert repr(y.node) == f"<Node add -> (2,) float64, keeps nothing, called at {line}>"
+    (product,) = [edge.source for edge in y.node.edges]
+    assert repr(product) == f"<Node multiply -> (2,) float64, keeps y, called at {line}>"
+    y.backward(np.ones(2))
+    assert repr(y.node) == f"<Node add -> (2,) float64, freed, called at {line}>"
 
 
 class TestChangesInPlace:
@@ -274,7 +307,7 @@ class TestChangesInPlace:
         w.grad = None
         loss.backward()  # linear needs x alone to give the weight's gradient: still right
         assert w.grad.tolist() == [[6, 6]]
-        with pytest.raises(RuntimeError, match=r"multiply.*called at .*test_graph.py.*needs its input 'x' as it was"):
+        with pytest.raises(RuntimeError, match=r"'multiply', called at .*test_graph.py.*needs its input 'x' as it was"):
             again.backward()
 
     def test_a_leaf_changed_under_no_grad_is_differentiated_as_it_was(self):

@@ -1,0 +1,256 @@
+"""The graph of a computation, as DOT text and as a picture.
+
+Everything drawn is a box in a row. The ops' rows are their depth in the graph; what goes into the graph from
+outside, parameters and constants, stands beside the ops of the row above the first op that takes it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograd_cnn import trees
+from autograd_cnn.graph import Array, Node, Place, Variable, place_of, survey
+from autograd_cnn.inspection import text
+from autograd_cnn.inspection.memory import Counter
+from autograd_cnn.serialization import write_atomically
+from autograd_cnn.tensor import Tensor
+
+# What each kind of box looks like: DOT's shape, fill and border (tints of Okabe and Ito's colours).
+_LOOKS = {
+    "op": ("box", "#FFFFFF", "#333333"),
+    "output": ("box", "#E8F3FA", "#0072B2"),
+    "parameter": ("box", "#FDEBDD", "#D55E00"),
+    "value": ("box", "#EEEEEE", "#888888"),
+}
+_MOST_BOXES = 400  # of a picture by matplotlib that anyone can read
+
+
+@dataclass
+class _Box:
+    """Something drawn."""
+
+    kind: str
+    lines: list[str]
+    row: int = 0
+    x: float = 0.0
+
+    @property
+    def width(self) -> float:
+        """In letters."""
+        return max(map(len, self.lines)) + 4.0
+
+
+class GraphDrawing(str):
+    """A computation graph as DOT text, that can be saved as a picture; see `draw_graph`."""
+
+    __slots__ = ("arrows", "boxes")
+
+    boxes: list[_Box]
+    arrows: list[tuple[int, int]]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to a file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .dot or .gv for the text itself; else in .png, .svg or .pdf, drawn by Graphviz where its
+            `dot` is installed, and by matplotlib where not.
+
+        Raises
+        ------
+        ValueError
+            For another ending, or more than 400 boxes without Graphviz.
+        """
+        kind = Path(path).suffix.lower()
+        if kind in (".dot", ".gv"):
+            write_atomically(path, self.encode())
+        elif kind in (".png", ".svg", ".pdf"):
+            write_atomically(path, self._render(kind[1:]))
+        else:
+            raise ValueError(f"a graph is saved as .dot, .gv, .png, .svg or .pdf; got {os.fspath(path)!r}")
+
+    def _repr_png_(self) -> bytes:
+        """Show itself in a notebook."""
+        return self._render("png")
+
+    def _render(self, kind: str) -> bytes:
+        if dot := shutil.which("dot"):
+            return subprocess.run([dot, f"-T{kind}"], input=self.encode(), capture_output=True, check=True).stdout
+        return _with_matplotlib(self.boxes, self.arrows, kind)
+
+
+def draw_graph(tensor: Tensor, params: Mapping[str, Any] | None = None) -> GraphDrawing:
+    """Draw the graph that a tensor was computed by.
+
+    Each op has its output's shape and dtype, and what it keeps for backward, with the bytes that this adds.
+    Parameters (leaves that require a gradient) and values (arrays kept that do not) are told apart.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The end of the graph, a loss for instance.
+    params : (nested) dict of Tensors, optional
+        Names for the leaves.
+
+    Returns
+    -------
+    GraphDrawing
+        A string, the graph in DOT. Its ``save`` writes text or picture; a notebook shows the picture.
+
+    Raises
+    ------
+    ValueError
+        If the tensor was computed from nothing that requires a gradient, so that there is no graph.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([1.0, 2.0], requires_grad=True)
+    >>> print(ac.draw_graph((w * 3.0).sum(), {"w": w}))  # doctest: +ELLIPSIS
+    digraph {
+    ...
+    """
+    if not tensor.requires_grad:
+        raise ValueError(
+            f"draw_graph: {tensor!r} was computed from nothing that requires a gradient, so there is no graph; create "
+            "the parameters with requires_grad=True, and compute outside no_grad()"
+        )
+    names = {id(leaf): path[2:-2].replace("']['", ".") for path, leaf in trees.leaves(params or {})}
+    boxes, arrows = _boxes(place_of(tensor), names)
+    _arrange(boxes, arrows)
+    drawing = GraphDrawing(_dot(boxes, arrows))
+    drawing.boxes, drawing.arrows = boxes, arrows
+    return drawing
+
+
+def _boxes(end: Place, names: dict[int, str]) -> tuple[list[_Box], list[tuple[int, int]]]:
+    """Make a box for every op, leaf and kept constant, and the arrows between their numbers."""
+    nodes, leaves = survey([end])
+    boxes: list[_Box] = []
+    arrows: list[tuple[int, int]] = []
+    numbers: dict[int, int] = {}
+    arrays: list[Array] = []
+    for leaf in leaves:
+        assert isinstance(leaf, Variable)
+        numbers[id(leaf)] = len(boxes)
+        arrays.append(leaf.data)
+        boxes.append(_Box("parameter", [names.get(id(leaf), "parameter"), _described(leaf.data)]))
+    memory = Counter(arrays)
+    constants: dict[int, int] = {}
+    for node in nodes:
+        number = numbers[id(node)] = len(boxes)
+        boxes.append(_Box("output" if node is end else "op", []))
+        wanted = {edge.name if edge.place is None else f"{edge.name}[{edge.place}]" for edge in node.edges}
+        arrows += [(numbers[id(edge.source)], number) for edge in node.edges]
+        kept = []
+        for name, array in node.arrays():
+            added = memory.add(array)
+            kept.append(f"{name} {text.size(added)}" if added else name)
+            if name not in wanted and name != "out":
+                if id(array) not in constants:
+                    constants[id(array)] = len(boxes)
+                    boxes.append(_Box("value", [name, _described(array)]))
+                arrows.append((constants[id(array)], number))
+        summary = "freed" if node.kept is None else f"keeps {', '.join(kept)}" if kept else "keeps nothing"
+        boxes[number].lines = [node.op, _described(node), summary]
+    return boxes, arrows
+
+
+def _described(array: Array | Node) -> str:
+    return f"{'×'.join(map(str, array.shape)) or 'one number'} {array.dtype}"
+
+
+def _arrange(boxes: list[_Box], arrows: list[tuple[int, int]]) -> None:
+    """Give every box a row and a place in it."""
+    inside = [box.kind in ("op", "output") for box in boxes]
+    takers: dict[int, list[int]] = {}
+    for start, stop in sorted(arrows, key=lambda arrow: arrow[1]):  # numbers rise along arrows between ops
+        takers.setdefault(start, []).append(stop)
+        boxes[stop].row = max(boxes[stop].row, boxes[start].row + 1)
+    for number, stops in takers.items():
+        if not inside[number]:
+            boxes[number].row = min(boxes[stop].row for stop in stops) - 1
+    givers: dict[int, list[int]] = {}
+    for start, stop in arrows:
+        if inside[start]:
+            givers.setdefault(stop, []).append(start)
+    for row in range(max(box.row for box in boxes) + 1):
+        members = [i for i, box in enumerate(boxes) if box.row == row]
+        ops = [i for i in members if inside[i]]
+        wish = {i: sum(boxes[j].x for j in givers[i]) / len(givers[i]) if i in givers else 0.0 for i in ops}
+        ops.sort(key=lambda i: wish[i])
+        _spread(boxes, ops, sum(wish.values()) / len(ops) if ops else 0.0)
+        edge = max((boxes[i].x + boxes[i].width / 2 for i in ops), default=-2.0)
+        for i in members:
+            if not inside[i]:
+                boxes[i].x = edge + 2 + boxes[i].width / 2
+                edge = boxes[i].x + boxes[i].width / 2
+
+
+def _spread(boxes: list[_Box], row: list[int], center: float) -> None:
+    """Set the boxes of a row side by side, about a center."""
+    x = center - sum(boxes[i].width + 2 for i in row) / 2
+    for i in row:
+        boxes[i].x = x + 1 + boxes[i].width / 2
+        x += boxes[i].width + 2
+
+
+def _dot(boxes: list[_Box], arrows: list[tuple[int, int]]) -> str:
+    lines = ["digraph {", '  node [shape=box style="filled,rounded" fontname="Helvetica" fontsize=10]']
+    for number, box in enumerate(boxes):
+        _, fill, border = _LOOKS[box.kind]
+        label = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in box.lines)
+        lines.append(f'  n{number} [label="{label}" fillcolor="{fill}" color="{border}"]')
+    lines += [f"  n{start} -> n{stop}" for start, stop in arrows]
+    return "\n".join([*lines, "}"])
+
+
+def _with_matplotlib(boxes: list[_Box], arrows: list[tuple[int, int]], kind: str) -> bytes:
+    """Draw the boxes where `_arrange` put them."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if len(boxes) > _MOST_BOXES:
+        raise ValueError(
+            f"matplotlib draws graphs of up to {_MOST_BOXES} boxes legibly; this one has {len(boxes)}: install "
+            "Graphviz, or save it as .dot"
+        )
+    letter, step = 0.075, 0.85  # inches
+    left = min(box.x - box.width / 2 for box in boxes) - 2
+    right = max(box.x + box.width / 2 for box in boxes) + 2
+    rows = max(box.row for box in boxes) + 1
+    with rc_context({"font.size": 8, "text.parse_math": False, "svg.fonttype": "none"}):
+        figure = Figure(figsize=((right - left) * letter, rows * step))
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set(xlim=(left, right), ylim=(rows - 0.5, -0.5))
+        for start, stop in arrows:
+            a, b = boxes[start], boxes[stop]
+            axes.annotate(
+                "", (b.x, b.row - _half(b)), (a.x, a.row + _half(a)),
+                arrowprops={"arrowstyle": "-|>", "color": "#888888", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
+            )  # fmt: skip
+        for box in boxes:
+            _, fill, border = _LOOKS[box.kind]
+            axes.text(
+                box.x, box.row, "\n".join(box.lines), ha="center", va="center", linespacing=1.3,
+                bbox={"boxstyle": "round,pad=0.5", "facecolor": fill, "edgecolor": border, "linewidth": 0.9},
+            )  # fmt: skip
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=120)
+    return buffer.getvalue()
+
+
+def _half(box: _Box) -> float:
+    """Half the height of a box, in rows."""
+    return 0.12 + 0.09 * len(box.lines)

@@ -1,0 +1,43 @@
+"""Tables and quantities as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograd_cnn.call_site import CallSite
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Set rows in columns: the first `left` flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (header, ["─" * w for w in widths], *rows)
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def size(count: int) -> str:
+    """Give a number of bytes with its unit, as in ``98 KiB``.
+
+    Examples
+    --------
+    >>> size(100), size(100_352), size(5_000_000)
+    ('100 B', '98 KiB', '4.8 MiB')
+    """
+    scaled, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if scaled < 1024:
+            break
+        scaled, unit = scaled / 1024, larger
+    return f"{scaled:.1f} {unit}" if scaled < 10 and unit != "B" else f"{scaled:.0f} {unit}"
+
+
+def place(site: CallSite) -> str:
+    """Give a call site with its path from the current folder, or else the end of its path."""
+    path, here = Path(site.file), Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else Path(*path.parts[-2:])
+    return f"{shown}:{site.line}"
