@@ -6,6 +6,7 @@ One context variable holds it all, so that one thread's `no_grad` is not another
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -59,6 +60,12 @@ _modes: ContextVar[Modes] = ContextVar("modes", default=Modes())  # noqa: B039 -
 
 #: Give the switches as they are now; set them, for a token; set them back, by the token.
 current, switch, switch_back = _modes.get, _modes.set, _modes.reset
+
+
+@functools.cache
+def unobserved(recording: bool, replaying: bool) -> Modes:
+    """Give the switches with no observer."""
+    return Modes(recording, replaying)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import numpy as np
 
 from autograd_cnn.graph import Array, Edge, Node, Variable, place_of
-from autograd_cnn.modes import Forward, Modes, current, switch, switch_back
+from autograd_cnn.modes import Forward, Modes, current, switch, switch_back, unobserved
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -91,7 +91,7 @@ class Primitive(Generic[P]):
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute the op, and show it to the observers; what it calls itself is part of it."""
-        token = switch(Modes(modes.recording, modes.replaying))
+        token = switch(unobserved(modes.recording, modes.replaying))
         try:
             begin = perf_counter()
             out = self(*args, **kwargs)

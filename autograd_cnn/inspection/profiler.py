@@ -50,26 +50,29 @@ class Profile:
 
     Attributes
     ----------
-    events : list of Event
-        In the order they ended.
     begin, end : float
         Seconds, as `time.perf_counter` counts them, of the block.
     """
 
     begin: float
     end: float = 0.0
-    events: list[Event] = field(default_factory=list)
+    _seen: list[tuple[Any, ...]] = field(default_factory=list, repr=False)  # events to be: tuples are made faster
+
+    @property
+    def events(self) -> list[Event]:
+        """What was seen, in the order it ended."""
+        return [Event(*seen) for seen in self._seen]
 
     def forward(self, event: Forward) -> None:
         """Note a call of an op."""
-        array = event.out.data if isinstance(event.out, Variable) else event.out
-        self.events.append(Event(event.op.name, None, call_site(), event.begin, event.end, array.shape, array.nbytes))
+        array, node = (event.out.data, event.out.node) if isinstance(event.out, Variable) else (event.out, None)
+        site = node.site if node else call_site()
+        self._seen.append((event.op.name, None, site, event.begin, event.end, array.shape, array.nbytes))
 
     def backward(self, event: Backward) -> None:
         """Note a backward rule."""
-        array = event.result.data if isinstance(event.result, Variable) else event.result
-        op, site = event.node.op, event.node.site
-        self.events.append(Event(op, event.edge.name, site, event.begin, event.end, array.shape, array.nbytes))
+        array, node = event.result.data if isinstance(event.result, Variable) else event.result, event.node
+        self._seen.append((node.op, event.edge.name, node.site, event.begin, event.end, array.shape, array.nbytes))
 
     def by_op(self) -> dict[str, Row]:
         """Add up by op, the slowest first."""
