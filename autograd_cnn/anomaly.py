@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.call_site import call_site
-from autograd_cnn.graph import Variable
-from autograd_cnn.modes import Backward, Forward, observed_by
+from autograd_cnn.graph import Backward, Variable
+from autograd_cnn.modes import observed_by
+from autograd_cnn.primitive import Forward
 
 
 class AnomalyError(RuntimeError):

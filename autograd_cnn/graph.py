@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.call_site import call_site
-from autograd_cnn.modes import Backward, Observer, current, switched
+from autograd_cnn.modes import Observer, current, switched
 
 Array = NDArray[Any]
 
@@ -117,6 +117,17 @@ class Node:
             for edge in self.edges
             if along is None or id(edge.source) in along
         ]
+
+
+class Backward(NamedTuple):
+    """What observers see of a rule: it was given `grad` and made `result`, from one `perf_counter` to another."""
+
+    node: Node
+    edge: Edge
+    grad: Any
+    result: Any
+    begin: float
+    end: float
 
 
 #: Where a value stands in the graph: the node that made it, or the leaf that it is.

@@ -9,43 +9,17 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from autograd_cnn.graph import Edge, Node
-    from autograd_cnn.primitive import Primitive
-
-
-class Forward(NamedTuple):
-    """A call of an op, with the seconds (`time.perf_counter`) it began and ended."""
-
-    op: Primitive[...]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    out: Any
-    begin: float
-    end: float
-
-
-class Backward(NamedTuple):
-    """The rule for one input of a recorded call, which was given `grad` and made `result`."""
-
-    node: Node
-    edge: Edge
-    grad: Any
-    result: Any
-    begin: float
-    end: float
+from typing import Any, NamedTuple, Protocol
 
 
 class Observer(Protocol):
     """Sees every op that is called and every rule; what is called inside a rule is part of the rule."""
 
-    def forward(self, event: Forward) -> None:
-        """See a call of an op."""
+    def forward(self, event: Any) -> None:
+        """See a call of an op, a `primitive.Forward`."""
 
-    def backward(self, event: Backward) -> None:
-        """See a rule."""
+    def backward(self, event: Any) -> None:
+        """See a rule, a `graph.Backward`."""
 
 
 class Modes(NamedTuple):

@@ -11,12 +11,12 @@ import functools
 import inspect
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from autograd_cnn.graph import Array, Edge, Node, Variable, place_of
-from autograd_cnn.modes import Forward, Modes, current, switch, switch_back, unobserved
+from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -137,6 +137,17 @@ class Primitive(Generic[P]):
                 f"{self.name!r} has no backward for its input {name!r}, which requires a gradient; register "
                 f'one with @{self.name}.backward("{name}"), or pass {name}.detach()'
             ) from None
+
+
+class Forward(NamedTuple):
+    """What observers see of a call of an op, made from one `perf_counter` to another."""
+
+    op: Primitive[...]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    out: Any
+    begin: float
+    end: float
 
 
 def _edge(rule: _Rule, index: int | None, value: Variable) -> Edge:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from autograd_cnn import ops
 from autograd_cnn.data import Dataset
 from autograd_cnn.graph import Array
+from autograd_cnn.metrics import accuracy
+from autograd_cnn.models import Params
 from autograd_cnn.optim import Optimizer
-from autograd_cnn.tensor import Tensor
 
 Apply = Callable[..., Any]
-Params = Mapping[str, Tensor]
 Augment = Callable[[Array, np.random.Generator], Array]
 Schedule = Callable[[float], float]
 
@@ -239,6 +239,6 @@ def evaluate(apply: Apply, params: Params, dataset: Dataset, *, batch_size: int 
         probabilities,
         predictions,
         loss=float(ops.softmax_cross_entropy(logits, dataset.labels)),
-        accuracy=float((predictions == dataset.labels).mean()),
+        accuracy=accuracy(dataset.labels, predictions),
         mean_confidence=float(probabilities.max(1).mean()),
     )

@@ -170,14 +170,7 @@ def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     call = _Call("jvp", f, arguments, range(len(arguments)))
     cotangents = [Tensor(np.zeros_like(out.data), requires_grad=True) for out in call.outputs]
     products = call.differentiate(cotangents, create_graph=True)
-    pairs = [(p, v) for p, v in zip(products, vectors, strict=True) if isinstance(p, Tensor) and p.requires_grad]
-    connected = call.connected or (call.outer and any(v.requires_grad for v in vectors))
-    pushed: list[Any] = [None] * len(cotangents)
-    if pairs:
-        pushed = differentiate(
-            [p for p, _ in pairs], [v if connected else v.data for _, v in pairs], cotangents,
-            create_graph=connected, retain_graph=connected, since=call.since,
-        )  # fmt: skip
+    pushed = call.differentiate_again(products, vectors, cotangents)
     tensors = call.given_tensors
     return call.value, trees.rebuild(
         call.output,
@@ -269,14 +262,7 @@ def hvp(f: Function, args: Any, vectors: Any) -> Any:
     directions = _vectors("hvp: vectors", args, vectors)
     call = _Call("hvp", f, arguments, range(len(arguments)))
     gradients = call.differentiate(call.one(), create_graph=True)
-    pairs = [(g, v) for g, v in zip(gradients, directions, strict=True) if isinstance(g, Tensor) and g.requires_grad]
-    connected = call.connected or (call.outer and any(v.requires_grad for v in directions))
-    products: list[Any] = [None] * len(call.inputs)
-    if pairs:
-        products = differentiate(
-            [g for g, _ in pairs], [v if connected else v.data for _, v in pairs], call.inputs,
-            create_graph=connected, retain_graph=connected, since=call.since,
-        )  # fmt: skip
+    products = call.differentiate_again(gradients, directions, call.inputs)
     results = call.mirror(products)
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -373,6 +359,23 @@ class _Call:
             self.inputs,
             create_graph=create_graph,
             retain_graph=again or create_graph,
+            since=self.since,
+        )
+
+    def differentiate_again(
+        self, products: Sequence[Any], vectors: Sequence[Tensor], inputs: Sequence[Tensor]
+    ) -> list[Any]:
+        """Give the product of `vectors` with the Jacobian, by each of `inputs`, of what `differentiate` gave."""
+        pairs = [(p, v) for p, v in zip(products, vectors, strict=True) if isinstance(p, Tensor) and p.requires_grad]
+        if not pairs:
+            return [None] * len(inputs)
+        connected = self.connected or (self.outer and any(v.requires_grad for v in vectors))
+        return differentiate(
+            [p for p, _ in pairs],
+            [v if connected else v.data for _, v in pairs],
+            inputs,
+            create_graph=connected,
+            retain_graph=connected,
             since=self.since,
         )
 

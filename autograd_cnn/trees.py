@@ -24,6 +24,17 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, tree
 
 
+def dotted(path: str) -> str:
+    """Write a path as PyTorch does the names of parameters.
+
+    Examples
+    --------
+    >>> dotted("['conv1']['weight']")
+    'conv1.weight'
+    """
+    return path[1:-1].replace("][", ".").replace("'", "")
+
+
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
     """Give dicts and tuples nested as in `tree`, with `values` for its leaves.
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from tests.ops.properties import PROPERTIES
+from tests.ops.properties import PROPERTIES, smooth_part
 
 rng = np.random.default_rng(0)
 
@@ -25,25 +25,16 @@ class TestThroughEveryOp:
     @settings(max_examples=max(3, settings().max_examples // 10))
     @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
     def test_three_gradients_deep(self, name, data, seed):
-        op, inputs, options = data.draw(PROPERTIES[name]())
-        options = {k: v for k, v in options.items() if k != "reference"}
-        wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
-        if not options.pop("gradient", True) or not wanted:
-            return
+        f, point = smooth_part(data.draw(PROPERTIES[name]()))
         draw = np.random.default_rng(seed).standard_normal
-        lines = {i: (inputs[i], 0.1 * draw(inputs[i].shape)) for i in wanted}
+        lines = [(x, 0.1 * draw(x.shape)) for x in point]
         weights = {}
 
         def along(t):
-            moved = [lines[i][0] + lines[i][1] * t if i in lines else x for i, x in enumerate(inputs)]
-            out = op(*moved, **options)
+            out = f(*[x + v * t for x, v in lines])
             finite = np.isfinite(out.data if isinstance(out, ac.Tensor) else out)
             u = weights.setdefault("u", draw(np.shape(out)))
-            return (
-                ac.where(finite, out, 0.0).__mul__(u).sum()
-                if isinstance(out, ac.Tensor)
-                else (out[finite] * u[finite]).sum()
-            )
+            return (ac.where(finite, out, 0.0) * u).sum()
 
         derivative = along
         for _ in range(3):
@@ -56,21 +47,11 @@ class TestThroughEveryOp:
     @settings(max_examples=max(3, settings().max_examples // 10))
     @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
     def test_jvp_and_vjp_are_adjoint(self, name, data, seed):
-        op, inputs, options = data.draw(PROPERTIES[name]())
-        options = {k: v for k, v in options.items() if k != "reference"}
-        wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
-        if not options.pop("gradient", True) or not wanted:
-            return
-
-        def of_wanted(*arguments):
-            now = dict(zip(wanted, arguments, strict=True))
-            return op(*[now.get(i, x) for i, x in enumerate(inputs)], **options)
-
+        f, point = smooth_part(data.draw(PROPERTIES[name]()))
         draw = np.random.default_rng(seed).standard_normal
-        point = tuple(inputs[i] for i in wanted)
         tangents = tuple(draw(x.shape) for x in point)
-        value, pushed = ac.jvp(of_wanted, point, tangents)
-        again, pullback = ac.vjp(of_wanted, *point)
+        value, pushed = ac.jvp(f, point, tangents)
+        again, pullback = ac.vjp(f, *point)
         np.testing.assert_array_equal(value, again)
         cotangent = draw(np.shape(value))
         pulled = pullback(cotangent)

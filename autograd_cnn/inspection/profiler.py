@@ -11,9 +11,10 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from autograd_cnn.call_site import CallSite, call_site
-from autograd_cnn.graph import Variable
+from autograd_cnn.graph import Backward, Variable
 from autograd_cnn.inspection import text
-from autograd_cnn.modes import Backward, Forward, observed_by
+from autograd_cnn.modes import observed_by
+from autograd_cnn.primitive import Forward
 from autograd_cnn.serialization import write_atomically
 
 

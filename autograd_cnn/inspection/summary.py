@@ -11,10 +11,11 @@ import numpy as np
 
 from autograd_cnn import trees
 from autograd_cnn.call_site import call_site
-from autograd_cnn.graph import Variable
+from autograd_cnn.graph import Backward, Variable
 from autograd_cnn.inspection import text
 from autograd_cnn.inspection.memory import Counter
-from autograd_cnn.modes import Backward, Forward, observed_by, switched
+from autograd_cnn.modes import observed_by, switched
+from autograd_cnn.primitive import Forward
 from autograd_cnn.tensor import Tensor
 
 # Multiplications, each with its addition, of the ops that are products: by their inputs' shapes and the output's.
@@ -106,16 +107,11 @@ def summary(apply: Callable[..., Any], params: Mapping[str, Any], x: Any, **opti
         (path, leaf.data if isinstance(leaf, Tensor) else np.asarray(leaf)) for path, leaf in trees.leaves(params)
     ]
     wanted = [Tensor(array, requires_grad=array.dtype.kind == "f") for _, array in leaves]
-    lister = _Lister({id(tensor): _plain(path) for (path, _), tensor in zip(leaves, wanted, strict=True)},
+    lister = _Lister({id(tensor): trees.dotted(path) for (path, _), tensor in zip(leaves, wanted, strict=True)},
                      Counter(array for _, array in leaves))  # fmt: skip
     with switched(recording=True), observed_by(lister):
         apply(trees.rebuild(params, wanted), x, **options)
     return Summary(lister.rows, sum(array.size for _, array in leaves))
-
-
-def _plain(path: str) -> str:
-    """Give the path of a parameter as PyTorch writes it: ``['conv1']['weight']`` is ``conv1.weight``."""
-    return path[1:-1].replace("][", ".").replace("'", "")
 
 
 class _Lister:

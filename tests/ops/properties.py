@@ -24,6 +24,21 @@ def prop(function):
     return strategy
 
 
+def smooth_part(drawn):
+    """Give an op as a function of its differentiable inputs alone, and those; of one without any, give exp."""
+    op, inputs, options = drawn
+    options = {k: v for k, v in options.items() if k != "reference"}
+    wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
+    if not options.pop("gradient", True) or not wanted:
+        return ac.exp, (np.zeros(2),)
+
+    def of_wanted(*arguments):
+        now = dict(zip(wanted, arguments, strict=True))
+        return op(*[now.get(i, x) for i, x in enumerate(inputs)], **options)
+
+    return of_wanted, tuple(inputs[i] for i in wanted)
+
+
 # --- elementwise -----------------------------------------------------------------------------------------------------
 
 
