@@ -117,10 +117,11 @@ class Tensor(Variable):
 
     def __repr__(self) -> str:
         text = np.array2string(self.data, prefix="Tensor(", separator=", ", threshold=100)
+        shape = f", shape={self.shape}" if self.size > 100 else ""  # where not all elements are shown
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         if self.node is not None:
-            return f"Tensor({text}{dtype}, from={self.node.op})"
-        return f"Tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+            return f"Tensor({text}{shape}{dtype}, from={self.node.op})"
+        return f"Tensor({text}{shape}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
     def numpy(self) -> Array:
         """Give the array itself, not a copy."""
