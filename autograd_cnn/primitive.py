@@ -114,19 +114,22 @@ class Primitive(Generic[P]):
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
         bound = self.bind(args, kwargs)
         edges: list[Edge] = []
+        kept: dict[str, Any] = {}
+
+        def add(name: str, place: int | None, value: Variable) -> None:
+            rule = self._rule(name)
+            source = place_of(value)
+            edges.append(Edge(name, place, rule, source, value.data.shape, value.data.dtype, source.version))
+            rule.keep(kept, bound, out)
+
         for name, value in bound.items():
             if isinstance(value, Variable):
                 if value.requires_grad and name not in self.constant_in:
-                    edges.append(_edge(self._rule(name), None, value))
+                    add(name, None, value)
             elif name == self._variadic:
-                edges += [
-                    _edge(self._rule(name), index, item)
-                    for index, item in enumerate(value)
-                    if isinstance(item, Variable) and item.requires_grad
-                ]
-        kept: dict[str, Any] = {}
-        for edge in edges:
-            self.rules[edge.name].keep(kept, bound, out)
+                for place, item in enumerate(value):
+                    if isinstance(item, Variable) and item.requires_grad:
+                        add(name, place, item)
         return Node(self.name, edges, kept, out) if edges else None
 
     def _rule(self, name: str) -> _Rule:
@@ -148,11 +151,6 @@ class Forward(NamedTuple):
     out: Any
     begin: float
     end: float
-
-
-def _edge(rule: _Rule, index: int | None, value: Variable) -> Edge:
-    source = place_of(value)
-    return Edge(rule.name, index, rule, source, value.data.shape, value.data.dtype, source.version)
 
 
 def _array(value: Any) -> Any:
@@ -190,11 +188,18 @@ class _Rule:
         for name in self.names:
             if name not in kept:
                 value = out if name == "out" else bound[name]
-                kept[name] = tuple(map(_array, value)) if isinstance(value, tuple) else _array(value)
+                if isinstance(value, Variable):
+                    value = value.data
+                elif isinstance(value, tuple):  # a variadic input, or an option such as an axis
+                    value = tuple(map(_array, value))
+                kept[name] = value
         for parameter, name in self.shapes:
             if parameter not in kept:
                 value = bound[name]
-                kept[parameter] = tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
+                if isinstance(value, Variable):
+                    kept[parameter] = value.data.shape
+                else:
+                    kept[parameter] = tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
 
     def __call__(self, grad: Any, kept: dict[str, Any], index: int | None) -> Any:
         """Give the gradient of the input; `index` tells which of a variadic input's arrays."""

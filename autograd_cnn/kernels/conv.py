@@ -1,24 +1,28 @@
 """Convolution by banded matrices.
 
-A band of `t` output rows reads `(t − 1)·stride + KH` input rows. Those are gathered once as columns, shifted
+A band of `t` output rows reads `R = (t − 1)·stride + KH` input rows. Those are gathered once as columns, shifted
 KW times along the width only, and one product with a banded matrix of the weights gives all `t` rows:
 
-    output band (t·F, W·N)  =  band (t·F, KW·R·C) @ columns (KW·R·C, W·N)
+    output band (t·F, W'·N)  =  band (t·F, KW·R·C) @ columns (KW·R·C, W'·N)
 
 Both gradients are that product read the other way: the weight's is the band's share of
-`grad @ columns.T`, the input's is `band.T @ grad` scattered back. Columns are scratch of one band; nothing
-of the size of the kernel times the image outlives a call. Groups are an axis of their own in front, and the
-products are batched over it.
+`grad @ columns.T`, the input's is `band.T @ grad` scattered back. Columns are scratch of one band, of at most
+`LARGEST_COLUMNS`; nothing of the size of the kernel times the image outlives a call. Groups are an axis of their
+own in front, and the products are batched over it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from dataclasses import dataclass
 
 import numpy as np
 
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.window import Window
+
+#: Elements of the largest scratch of columns: 16 MiB in float32. A band is narrowed to keep to it, where it can be.
+LARGEST_COLUMNS = 4 * 2**20
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int = 1) -> Array:
@@ -26,23 +30,25 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
     rows = padded_rows(x, window)
     height, width = window.positions((x.shape[2], x.shape[3]))
     out = np.empty((height, len(weight), width, len(x)), np.result_type(x, weight))
-    bands = _Bands(weight.shape, window, groups, height, width)
-    for band in bands:
-        # Writes the band's rows in place.
-        np.matmul(bands.matrix(weight, band), bands.gather(rows, band), out=bands.output(out, band))
-    if bias is not None:
-        out += bias[:, None, None]
+    plan = _plan(weight.shape, window, groups, height, width, len(x), _finite(rows))
+    for t, tiles in plan.tiles:
+        matrix, shift = plan.matrix(weight, t), None if bias is None else plan.column(bias, t)
+        for tile in tiles:
+            product = plan.output(out, tile)
+            np.matmul(matrix, plan.gather(rows, tile), out=product)
+            if shift is not None:
+                product += shift  # while it is in the cache
     return to_images(out)
 
 
 def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
     """Give the gradient of a convolution's weight (F, C / groups, KH, KW), from that of its output."""
     rows, grad = padded_rows(x, window), to_rows(grad)
-    bands = _Bands(weight_shape, window, groups, grad.shape[0], grad.shape[2])
     total = np.zeros(weight_shape, np.result_type(grad, x))
-    for band in bands:
-        columns = bands.gather(rows, band)
-        bands.add_matrix(total, bands.output(grad, band) @ columns.swapaxes(1, 2), band)
+    plan = _plan(weight_shape, window, groups, grad.shape[0], grad.shape[2], len(x), True)
+    for t, tiles in plan.tiles:
+        products = (plan.output(grad, tile) @ plan.gather(rows, tile).swapaxes(1, 2) for tile in tiles)
+        plan.add_matrix(total, functools.reduce(np.add, products), t)
     return total
 
 
@@ -52,102 +58,156 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     grad = to_rows(grad)
     height, width = window.padded((image[0], image[1]))
     total = np.zeros((height, channels, width, batch), np.result_type(grad, weight))
-    bands = _Bands(weight.shape, window, groups, grad.shape[0], grad.shape[2])
-    for band in bands:
-        columns = bands.matrix(weight, band).swapaxes(1, 2) @ bands.output(grad, band)
-        bands.scatter(total, columns, band)
+    plan = _plan(weight.shape, window, groups, grad.shape[0], grad.shape[2], batch, _finite(grad))
+    for t, tiles in plan.tiles:
+        matrix = plan.matrix(weight, t).swapaxes(1, 2)
+        for tile in tiles:
+            plan.scatter(total, matrix @ plan.output(grad, tile), tile)
     return to_images(image_rows(total, window, (image[0], image[1])))
 
 
-class _Bands:
-    """How the output rows of one convolution are cut into bands, and what a band reads and multiplies."""
+def _finite(rows: Array) -> bool:
+    """Whether the zeros off a band may be multiplied: 0 · inf is nan, where the definition has no product at all."""
+    flat = rows.reshape(-1)
+    return bool(np.isfinite(np.dot(flat, flat)))  # one pass, 2 % of LeNet's; huge numbers count as infinite
 
-    def __init__(self, weight_shape: tuple[int, ...], window: Window, groups: int, height: int, width: int) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """A piece of the output that one product makes: some rows, over their whole width or a part."""
+
+    top: int
+    rows: int
+    left: int
+    width: int
+
+
+# Nanoseconds of a band's Python, of copying an element into columns, and of a multiply-add in a product of many
+# rows; one of m rows runs at m / (m + 5) of that speed. Measured on an EPYC (AVX2), float32, one thread; it is
+# their proportions that count.
+_BAND, _COPY, _MULTIPLY_ADD, _HALF_SPEED_ROWS = 6000.0, 0.12, 0.017, 5
+
+
+def _choose_rows(plan: _Plan) -> int:
+    """Give the output rows of a band: as many as take the least time, by a model of it.
+
+    A taller band copies fewer elements and makes a fuller product of few features, with less Python around it, at
+    the price of multiplying the zeros off the band. Measured, against bands of one row: 5×5 on 1 → 6 channels,
+    28×28, one image: 14 rows 0.2 of the time; with 128 images 4 rows 0.7; 5×5 on 6 → 16, 128 images: 2 rows 0.9;
+    3×3 on 32 → 32: one row is best, 4 rows take 1.6 times as long.
+    """
+    if plan.window.dilation[0] > 1 or plan.groups > 1 or not plan.finite:
+        return 1  # rows between the taps would be gathered for nothing; groups stand side by side in a row alone
+    columns = plan.width * plan.batch * plan.groups
+
+    def nanoseconds(t: int) -> float:
+        depth, m = plan.depth(t), t * plan.features
+        products = _MULTIPLY_ADD * depth * (m + _HALF_SPEED_ROWS)
+        bands = -(-plan.height // t)
+        return bands * (_BAND + columns * (_COPY * depth + products)) + _COPY * plan.groups * m * depth
+
+    rows: int = min({*range(1, min(plan.height, 16) + 1), max(plan.height, 1)}, key=nanoseconds)
+    return rows
+
+
+class _Plan:
+    """How the output of one convolution is cut into tiles, and what a tile reads and multiplies.
+
+    Attributes
+    ----------
+    tiles : list of (int, list of tiles)
+        Tiles of equal rows, with their rows: they share a banded matrix.
+    """
+
+    def __init__(
+        self,
+        weight_shape: tuple[int, ...],
+        window: Window,
+        groups: int,
+        height: int,
+        width: int,
+        batch: int,
+        finite: bool,
+    ) -> None:
         features, self.channels, *_ = weight_shape
         self.features = features // groups
         self.groups = groups
         self.window = window
-        self.height, self.width = height, width
-        self.rows = self._choose_rows()
-        self._matrices: dict[int, Array] = {}
+        self.height, self.width, self.batch = height, width, batch
+        self.finite = finite
+        rows = _choose_rows(self)
+        wide = min(max(LARGEST_COLUMNS // max(groups * self.depth(rows) * batch, 1), 1), max(width, 1))
+        self.tiles = [
+            (t, [_Tile(top, t, left, min(wide, width - left)) for top in tops for left in range(0, width, wide)])
+            for t, tops in ((rows, range(0, height - rows + 1, rows)), (height % rows, [height - height % rows]))
+            if t and tops and width and batch
+        ]
 
-    def _choose_rows(self) -> int:
-        """Give the output rows of a band: as many as keep the banded matrix narrow.
-
-        A taller band copies fewer elements and makes a fuller product of few features, at the price of
-        multiplying the zeros off the band. Forward of 5×5 on 1 → 6 channels: 4 rows take 0.67 of the time of
-        one; 3×3 on 32 → 32: 1.6 times. `benchmarks/training_step.py` tells.
-        """
-        if self.groups == 1 and self.window.dilation[0] == 1:
-            for rows in (4, 2):
-                if rows <= self.height and self.window.size[1] * self._reads(rows) * self.channels <= 256:
-                    return rows
-        return 1
-
-    def _reads(self, rows: int) -> int:
+    def reads(self, rows: int) -> int:
         """Count the input rows that a band of `rows` output rows reads; one row reads its taps alone."""
         return (rows - 1) * self.window.stride[0] + self.window.size[0]
 
-    def __iter__(self) -> Iterator[range]:
-        """Give the output rows of each band."""
-        for start in range(0, self.height, self.rows):
-            yield range(start, min(start + self.rows, self.height))
+    def output(self, rows: Array, tile: _Tile) -> Array:
+        """View a tile of output rows as (groups, t·F, W'·N). With several groups a tile is of one row."""
+        part = rows[tile.top : tile.top + tile.rows]
+        part = part.reshape(self.groups, tile.rows * self.features, self.width * self.batch)
+        return part[:, :, tile.left * self.batch : (tile.left + tile.width) * self.batch]
 
-    def _input(self, band: range) -> slice:
-        """Select the input rows that a band reads."""
-        start, step = band.start * self.window.stride[0], self.window.dilation[0]
-        return slice(start, start + (self._reads(len(band)) - 1) * step + 1, step)
+    def matrix(self, weight: Array, t: int) -> Array:
+        """Give the matrix (groups, t·F, KW·R·C) that makes `t` rows of the columns of their R input rows."""
+        banded = np.zeros(self._banded_shape(t), weight.dtype)
+        self._diagonal(banded)[:] = self._taps(weight)[:, None]
+        return banded.reshape(self.groups, t * self.features, self.depth(t))
 
-    def output(self, rows: Array, band: range) -> Array:
-        """View a band of output rows as (groups, t·F, W'·N). With several groups a band is one row."""
-        part = rows[band.start : band.stop]
-        return part.reshape(self.groups, len(band) * self.features, self.width * rows.shape[3])
-
-    def matrix(self, weight: Array, band: range) -> Array:
-        """Give the matrix (groups, t·F, KW·R·C) that makes a band of the columns of its R input rows."""
-        t = len(band)
-        if t not in self._matrices:
-            banded = np.zeros(self._banded_shape(t), weight.dtype)
-            for part, taps in self._diagonal(banded, weight):
-                part[:] = taps
-            columns = self.window.size[1] * self._reads(t) * self.channels
-            self._matrices[t] = banded.reshape(self.groups, t * self.features, columns)
-        return self._matrices[t]
-
-    def add_matrix(self, total: Array, matrix: Array, band: range) -> None:
+    def add_matrix(self, total: Array, matrix: Array, t: int) -> None:
         """Add a banded matrix to a weight: the adjoint of `matrix`."""
-        for part, taps in self._diagonal(matrix.reshape(self._banded_shape(len(band))), total):
-            taps += part
+        taps = self._taps(total)
+        taps += self._diagonal(matrix.reshape(self._banded_shape(t))).sum(1)
 
-    def _banded_shape(self, rows: int) -> tuple[int, ...]:
-        return self.groups, rows, self.features, self.window.size[1], self._reads(rows), self.channels
+    def column(self, bias: Array, t: int) -> Array:
+        """Give the bias (F,) as a column (groups, t·F, 1)."""
+        return np.tile(bias.reshape(self.groups, self.features), t)[:, :, None]
 
-    def _diagonal(self, banded: Array, weight: Array) -> Iterator[tuple[Array, Array]]:
-        """View, for each row of a band, where its weights stand in the banded matrix, and the weights so."""
-        height, width = self.window.size
-        taps = weight.reshape(self.groups, self.features, self.channels, height, width).transpose(0, 1, 4, 3, 2)
-        for row in range(banded.shape[1]):
-            top = row * self.window.stride[0]
-            yield banded[:, row, :, :, top : top + height], taps
+    def depth(self, t: int) -> int:
+        """Count the rows of the columns of `t` output rows, in each group."""
+        return self.window.size[1] * self.reads(t) * self.channels
 
-    def gather(self, rows: Array, band: range) -> Array:
-        """Copy a band's input rows once for each column of the window: (groups, KW·R·C, W'·N)."""
-        source = self._grouped(rows[self._input(band)])
-        _, height, _, _, batch = source.shape
-        columns = np.empty((self.groups, self.window.size[1], height, self.channels, self.width, batch), rows.dtype)
-        for tap in range(self.window.size[1]):
-            columns[:, tap] = source[:, :, :, self.window.columns(tap, self.width)]
-        return columns.reshape(self.groups, self.window.size[1] * height * self.channels, self.width * batch)
+    def _banded_shape(self, t: int) -> tuple[int, ...]:
+        return self.groups, t, self.features, self.window.size[1], self.reads(t), self.channels
 
-    def scatter(self, total: Array, columns: Array, band: range) -> None:
+    def _diagonal(self, banded: Array) -> Array:
+        """View where the weights stand in a banded matrix: (groups, t, F, KW, KH, C)."""
+        g, t, f, kw, r, c = banded.strides
+        shape = (*banded.shape[:4], self.window.size[0], self.channels)
+        return np.ndarray(shape, banded.dtype, banded, 0, (g, t + self.window.stride[0] * r, f, kw, r, c))
+
+    def _taps(self, weight: Array) -> Array:
+        """View weights (F, C / groups, KH, KW) as (groups, F, KW, KH, C)."""
+        grouped = weight.reshape(self.groups, self.features, self.channels, *self.window.size)
+        return grouped.transpose(0, 1, 4, 3, 2)
+
+    def gather(self, rows: Array, tile: _Tile) -> Array:
+        """Copy a tile's input rows once for each column of the window: (groups, KW·R·C, W'·N)."""
+        columns = self._windows(rows, tile).copy()
+        return columns.reshape(self.groups, self.depth(tile.rows), tile.width * self.batch)
+
+    def scatter(self, total: Array, columns: Array, tile: _Tile) -> None:
         """Add columns to the input rows they were gathered from: the adjoint of `gather`."""
-        target = self._grouped(total[self._input(band)])
-        _, height, _, _, batch = target.shape
-        taps = columns.reshape(self.groups, self.window.size[1], height, self.channels, self.width, batch)
-        for tap in range(self.window.size[1]):
-            target[:, :, :, self.window.columns(tap, self.width)] += taps[:, tap]
+        windows = self._windows(total, tile)
+        taps = columns.reshape(windows.shape)
+        for tap in range(self.window.size[1]):  # the windows of one tap do not overlap
+            windows[:, tap] += taps[:, tap]
 
-    def _grouped(self, rows: Array) -> Array:
-        """View rows (R, groups·C, W, N) as (groups, R, C, W, N)."""
-        height, _, width, batch = rows.shape
-        return rows.reshape(height, self.groups, self.channels, width, batch).swapaxes(0, 1)
+    def _windows(self, rows: Array, tile: _Tile) -> Array:
+        """View the input rows (H, groups·C, W, N) that a tile reads as (groups, KW, R, C, W', N)."""
+        h, c, w, n = rows.strides
+        (stride_h, stride_w), (dilation_h, dilation_w) = self.window.stride, self.window.dilation
+        shape = (self.groups, self.window.size[1], self.reads(tile.rows), self.channels, tile.width, self.batch)
+        if not rows.size:
+            return np.empty(shape, rows.dtype)
+        strides = (self.channels * c, dilation_w * w, dilation_h * h, c, stride_w * w, n)
+        return np.ndarray(shape, rows.dtype, rows, tile.top * stride_h * h + tile.left * stride_w * w, strides)
+
+
+#: The plans of the last few hundred shapes: making one takes 50 µs, a convolution of one image 30.
+_plan = functools.lru_cache(maxsize=512)(_Plan)

@@ -53,15 +53,22 @@ def _hits(rows: Array, out: Array, window: Window) -> Iterator[Array]:
         yield hit
 
 
+def _where(hit: Array, values: Array) -> Array:
+    """Give `values` where `hit`, and 0 elsewhere, of infinities and nans as well: their bits times 0 or 1."""
+    bits = np.dtype(f"i{values.itemsize}")
+    chosen: Array = np.multiply(values.view(bits), hit, dtype=bits)
+    return chosen.view(values.dtype)
+
+
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
     rows, grad = padded_rows(x, window, -np.inf), to_rows(grad)
     total = np.zeros(rows.shape, grad.dtype)
     for target, hit in zip(_taps(total, window, grad), _hits(rows, to_rows(out), window), strict=True):
         if window.overlaps:
-            target += grad * hit
+            target += _where(hit, grad)
         else:
-            np.multiply(grad, hit, out=target)
+            target[:] = _where(hit, grad)
     return to_images(image_rows(total, window, _size(x)))
 
 
@@ -70,7 +77,7 @@ def max_pool2d_pick(values: Array, x: Array, out: Array, window: Window) -> Arra
     rows, source = padded_rows(x, window, -np.inf), padded_rows(values, window)
     picked = np.zeros_like(to_rows(out), dtype=values.dtype)
     for value, hit in zip(_taps(source, window, picked), _hits(rows, to_rows(out), window), strict=True):
-        picked += value * hit
+        picked += _where(hit, value)
     return to_images(picked)
 
 

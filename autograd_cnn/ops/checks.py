@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -37,6 +38,16 @@ def window(
     ceil_mode: bool = False,
 ) -> Window:
     """Check a window against the images it slides over."""
+    try:  # an op and its rules ask for the same window again and again
+        return _window(op, x_shape, size, stride, padding, dilation, ceil_mode)
+    except TypeError:  # lists have no hash
+        return _window.__wrapped__(op, x_shape, size, stride, padding, dilation, ceil_mode)
+
+
+@functools.lru_cache(maxsize=512)
+def _window(
+    op: str, x_shape: tuple[int, ...], size: Pair, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Window:
     result = Window(
         size,
         stride=pair(op, "stride", stride, least=1),

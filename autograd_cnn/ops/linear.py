@@ -27,7 +27,9 @@ def matmul(x: Any, y: Any) -> Array:
         raise ValueError(
             f"matmul: x is (…, n, k) or (k,) and y (…, k, m) or (k,), of one k; got {x_shape} and {y_shape}"
         )
-    return np.matmul(*promote(x, y))
+    x, y = promote(x, y)
+    # np.matmul leaves BLAS for products of a column and a row: 68 µs for (120, 1) @ (1, 400), which np.dot takes 7.
+    return np.dot(x, y) if len(x_shape) == len(y_shape) == 2 else np.matmul(x, y)
 
 
 def _as_matrices(grad: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Any:

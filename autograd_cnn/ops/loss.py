@@ -40,29 +40,34 @@ def _check_logits(op: str, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{op}: logits are (N, C) or (N, C, d1, …); got shape {shape}")
 
 
-def _class_weights(op: str, weight: Any, classes: int, dtype: np.dtype[Any]) -> Array:
-    """Give the weight of every class, by default 1."""
+def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Give the weight of every class, to go with logits of `shape`; by default 1."""
     if weight is None:
-        return np.ones(classes, dtype)
-    weights = _array(weight).astype(dtype, copy=False)
+        return 1
+    axis = _class_axis(len(shape))
+    weights, classes = _array(weight).astype(dtype, copy=False), shape[axis]
     if weights.shape != (classes,):
         raise ValueError(f"{op}: for {classes} classes the weight is ({classes},); got shape {weights.shape}")
-    return weights
+    return weights.reshape((classes,) + (1,) * (len(shape) - 1 - axis))
 
 
-def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_index: int) -> None:
+def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_index: int) -> bool:
+    """Check class indices, and tell whether any is to be ignored."""
     axis = _class_axis(len(logits_shape))
     expected, classes = logits_shape[:axis] + logits_shape[axis + 1 :], logits_shape[axis]
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{op}: class indices are integers; got dtype {labels.dtype}")
     if labels.shape != expected:
         raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
+    if labels.min(initial=0) >= 0 and labels.max(initial=-1) < classes and not 0 <= ignore_index < classes:
+        return False
     outside = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
     if outside.size:
         raise ValueError(
             f"{op}: a label is from 0 to {classes - 1}, or {ignore_index} to be ignored; {outside.size} of "
             f"{labels.size} are not, the first of them {outside.flat[0]}"
         )
+    return bool((labels == ignore_index).any())
 
 
 def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
@@ -159,20 +164,24 @@ def softmax_cross_entropy(
         raise ValueError(f"{op}: label_smoothing is from 0 to 1; got {label_smoothing}")
     axis, dtype = _class_axis(len(shape)), _array(logits).dtype
     classes = shape[axis]
-    weights = _class_weights(op, weight, classes, dtype)
-    columns = weights.reshape((classes,) + (1,) * (len(shape) - 1 - axis))
+    weights = _class_weights(op, weight, shape, dtype)
     labels = _array(targets)
 
     if labels.dtype.kind == "f" and labels.shape == shape:
         smooth = add(multiply(targets, 1 - label_smoothing), label_smoothing / max(classes, 1))
-        losses = _softmax_cross_entropy(logits, multiply(smooth, columns))
+        losses = _softmax_cross_entropy(logits, multiply(smooth, weights))
         return _reduce(losses, reduction)
 
-    _check_labels(op, labels, shape, ignore_index)
-    counted = np.expand_dims(labels != ignore_index, axis)
-    one_hot = _one_hot(np.where(labels == ignore_index, -1, labels), classes, dtype) * columns
-    dense = one_hot * (1 - label_smoothing) + counted * columns * (label_smoothing / max(classes, 1))
-    losses = _softmax_cross_entropy(logits, dense.astype(dtype, copy=False))
+    ignored = _check_labels(op, labels, shape, ignore_index)
+    if ignored:
+        labels = np.where(labels == ignore_index, -1, labels)
+    one_hot = _one_hot(labels, classes, dtype)
+    dense = one_hot = one_hot if weight is None else one_hot * weights
+    if label_smoothing:
+        counted = np.expand_dims(labels >= 0, axis)
+        spread = counted * weights * (label_smoothing / max(classes, 1))
+        dense = (one_hot * (1 - label_smoothing) + spread).astype(dtype, copy=False)
+    losses = _softmax_cross_entropy(logits, dense)
     return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)
 
 
@@ -221,10 +230,9 @@ def nll_loss(
     shape = np.shape(log_probs)
     _check_logits("nll_loss", shape)
     axis, dtype, labels = _class_axis(len(shape)), _array(log_probs).dtype, _array(targets)
-    _check_labels("nll_loss", labels, shape, ignore_index)
-    weights = _class_weights("nll_loss", weight, shape[axis], dtype)
-    one_hot = _one_hot(np.where(labels == ignore_index, -1, labels), shape[axis], dtype)
-    one_hot *= weights.reshape((-1,) + (1,) * (len(shape) - 1 - axis))
+    if _check_labels("nll_loss", labels, shape, ignore_index):
+        labels = np.where(labels == ignore_index, -1, labels)
+    one_hot = _one_hot(labels, shape[axis], dtype) * _class_weights("nll_loss", weight, shape, dtype)
     # A class that is not the label's costs nothing, though its log-probability be −inf.
     losses = -sum(multiply(where(equal(one_hot, 0), 0, log_probs), one_hot), axis)
     return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)

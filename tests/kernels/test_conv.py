@@ -1,44 +1,86 @@
-"""The bands of a convolution: every height of band agrees with the definition, at widths where each is chosen."""
+"""Convolution by banded matrices: tiles of every size, and what they must not do."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels.conv import _Bands
-from tests.ops import references
+from autograd_cnn.kernels import conv, reference
 
 
-@pytest.mark.parametrize(
-    ("channels", "filters", "size", "groups", "rows"),
-    [(1, 6, 5, 1, 4), (6, 16, 5, 1, 4), (12, 4, 3, 1, 4), (18, 4, 3, 1, 2), (40, 3, 3, 1, 1), (4, 4, 3, 4, 1)],
-)
-@pytest.mark.parametrize("height", [3, 7])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_bands_of_every_height_agree_with_the_definition(channels, filters, size, groups, rows, height, stride, rng):
-    image = (height - 1) * stride + size
-    window = kernels.Window((size, size), stride=(stride, stride))
-    x = rng.standard_normal((2, channels, image, image))
-    weight = rng.standard_normal((filters, channels // groups, size, size))
-    bands = _Bands(weight.shape, window, groups, height, height)
-    if stride == 1 and height >= rows:
-        assert bands.rows == rows
+@pytest.fixture
+def of_rows(monkeypatch):
+    """Make plans afresh, with bands of a given number of rows and columns of a given size."""
 
-    expected = references.conv2d(x, weight, stride=stride, groups=groups)
-    np.testing.assert_allclose(kernels.conv2d(x, weight, None, window, groups), expected, atol=1e-10)
+    def choose(rows, largest=conv.LARGEST_COLUMNS):
+        monkeypatch.setattr(conv, "_plan", conv._Plan)
+        monkeypatch.setattr(conv, "_choose_rows", lambda plan: min(rows, plan.height))
+        monkeypatch.setattr(conv, "LARGEST_COLUMNS", largest)
 
-    # The gradients are the adjoints: ⟨g, conv(x, w)⟩ = ⟨grad_input(g, w), x⟩ = ⟨grad_weight(g, x), w⟩.
-    grad = rng.standard_normal(expected.shape)
-    product = np.vdot(grad, expected)
-    grad_x = kernels.conv2d_grad_input(grad, weight, x.shape, window, groups)
-    grad_w = kernels.conv2d_grad_weight(grad, x, weight.shape, window, groups)
-    assert np.vdot(grad_x, x) == pytest.approx(product, rel=1e-10)
-    assert np.vdot(grad_w, weight) == pytest.approx(product, rel=1e-10)
+    return choose
 
 
-def test_the_columns_of_a_band_are_small(rng):
-    """LeNet's first layer at batch 256: 40 columns' rows at a time, not 25 copies of 28×28 images."""
-    x = rng.standard_normal((256, 1, 32, 32)).astype(np.float32)
-    window = kernels.Window((5, 5))
-    bands = _Bands((6, 1, 5, 5), window, 1, 28, 28)
-    columns = bands.gather(np.ascontiguousarray(x.transpose(2, 1, 3, 0)), range(4))
-    assert columns.nbytes < 25 * x.nbytes / 20
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("largest", [1, 200, conv.LARGEST_COLUMNS])
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), ((3, 1), (0, 2))])
+def test_tiles_of_every_size_agree_with_the_definition(of_rows, rows, largest, stride, padding, rng):
+    of_rows(rows, largest)
+    pair = (stride, stride) if isinstance(stride, int) else stride
+    window = kernels.Window((3, 2), pair, (padding, padding) if isinstance(padding, int) else padding)
+    x, weight, bias = rng.standard_normal((4, 3, 9, 10)), rng.standard_normal((5, 3, 3, 2)), rng.standard_normal(5)
+    out = reference.conv2d(x, weight, bias, window)
+    np.testing.assert_allclose(kernels.conv2d(x, weight, bias, window), out, atol=1e-12)
+    grad = rng.standard_normal(out.shape)
+    np.testing.assert_allclose(
+        kernels.conv2d_grad_weight(grad, x, weight.shape, window),
+        reference.conv2d_grad_weight(grad, x, weight.shape, window),
+        atol=1e-12,
+    )
+    np.testing.assert_allclose(
+        kernels.conv2d_grad_input(grad, weight, x.shape, window),
+        reference.conv2d_grad_input(grad, weight, x.shape, window),
+        atol=1e-12,
+    )
+
+
+def test_the_height_of_a_band_follows_the_shapes():
+    def rows(weight_shape, image, batch, groups=1, dilation=1, finite=True):
+        window = kernels.Window(weight_shape[2:], dilation=(dilation, dilation))
+        return conv._Plan(weight_shape, window, groups, image, image, batch, finite).tiles[0][0]
+
+    assert rows((6, 1, 5, 5), 28, 1) > rows((6, 1, 5, 5), 28, 128) > 1
+    assert rows((32, 32, 3, 3), 32, 64) == 1
+    assert rows((6, 1, 5, 5), 28, 1, dilation=2) == 1
+    assert rows((4, 1, 3, 3), 28, 1, groups=4) == 1
+    assert rows((6, 1, 5, 5), 28, 128, finite=False) == 1
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_nan_stays_where_the_definition_has_it(wrong, rng):
+    """The zeros off a band would spread it to its neighbours."""
+    window = kernels.Window((3, 3), padding=(1, 1))
+    x, weight = rng.standard_normal((2, 2, 8, 8)), rng.standard_normal((3, 2, 3, 3))
+    x[1, 0, 3, 4] = wrong
+    expected = reference.conv2d(x, weight, None, window)
+    assert np.isfinite(expected).sum() == expected.size - 3 * 9
+    np.testing.assert_allclose(kernels.conv2d(x, weight, None, window), expected, atol=1e-12)
+    grad = np.where(np.isfinite(expected), 1.0, wrong)
+    np.testing.assert_allclose(
+        kernels.conv2d_grad_input(grad, weight, x.shape, window),
+        reference.conv2d_grad_input(grad, weight, x.shape, window),
+        atol=1e-12,
+    )
+
+
+def test_the_scratch_is_bounded(rng):
+    """64 channels of 96×96, 32 images: im2col would take 680 MB."""
+    x = rng.standard_normal((96, 64, 96, 32), np.float32).transpose(3, 1, 0, 2)
+    weight, window = rng.standard_normal((8, 64, 3, 3), np.float32), kernels.Window((3, 3))
+    kernels.conv2d(x[:1], weight, None, window)
+    tracemalloc.start()
+    out = kernels.conv2d(x, weight, None, window)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - out.nbytes < 1.5 * 4 * conv.LARGEST_COLUMNS

@@ -1,0 +1,84 @@
+"""Convolution and pooling by their definitions, one tap of the window at a time: what the fast kernels are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from autograd_cnn.kernels.layout import Array
+from autograd_cnn.kernels.window import Window
+
+
+def _padded(x: Array, window: Window, value: float = 0) -> Array:
+    """Give images (N, C, H, W) with `value` around them, wherever a window reaches."""
+    n, c, h, w = x.shape
+    padded = np.full((n, c, *window.padded((h, w))), value, x.dtype)
+    _inside(padded, window, (h, w))[:] = x
+    return padded
+
+
+def _inside(padded: Array, window: Window, image: tuple[int, ...]) -> Array:
+    """View padded images without the padding."""
+    (top, left), (h, w) = window.padding, image
+    return padded[:, :, top : top + h, left : left + w]
+
+
+def _taps(padded: Array, window: Window, image: tuple[int, ...]) -> Iterator[tuple[int, int, Array]]:
+    """Give each tap's place in the window, and what it meets at every place of the window: (N, C, H', W')."""
+    height, width = window.positions((image[0], image[1]))
+    for i, j in window.taps():
+        yield i, j, padded[:, :, window.rows(i, height), window.columns(j, width)]
+
+
+def _split(channels: Array, groups: int) -> Array:
+    """View (N, groups·C, H, W) as (N, groups, C, H, W)."""
+    n, c, h, w = channels.shape
+    return channels.reshape(n, groups, c // groups, h, w)
+
+
+def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int = 1) -> Array:
+    """Sum over the taps of what each meets, times its weights."""
+    filters, image = len(weight), x.shape[2:]
+    weight = weight.reshape(groups, filters // groups, *weight.shape[1:])
+    out = np.zeros((len(x), groups, filters // groups, *window.positions(image)), np.result_type(x, weight))
+    for i, j, met in _taps(_padded(x, window), window, image):
+        out += np.einsum("ngchw,gfc->ngfhw", _split(met, groups), weight[..., i, j])
+    out = out.reshape(len(x), filters, *out.shape[3:])
+    return out if bias is None else out + bias[:, None, None]
+
+
+def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
+    """Sum over images and places, for each tap, of what it meets times the output's gradient."""
+    filters, channels, *size = weight_shape
+    total = np.zeros((groups, filters // groups, channels, *size), np.result_type(grad, x))
+    for i, j, met in _taps(_padded(x, window), window, x.shape[2:]):
+        total[..., i, j] = np.einsum("ngfhw,ngchw->gfc", _split(grad, groups), _split(met, groups))
+    return total.reshape(weight_shape)
+
+
+def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
+    """Send the output's gradient, times each tap's weights, back to where the tap was."""
+    weight = weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
+    image = x_shape[2], x_shape[3]
+    total = np.zeros((*x_shape[:2], *window.padded(image)), np.result_type(grad, weight))
+    for i, j, met in _taps(total, window, image):
+        met += np.einsum("ngfhw,gfc->ngchw", _split(grad, groups), weight[..., i, j]).reshape(met.shape)
+    return _inside(total, window, image)
+
+
+def max_pool2d(x: Array, window: Window) -> Array:
+    """Maximum of the taps, which is −inf in the padding."""
+    return np.max([met for _, _, met in _taps(_padded(x, window, -np.inf), window, x.shape[2:])], 0)
+
+
+def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
+    """Send the gradient to the first tap, row by row, that met the maximum."""
+    unsettled = np.ones(out.shape, bool)
+    total = np.zeros(_padded(x, window).shape, grad.dtype)
+    met = _taps(_padded(x, window, -np.inf), window, x.shape[2:])
+    for (_, _, value), (_, _, target) in zip(met, _taps(total, window, x.shape[2:]), strict=True):
+        first = unsettled & (value == out)
+        unsettled &= ~first
+        target += np.where(first, grad, 0)
+    return _inside(total, window, x.shape[2:])
