@@ -12,6 +12,7 @@ from autograd_cnn.anomaly import AnomalyError, detect_anomaly
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
 from autograd_cnn.inspection import draw_graph, profile, summary
+from autograd_cnn.kernels import get_num_threads, keep_freed_memory, set_num_threads
 from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
 from autograd_cnn.primitive import primitive
@@ -28,6 +29,7 @@ __all__ = [
     "data",
     "detect_anomaly",
     "draw_graph",
+    "get_num_threads",
     "grad",
     "gradcheck",
     "hessian",
@@ -43,8 +45,11 @@ __all__ = [
     "primitive",
     "profile",
     "save_weights",
+    "set_num_threads",
     "summary",
     "value_and_grad",
     "vjp",
     *ops.__all__,
 ]
+
+keep_freed_memory()  # or every training step would fault in its memory anew, a third of its time

@@ -7,7 +7,9 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from autograd_cnn.kernels.layout import reshape
+from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
 from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
+from autograd_cnn.kernels.threads import get_num_threads, set_num_threads
 from autograd_cnn.kernels.window import Pair, Window
 
 __all__ = [
@@ -18,8 +20,12 @@ __all__ = [
     "conv2d",
     "conv2d_grad_input",
     "conv2d_grad_weight",
+    "get_num_threads",
+    "keep_freed_memory",
     "max_pool2d",
     "max_pool2d_grad",
     "max_pool2d_pick",
     "reshape",
+    "return_freed_memory",
+    "set_num_threads",
 ]

@@ -3,7 +3,7 @@
 A band of `t` output rows reads `R = (t − 1)·stride + KH` input rows. Those are gathered once as columns, shifted
 KW times along the width only, and one product with a banded matrix of the weights gives all `t` rows:
 
-    output band (t·F, W'·N)  =  band (t·F, KW·R·C) @ columns (KW·R·C, W'·N)
+    output band (t·F, W'·N)  =  band (t·F, C·KW·R) @ columns (C·KW·R, W'·N)
 
 Both gradients are that product read the other way: the weight's is the band's share of
 `grad @ columns.T`, the input's is `band.T @ grad` scattered back. Columns are scratch of one band, of at most
@@ -14,10 +14,12 @@ own in front, and the products are batched over it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.window import Window
 
@@ -33,11 +35,8 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
     plan = _plan(weight.shape, window, groups, height, width, len(x), _finite(rows))
     for t, tiles in plan.tiles:
         matrix, shift = plan.matrix(weight, t), None if bias is None else plan.column(bias, t)
-        for tile in tiles:
-            product = plan.output(out, tile)
-            np.matmul(matrix, plan.gather(rows, tile), out=product)
-            if shift is not None:
-                product += shift  # while it is in the cache
+        make = functools.partial(plan.make, out, matrix, rows, shift)
+        threads.map_pieces(make, threads.split(tiles, plan.work))
     return to_images(out)
 
 
@@ -47,7 +46,9 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
     total = np.zeros(weight_shape, np.result_type(grad, x))
     plan = _plan(weight_shape, window, groups, grad.shape[0], grad.shape[2], len(x), True)
     for t, tiles in plan.tiles:
-        products = (plan.output(grad, tile) @ plan.gather(rows, tile).swapaxes(1, 2) for tile in tiles)
+        products = threads.map_pieces(
+            functools.partial(plan.sum_of_products, grad, rows), threads.split(tiles, plan.work)
+        )
         plan.add_matrix(total, functools.reduce(np.add, products), t)
     return total
 
@@ -61,8 +62,8 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     plan = _plan(weight.shape, window, groups, grad.shape[0], grad.shape[2], batch, _finite(grad))
     for t, tiles in plan.tiles:
         matrix = plan.matrix(weight, t).swapaxes(1, 2)
-        for tile in tiles:
-            plan.scatter(total, matrix @ plan.output(grad, tile), tile)
+        spread = functools.partial(plan.spread, total, matrix, grad, tiles)
+        threads.map_pieces(spread, threads.split(range(plan.channels), plan.work))
     return to_images(image_rows(total, window, (image[0], image[1])))
 
 
@@ -143,6 +144,35 @@ class _Plan:
             if t and tops and width and batch
         ]
 
+    @property
+    def work(self) -> int:
+        """Count the multiply-adds of one product over all tiles, without the zeros off the band."""
+        taps = self.window.size[0] * self.window.size[1] * self.channels
+        return self.groups * self.features * taps * self.height * self.width * self.batch
+
+    def make(self, out: Array, matrix: Array, rows: Array, shift: Array | None, tiles: Sequence[_Tile]) -> None:
+        """Make tiles of the output."""
+        for tile in tiles:
+            product = self.output(out, tile)
+            np.matmul(matrix, self.gather(rows, tile), out=product)
+            if shift is not None:
+                product += shift  # while it is in the cache
+
+    def sum_of_products(self, grad: Array, rows: Array, tiles: Sequence[_Tile]) -> Array:
+        """Sum over tiles the products of the output's gradient with the columns: a banded matrix's gradient."""
+        products = (self.output(grad, tile) @ self.gather(rows, tile).swapaxes(1, 2) for tile in tiles)
+        return functools.reduce(np.add, products)
+
+    def spread(self, total: Array, matrix: Array, grad: Array, tiles: Sequence[_Tile], channels: range) -> None:
+        """Make the columns' gradient of some channels, and add it to the input rows they were gathered from."""
+        each = self.window.size[1] * self.reads(tiles[0].rows)
+        part = matrix[:, channels.start * each : channels.stop * each]
+        for tile in tiles:
+            windows = self._windows(total, tile, channels)
+            taps = (part @ self.output(grad, tile)).reshape(windows.shape)
+            for tap in range(self.window.size[1]):  # the windows of one tap do not overlap
+                windows[:, :, tap] += taps[:, :, tap]
+
     def reads(self, rows: int) -> int:
         """Count the input rows that a band of `rows` output rows reads; one row reads its taps alone."""
         return (rows - 1) * self.window.stride[0] + self.window.size[0]
@@ -154,7 +184,7 @@ class _Plan:
         return part[:, :, tile.left * self.batch : (tile.left + tile.width) * self.batch]
 
     def matrix(self, weight: Array, t: int) -> Array:
-        """Give the matrix (groups, t·F, KW·R·C) that makes `t` rows of the columns of their R input rows."""
+        """Give the matrix (groups, t·F, C·KW·R) that makes `t` rows of the columns of their R input rows."""
         banded = np.zeros(self._banded_shape(t), weight.dtype)
         self._diagonal(banded)[:] = self._taps(weight)[:, None]
         return banded.reshape(self.groups, t * self.features, self.depth(t))
@@ -173,40 +203,33 @@ class _Plan:
         return self.window.size[1] * self.reads(t) * self.channels
 
     def _banded_shape(self, t: int) -> tuple[int, ...]:
-        return self.groups, t, self.features, self.window.size[1], self.reads(t), self.channels
+        return self.groups, t, self.features, self.channels, self.window.size[1], self.reads(t)
 
     def _diagonal(self, banded: Array) -> Array:
-        """View where the weights stand in a banded matrix: (groups, t, F, KW, KH, C)."""
-        g, t, f, kw, r, c = banded.strides
-        shape = (*banded.shape[:4], self.window.size[0], self.channels)
-        return np.ndarray(shape, banded.dtype, banded, 0, (g, t + self.window.stride[0] * r, f, kw, r, c))
+        """View where the weights stand in a banded matrix: (groups, t, F, C, KW, KH)."""
+        g, t, f, c, kw, r = banded.strides
+        shape = (*banded.shape[:5], self.window.size[0])
+        return np.ndarray(shape, banded.dtype, banded, 0, (g, t + self.window.stride[0] * r, f, c, kw, r))
 
     def _taps(self, weight: Array) -> Array:
-        """View weights (F, C / groups, KH, KW) as (groups, F, KW, KH, C)."""
-        grouped = weight.reshape(self.groups, self.features, self.channels, *self.window.size)
-        return grouped.transpose(0, 1, 4, 3, 2)
+        """View weights (F, C / groups, KH, KW) as (groups, F, C, KW, KH)."""
+        return weight.reshape(self.groups, self.features, self.channels, *self.window.size).swapaxes(3, 4)
 
     def gather(self, rows: Array, tile: _Tile) -> Array:
-        """Copy a tile's input rows once for each column of the window: (groups, KW·R·C, W'·N)."""
-        columns = self._windows(rows, tile).copy()
+        """Copy a tile's input rows once for each column of the window: (groups, C·KW·R, W'·N)."""
+        columns = self._windows(rows, tile, range(self.channels)).copy()
         return columns.reshape(self.groups, self.depth(tile.rows), tile.width * self.batch)
 
-    def scatter(self, total: Array, columns: Array, tile: _Tile) -> None:
-        """Add columns to the input rows they were gathered from: the adjoint of `gather`."""
-        windows = self._windows(total, tile)
-        taps = columns.reshape(windows.shape)
-        for tap in range(self.window.size[1]):  # the windows of one tap do not overlap
-            windows[:, tap] += taps[:, tap]
-
-    def _windows(self, rows: Array, tile: _Tile) -> Array:
-        """View the input rows (H, groups·C, W, N) that a tile reads as (groups, KW, R, C, W', N)."""
+    def _windows(self, rows: Array, tile: _Tile, channels: range) -> Array:
+        """View the input rows (H, groups·C, W, N) that a tile reads as (groups, C, KW, R, W', N), for some channels."""
         h, c, w, n = rows.strides
         (stride_h, stride_w), (dilation_h, dilation_w) = self.window.stride, self.window.dilation
-        shape = (self.groups, self.window.size[1], self.reads(tile.rows), self.channels, tile.width, self.batch)
+        shape = (self.groups, len(channels), self.window.size[1], self.reads(tile.rows), tile.width, self.batch)
         if not rows.size:
             return np.empty(shape, rows.dtype)
-        strides = (self.channels * c, dilation_w * w, dilation_h * h, c, stride_w * w, n)
-        return np.ndarray(shape, rows.dtype, rows, tile.top * stride_h * h + tile.left * stride_w * w, strides)
+        strides = (self.channels * c, c, dilation_w * w, dilation_h * h, stride_w * w, n)
+        start = tile.top * stride_h * h + channels.start * c + tile.left * stride_w * w
+        return np.ndarray(shape, rows.dtype, rows, start, strides)
 
 
 #: The plans of the last few hundred shapes: making one takes 50 µs, a convolution of one image 30.

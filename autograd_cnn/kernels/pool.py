@@ -6,28 +6,48 @@ C·W·N contiguous elements, then along the width of what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.window import Pair, Window
+
+# What one pass over an element costs, in multiply-adds: for `threads.split`.
+_PASS = 20
 
 
 def _size(x: Array) -> Pair:
     return x.shape[2], x.shape[3]
 
 
-def _reduce(rows: Array, window: Window, count: Pair, combine: Callable[..., Any]) -> Array:
+def _reduce(rows: Array, window: Window, count: Pair, combine: np.ufunc) -> Array:
     """Combine the elements of every window, of which there are `count`, in an array of its own."""
-    height, width = count
-    tall = rows[window.rows(0, height)].copy()
-    for tap in range(1, window.size[0]):
-        combine(tall, rows[window.rows(tap, height)], out=tall)
-    out = tall[:, :, window.columns(0, width)].copy()
-    for tap in range(1, window.size[1]):
-        combine(out, tall[:, :, window.columns(tap, width)], out=out)
+    _, channels, _, batch = rows.shape
+    out = np.empty((count[0], channels, count[1], batch), rows.dtype)
+
+    def reduce(part: Sequence[int]) -> None:
+        source = rows[part[0] * window.stride[0] :]
+        tall = _fold([source[window.rows(tap, len(part))] for tap in range(window.size[0])], combine)
+        taps = [tall[:, :, window.columns(tap, count[1])] for tap in range(window.size[1])]
+        _fold(taps, combine, out=out[part[0] : part[-1] + 1])
+
+    threads.map_pieces(reduce, threads.split(range(count[0]), _PASS * rows.size))
+    return out
+
+
+def _fold(arrays: Sequence[Array], combine: np.ufunc, out: Array | None = None) -> Array:
+    """Combine arrays one after the other."""
+    if len(arrays) == 1:
+        if out is None:
+            return arrays[0]
+        out[:] = arrays[0]
+        return out
+    out = combine(arrays[0], arrays[1], out=out)
+    for array in arrays[2:]:
+        combine(out, array, out=out)
     return out
 
 
@@ -45,30 +65,40 @@ def max_pool2d(x: Array, window: Window) -> Array:
 
 def _hits(rows: Array, out: Array, window: Window) -> Iterator[Array]:
     """Tell, tap by tap, which windows have their first maximum there."""
-    unsettled = np.ones(out.shape, bool)
+    unsettled = None
     for tap in _taps(rows, window, out):
         hit = tap == out
-        hit &= unsettled
-        unsettled ^= hit
+        if unsettled is None:
+            unsettled = ~hit
+        else:
+            hit &= unsettled
+            unsettled ^= hit
         yield hit
 
 
-def _where(hit: Array, values: Array) -> Array:
+def _where(hit: Array, values: Array, out: Array | None = None) -> Array:
     """Give `values` where `hit`, and 0 elsewhere, of infinities and nans as well: their bits times 0 or 1."""
     bits = np.dtype(f"i{values.itemsize}")
-    chosen: Array = np.multiply(values.view(bits), hit, dtype=bits)
+    chosen: Array = np.multiply(values.view(bits), hit, out=None if out is None else out.view(bits), dtype=bits)
     return chosen.view(values.dtype)
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
-    rows, grad = padded_rows(x, window, -np.inf), to_rows(grad)
+    rows, out, grad = padded_rows(x, window, -np.inf), to_rows(out), to_rows(grad)
     total = np.zeros(rows.shape, grad.dtype)
-    for target, hit in zip(_taps(total, window, grad), _hits(rows, to_rows(out), window), strict=True):
-        if window.overlaps:
-            target += _where(hit, grad)
-        else:
-            target[:] = _where(hit, grad)
+
+    def send(part: Sequence[int]) -> None:
+        top, here = part[0] * window.stride[0], slice(part[0], part[-1] + 1)
+        hits = _hits(rows[top:], out[here], window)
+        for target, hit in zip(_taps(total[top:], window, out[here]), hits, strict=True):
+            if window.overlaps:
+                target += _where(hit, grad[here])
+            else:
+                _where(hit, grad[here], out=target)
+
+    places = range(len(out))
+    threads.map_pieces(send, [places] if window.overlaps else threads.split(places, _PASS * rows.size))
     return to_images(image_rows(total, window, _size(x)))
 
 

@@ -69,7 +69,8 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
 
 def max_pool2d(x: Array, window: Window) -> Array:
     """Maximum of the taps, which is −inf in the padding."""
-    return np.max([met for _, _, met in _taps(_padded(x, window, -np.inf), window, x.shape[2:])], 0)
+    out: Array = np.max([met for _, _, met in _taps(_padded(x, window, -np.inf), window, x.shape[2:])], 0)
+    return out
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
