@@ -46,9 +46,9 @@ class CallSite(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-def call_site() -> CallSite:
-    """Give the innermost line that is not of the machinery."""
-    frame: FrameType = sys._getframe(1)
+def call_site(inside: int = 0) -> CallSite:
+    """Give the innermost line that is not of the machinery, which at least `inside` of the callers are."""
+    frame: FrameType = sys._getframe(1 + inside)
     while frame.f_globals.get("__name__", "").startswith(_MACHINERY) and frame.f_back is not None:
         frame = frame.f_back
     return CallSite(frame.f_code, frame.f_lasti)

@@ -97,10 +97,7 @@ class _Segment(Node):
     __slots__ = ()
 
     def __init__(self, replay: Callable[[], Tensor], sources: list[Place], out: Array) -> None:
-        edges = [
-            Edge(f"source {i}", None, _no_rule, place, *_shape_and_dtype(place), place.version)
-            for i, place in enumerate(sources)
-        ]
+        edges = [Edge(f"source {i}", None, _no_rule, place, place.version) for i, place in enumerate(sources)]
         super().__init__("checkpoint", edges, {"replay": replay, "out": out}, out)
 
     def pull(
@@ -135,8 +132,3 @@ def _same(x: Array, y: Array) -> bool:
 
 def _no_rule(*_: Any) -> Any:
     raise AssertionError("a segment differentiates as a whole")
-
-
-def _shape_and_dtype(place: Place) -> tuple[Any, Any]:
-    array = place if isinstance(place, Node) else place.data
-    return array.shape, array.dtype

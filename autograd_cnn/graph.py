@@ -45,6 +45,16 @@ class Variable:
     node: Node | None  # None for a leaf
     version: int  # how often an optimizer has overwritten the array
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self.data.dtype
+
     @classmethod
     def wrap(cls, data: Array, node: Node | None = None) -> Variable:
         """Make a variable of an array an op returned."""
@@ -63,9 +73,7 @@ class Edge(NamedTuple):
     name: str
     place: int | None  # which of a variadic input's arrays
     rule: Callable[[Any, dict[str, Any], int | None], Any]
-    source: Place  # where the input stands in the graph
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    source: Place  # where the input stands in the graph; it has the input's shape and dtype
     version: int  # of the source, when it was recorded
 
 
@@ -83,7 +91,7 @@ class Node:
         self.shape: tuple[int, ...] = out.shape
         self.dtype: np.dtype[Any] = out.dtype
         self.order = next(_creation)
-        self.site = call_site()
+        self.site = call_site(2)
 
     def __repr__(self) -> str:
         kept = "freed" if self.kept is None else f"keeps {', '.join(name for name, _ in self.arrays()) or 'nothing'}"
@@ -141,7 +149,7 @@ def place_of(x: Place) -> Place:
 
 def alias(array: Array, source: Place, kind: type[Variable]) -> Variable:
     """Make a variable of `array` whose gradient goes to `source`: the identity, recorded."""
-    edge = Edge("x", None, lambda grad, *_: grad, source, array.shape, array.dtype, source.version)
+    edge = Edge("x", None, lambda grad, *_: grad, source, source.version)
     return kind.wrap(array, Node("identity", [edge], {}, array))
 
 
@@ -171,22 +179,24 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
 
     Of an array it makes an array; of a variable, with variables in `kept`, the same rule makes a variable.
     """
+    source = edge.source
     try:
         result = edge.rule(grad, kept, edge.place)
         if not isinstance(result, Variable):
             result = np.asarray(result)
-        if result.shape != edge.shape:
-            if not _fits(result.shape, edge.shape):
+        shape = source.shape
+        if result.shape != shape:
+            if not _fits(result.shape, shape):
                 raise ValueError(
                     f"the backward of {node.op!r} for input {edge.name!r} gave a gradient of shape "
-                    f"{result.shape}, but the input has shape {edge.shape}; return a gradient of that shape "
+                    f"{result.shape}, but the input has shape {shape}; return a gradient of that shape "
                     "(or of a shape it broadcasts to)"
                 )
-            result = unbroadcast(result, edge.shape)
-        return result if result.dtype == edge.dtype else result.astype(edge.dtype)
+            result = unbroadcast(result, shape)
+        return result if result.dtype == source.dtype else result.astype(source.dtype)
     except Exception as error:
         error.add_note(
-            f"in the backward of {node.op!r} for its input {edge.name!r} of shape {edge.shape}; its output has shape "
+            f"in the backward of {node.op!r} for its input {edge.name!r} of shape {source.shape}; its output has shape "
             f"{node.shape}, and it was called at {node.site}"
         )
         raise

@@ -41,6 +41,7 @@ class Primitive(Generic[P]):
         self.differentiable = differentiable
         self.constant_in = constant_in
         self.rules: dict[str, _Rule] = {}
+        self._needed: dict[tuple[str, ...], tuple[list[str], list[tuple[str, str]]]] = {}
         parameters = inspect.signature(forward).parameters.values()
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -66,6 +67,7 @@ class Primitive(Generic[P]):
 
         def register(function: Rule) -> Rule:
             self.rules[name] = _Rule(self, name, function)
+            self._needed.clear()
             return function
 
         return register
@@ -105,7 +107,9 @@ class Primitive(Generic[P]):
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Give the arguments of a call by their names, a variadic input's as a tuple."""
-        bound = self._defaults | dict(zip(self._positional, args, strict=False)) | kwargs
+        bound = self._defaults.copy()
+        bound.update(zip(self._positional, args, strict=False))
+        bound.update(kwargs)
         if self._variadic is not None:
             bound[self._variadic] = args[len(self._positional) :]
         return bound
@@ -114,23 +118,34 @@ class Primitive(Generic[P]):
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
         bound = self.bind(args, kwargs)
         edges: list[Edge] = []
-        kept: dict[str, Any] = {}
-
-        def add(name: str, place: int | None, value: Variable) -> None:
-            rule = self._rule(name)
-            source = place_of(value)
-            edges.append(Edge(name, place, rule, source, value.data.shape, value.data.dtype, source.version))
-            rule.keep(kept, bound, out)
-
         for name, value in bound.items():
             if isinstance(value, Variable):
                 if value.requires_grad and name not in self.constant_in:
-                    add(name, None, value)
+                    source = place_of(value)
+                    edges.append(Edge(name, None, self._rule(name), source, source.version))
             elif name == self._variadic:
                 for place, item in enumerate(value):
                     if isinstance(item, Variable) and item.requires_grad:
-                        add(name, place, item)
-        return Node(self.name, edges, kept, out) if edges else None
+                        source = place_of(item)
+                        edges.append(Edge(name, place, self._rule(name), source, source.version))
+        if not edges:
+            return None
+        names, shapes = self._needs(tuple([edge.name for edge in edges]))
+        bound["out"] = out
+        kept = {name: _kept(bound[name]) for name in names}
+        for parameter, name in shapes:
+            kept[parameter] = _shape(bound[name])
+        return Node(self.name, edges, kept, out)
+
+    def _needs(self, wanted: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
+        """Give what the rules of some inputs name: inputs and options, and (parameter, input) of shapes alone."""
+        needed = self._needed.get(wanted)
+        if needed is None:
+            rules = [self.rules[name] for name in dict.fromkeys(wanted)]
+            names = list(dict.fromkeys(name for rule in rules for name in rule.names))
+            shapes = list(dict.fromkeys(shape for rule in rules for shape in rule.shapes))
+            needed = self._needed[wanted] = names, shapes
+        return needed
 
     def _rule(self, name: str) -> _Rule:
         try:
@@ -155,6 +170,19 @@ class Forward(NamedTuple):
 
 def _array(value: Any) -> Any:
     return value.data if isinstance(value, Variable) else value
+
+
+def _kept(value: Any) -> Any:
+    """Give an argument as a rule gets it: an array, an option, or of a variadic input a tuple of arrays."""
+    if isinstance(value, Variable):
+        return value.data
+    return tuple(map(_array, value)) if isinstance(value, tuple) else value
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, Variable):
+        return value.data.shape
+    return tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
 
 
 class _Rule:
@@ -182,30 +210,11 @@ class _Rule:
                     f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
                     f"input, an option or NAME_shape; {op.name!r} has {sorted(op._names)}"
                 )
-
-    def keep(self, kept: dict[str, Any], bound: dict[str, Any], out: Array) -> None:
-        """Put into `kept` what this rule names."""
-        for name in self.names:
-            if name not in kept:
-                value = out if name == "out" else bound[name]
-                if isinstance(value, Variable):
-                    value = value.data
-                elif isinstance(value, tuple):  # a variadic input, or an option such as an axis
-                    value = tuple(map(_array, value))
-                kept[name] = value
-        for parameter, name in self.shapes:
-            if parameter not in kept:
-                value = bound[name]
-                if isinstance(value, Variable):
-                    kept[parameter] = value.data.shape
-                else:
-                    kept[parameter] = tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
+        self.asked = [*self.names, *(parameter for parameter, _ in self.shapes)]
 
     def __call__(self, grad: Any, kept: dict[str, Any], index: int | None) -> Any:
         """Give the gradient of the input; `index` tells which of a variadic input's arrays."""
-        arguments = {name: kept[name] for name in self.names}
-        for parameter, _ in self.shapes:
-            arguments[parameter] = kept[parameter]
+        arguments = {name: kept[name] for name in self.asked}
         if self.index:
             arguments["index"] = index
         return self.function(grad, **arguments)

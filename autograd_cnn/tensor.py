@@ -93,16 +93,6 @@ class Tensor(Variable):
     # --- what it is -------------------------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return self.data.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements."""
-        return self.data.dtype
-
-    @property
     def ndim(self) -> int:
         """Number of axes."""
         return self.data.ndim

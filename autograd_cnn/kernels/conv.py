@@ -14,6 +14,7 @@ own in front, and the products are batched over it.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
     rows = padded_rows(x, window)
     height, width = window.positions((x.shape[2], x.shape[3]))
     out = np.empty((height, len(weight), width, len(x)), np.result_type(x, weight))
-    plan = _plan(weight.shape, window, groups, height, width, len(x), _finite(rows))
+    plan = _plan(weight.shape, window, groups, height, width, len(x), _finite(rows), _GATHER)
     for t, tiles in plan.tiles:
         matrix, shift = plan.matrix(weight, t), None if bias is None else plan.column(bias, t)
         make = functools.partial(plan.make, out, matrix, rows, shift)
@@ -44,7 +45,7 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
     """Give the gradient of a convolution's weight (F, C / groups, KH, KW), from that of its output."""
     rows, grad = padded_rows(x, window), to_rows(grad)
     total = np.zeros(weight_shape, np.result_type(grad, x))
-    plan = _plan(weight_shape, window, groups, grad.shape[0], grad.shape[2], len(x), True)
+    plan = _plan(weight_shape, window, groups, grad.shape[0], grad.shape[2], len(x), True, _GATHER)
     for t, tiles in plan.tiles:
         products = threads.map_pieces(
             functools.partial(plan.sum_of_products, grad, rows), threads.split(tiles, plan.work)
@@ -59,7 +60,7 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     grad = to_rows(grad)
     height, width = window.padded((image[0], image[1]))
     total = np.zeros((height, channels, width, batch), np.result_type(grad, weight))
-    plan = _plan(weight.shape, window, groups, grad.shape[0], grad.shape[2], batch, _finite(grad))
+    plan = _plan(weight.shape, window, groups, grad.shape[0], grad.shape[2], batch, _finite(grad), _SCATTER)
     for t, tiles in plan.tiles:
         matrix = plan.matrix(weight, t).swapaxes(1, 2)
         spread = functools.partial(plan.spread, total, matrix, grad, tiles)
@@ -70,7 +71,8 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
 def _finite(rows: Array) -> bool:
     """Whether the zeros off a band may be multiplied: 0 · inf is nan, where the definition has no product at all."""
     flat = rows.reshape(-1)
-    return bool(np.isfinite(np.dot(flat, flat)))  # one pass, 2 % of LeNet's; huge numbers count as infinite
+    with np.errstate(all="ignore"):
+        return math.isfinite(np.dot(flat, flat))  # one pass, 2 % of LeNet's; huge numbers count as infinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,11 @@ class _Tile:
     width: int
 
 
-# Nanoseconds of a band's Python, of copying an element into columns, and of a multiply-add in a product of many
-# rows; one of m rows runs at m / (m + 5) of that speed. Measured on an EPYC (AVX2), float32, one thread; it is
-# their proportions that count.
-_BAND, _COPY, _MULTIPLY_ADD, _HALF_SPEED_ROWS = 6000.0, 0.12, 0.017, 5
+# Nanoseconds of a band's Python and of moving an element into columns or out of them; and of a multiply-add in a
+# product of many rows: one of m rows runs at m / (m + 5) of that speed. Measured on an EPYC (AVX2), float32, one
+# thread; it is their proportions that count.
+_GATHER, _SCATTER = (6000.0, 0.12), (16000.0, 0.3)
+_MULTIPLY_ADD, _HALF_SPEED_ROWS = 0.017, 5
 
 
 def _choose_rows(plan: _Plan) -> int:
@@ -100,12 +103,13 @@ def _choose_rows(plan: _Plan) -> int:
     if plan.window.dilation[0] > 1 or plan.groups > 1 or not plan.finite:
         return 1  # rows between the taps would be gathered for nothing; groups stand side by side in a row alone
     columns = plan.width * plan.batch * plan.groups
+    overhead, move = plan.costs
 
     def nanoseconds(t: int) -> float:
         depth, m = plan.depth(t), t * plan.features
         products = _MULTIPLY_ADD * depth * (m + _HALF_SPEED_ROWS)
         bands = -(-plan.height // t)
-        return bands * (_BAND + columns * (_COPY * depth + products)) + _COPY * plan.groups * m * depth
+        return bands * (overhead + columns * (move * depth + products)) + move * plan.groups * m * depth
 
     rows: int = min({*range(1, min(plan.height, 16) + 1), max(plan.height, 1)}, key=nanoseconds)
     return rows
@@ -129,13 +133,14 @@ class _Plan:
         width: int,
         batch: int,
         finite: bool,
+        costs: tuple[float, float],
     ) -> None:
         features, self.channels, *_ = weight_shape
         self.features = features // groups
         self.groups = groups
         self.window = window
         self.height, self.width, self.batch = height, width, batch
-        self.finite = finite
+        self.finite, self.costs = finite, costs
         rows = _choose_rows(self)
         wide = min(max(LARGEST_COLUMNS // max(groups * self.depth(rows) * batch, 1), 1), max(width, 1))
         self.tiles = [

@@ -76,29 +76,31 @@ def _hits(rows: Array, out: Array, window: Window) -> Iterator[Array]:
         yield hit
 
 
-def _where(hit: Array, values: Array, out: Array | None = None) -> Array:
-    """Give `values` where `hit`, and 0 elsewhere, of infinities and nans as well: their bits times 0 or 1."""
-    bits = np.dtype(f"i{values.itemsize}")
-    chosen: Array = np.multiply(values.view(bits), hit, out=None if out is None else out.view(bits), dtype=bits)
-    return chosen.view(values.dtype)
+def _bits(x: Array) -> Array:
+    """View floating point numbers as integers: times 0 or 1 even an infinity or a nan is 0 or itself."""
+    return x.view(_INTEGERS[x.itemsize])
+
+
+_INTEGERS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
     rows, out, grad = padded_rows(x, window, -np.inf), to_rows(out), to_rows(grad)
     total = np.zeros(rows.shape, grad.dtype)
+    bits, overlaps = _bits(grad), window.overlaps
 
     def send(part: Sequence[int]) -> None:
         top, here = part[0] * window.stride[0], slice(part[0], part[-1] + 1)
-        hits = _hits(rows[top:], out[here], window)
-        for target, hit in zip(_taps(total[top:], window, out[here]), hits, strict=True):
-            if window.overlaps:
-                target += _where(hit, grad[here])
+        targets = _taps(total[top:] if overlaps else _bits(total[top:]), window, out[here])
+        for target, hit in zip(targets, _hits(rows[top:], out[here], window), strict=True):
+            if overlaps:
+                target += np.multiply(bits[here], hit).view(grad.dtype)
             else:
-                _where(hit, grad[here], out=target)
+                np.multiply(bits[here], hit, out=target)
 
     places = range(len(out))
-    threads.map_pieces(send, [places] if window.overlaps else threads.split(places, _PASS * rows.size))
+    threads.map_pieces(send, [places] if overlaps else threads.split(places, _PASS * rows.size))
     return to_images(image_rows(total, window, _size(x)))
 
 
@@ -107,7 +109,7 @@ def max_pool2d_pick(values: Array, x: Array, out: Array, window: Window) -> Arra
     rows, source = padded_rows(x, window, -np.inf), padded_rows(values, window)
     picked = np.zeros_like(to_rows(out), dtype=values.dtype)
     for value, hit in zip(_taps(source, window, picked), _hits(rows, to_rows(out), window), strict=True):
-        picked += _where(hit, value)
+        picked += np.multiply(_bits(value), hit).view(values.dtype)
     return to_images(picked)
 
 

@@ -47,7 +47,7 @@ def test_tiles_of_every_size_agree_with_the_definition(of_rows, rows, largest, s
 def test_the_height_of_a_band_follows_the_shapes():
     def rows(weight_shape, image, batch, groups=1, dilation=1, finite=True):
         window = kernels.Window(weight_shape[2:], dilation=(dilation, dilation))
-        return conv._Plan(weight_shape, window, groups, image, image, batch, finite).tiles[0][0]
+        return conv._Plan(weight_shape, window, groups, image, image, batch, finite, conv._GATHER).tiles[0][0]
 
     assert rows((6, 1, 5, 5), 28, 1) > rows((6, 1, 5, 5), 28, 128) > 1
     assert rows((32, 32, 3, 3), 32, 64) == 1
