@@ -1,0 +1,142 @@
+"""What was measured, as a table, a JSON file and a picture."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograd_cnn.benchmark import charts, timing
+from autograd_cnn.serialization import write_atomically
+
+UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ps": 1e-12, "MiB": 2.0**20, "%": 0.01}
+
+
+def figure(value: float) -> str:
+    """Give a number with three digits, or with all it has before the point.
+
+    Examples
+    --------
+    >>> figure(0.01234), figure(1.5), figure(1527.9)
+    ('0.0123', '1.50', '1528')
+    """
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one case cost each rival, in each round."""
+
+    case: str
+    samples: Mapping[str, Sequence[float]]
+    notes: Mapping[str, float]
+
+    def median(self, rival: str) -> float:
+        """Give a rival's median."""
+        return statistics.median(self.samples[rival])
+
+
+@dataclass
+class Report:
+    """A table that is printed as it grows, and can be saved.
+
+    Parameters
+    ----------
+    name : str
+        Of its files.
+    title : str
+        What is compared.
+    rivals : sequence of str
+        A column each. The first is what the others are set beside, the last the one in question.
+    unit : str
+        One of `UNITS`. Samples are given in the whole unit (seconds, bytes), and shown in this one.
+    threads : int
+        That were computed with.
+    notes : sequence of str
+        Further columns.
+    """
+
+    name: str
+    title: str
+    rivals: Sequence[str]
+    unit: str
+    threads: int = 1
+    notes: Sequence[str] = ()
+    rows: list[Row] = field(default_factory=list)
+    date: datetime.date = field(default_factory=datetime.date.today)
+
+    def __post_init__(self) -> None:
+        print(f"\n{self.title}; {self.setting()}", flush=True)
+        self._print("", [*(f"{rival} {self.unit}" for rival in self.rivals), *self._ratio_heading(), *self.notes])
+
+    def add(self, case: str, samples: Mapping[str, Sequence[float]], notes: Mapping[str, float] | None = None) -> None:
+        """Add a row, and print it. A rival may be missing; what it has no samples for, it did not do."""
+        scale = UNITS[self.unit]
+        row = Row(case, {rival: [s / scale for s in samples[rival]] for rival in samples}, notes or {})
+        self.rows.append(row)
+        cells = [figure(row.median(rival)) if rival in row.samples else "–" for rival in self.rivals]
+        if self._ratio_heading():
+            ratio = self.ratio(row, self.rivals[-1])
+            cells.append("–" if ratio is None else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}")
+        self._print(case, [*cells, *(f"{row.notes[n]:.2f}" if n in row.notes else "–" for n in self.notes)])
+
+    def ratio(self, row: Row, rival: str) -> float | None:
+        """Give the median, over the rounds, of what a case cost a rival by what it cost the first one."""
+        first = self.rivals[0]
+        if first not in row.samples or rival not in row.samples:
+            return None
+        return timing.median_ratio(row.samples[rival], row.samples[first])
+
+    def setting(self) -> str:
+        """Say how it was measured, and on what."""
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{threads}, medians; {timing.processor()}; {self._versions()}"
+
+    def _versions(self) -> str:
+        return ", ".join(f"{name} {version}" for name, version in self.versions().items())
+
+    def versions(self) -> dict[str, str]:
+        """Give the versions of what was compared."""
+        rivals = {"PyTorch": "torch", "MyGrad": "mygrad", "HIPS autograd": "autograd"}
+        return timing.versions("numpy", *(rivals[name] for name in self.rivals if name in rivals))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain lists and dicts, as they go into a JSON file."""
+        return {
+            "benchmark": self.name,
+            "title": self.title,
+            "date": self.date.isoformat(),
+            "processor": timing.processor(),
+            "versions": self.versions(),
+            "threads": self.threads,
+            "unit": self.unit,
+            "rivals": list(self.rivals),
+            "rows": [
+                {
+                    "case": row.case,
+                    "median": {rival: row.median(rival) for rival in row.samples},
+                    f"ratio to {self.rivals[0]}": {rival: self.ratio(row, rival) for rival in row.samples},
+                    **row.notes,
+                    "samples": dict(row.samples),
+                }
+                for row in self.rows
+            ],
+        }
+
+    def save(self, folder: Path, draw: Callable[[Report, Path], None] | None = None) -> None:
+        """Write `name.json`, and `name.png` as `draw` does, bars if not told otherwise."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
+        write_atomically(folder / f"{self.name}.json", f"{content}\n".encode())
+        (draw or charts.bars)(self, folder / f"{self.name}.png")
+
+    def _ratio_heading(self) -> list[str]:
+        return [f"{self.rivals[-1]} / {self.rivals[0]}"] if len(self.rivals) > 1 else []
+
+    def _print(self, case: str, cells: Sequence[str]) -> None:
+        headings = [*(f"{rival} {self.unit}" for rival in self.rivals), *self._ratio_heading(), *self.notes]
+        print(f"{case:38}", *(f"{cell:>{len(h) + 1}}" for cell, h in zip(cells, headings, strict=True)), flush=True)
