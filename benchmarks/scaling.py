@@ -49,7 +49,7 @@ def panel(axis: str, values: list[int]) -> charts.Panel:
     """Draw the rows just added."""
     rows = report.rows[-len(values) :]
     curves = {name: (values, [row.median(name) for row in rows]) for name in report.rivals}
-    return charts.Panel(f"By {axis}", axis, "ps a multiply-add", curves, log=True)
+    return charts.Panel("", axis, "ps a multiply-add", curves, log=True)
 
 
 frameworks = rivals(options.threads)
@@ -58,13 +58,13 @@ report = benchmark.Report("scaling", subject, names(frameworks), "ps", options.t
 panels = []
 for axis, values in AXES.items():
     for value in values:
-        report.add(f"{value} {axis}", measure(USUAL | {axis: value}))
+        report.add(f"{axis}: {value}", measure(USUAL | {axis: value}))
     panels.append(panel(axis, values))
 if hasattr(ac, "set_num_threads"):
     for threads in THREADS:
         for framework in frameworks:
             framework.use_threads(threads)
-        report.add(f"{threads} threads", measure(USUAL | {"images": 256}))
+        report.add(f"threads: {threads}", measure(USUAL | {"images": 256}))
     panels.append(panel("threads", THREADS))
 if options.out:
     report.save(options.out, lambda report, path: charts.curves(report, panels, path))

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograd_cnn import benchmark
-from autograd_cnn.benchmark import LENET5, VGG, Framework, Network
+from autograd_cnn.benchmark import LENET5, MOMENTUM, VGG, Framework, Network
 from autograd_cnn.benchmark.questions import rivals
 
 
@@ -40,9 +40,10 @@ class Peer(Framework):
 
     def step(self, images, labels):
         loss, gradients = self.loss_and_gradients(images, labels)
+        settings = MOMENTUM[1]
         for name, gradient in gradients.items():
-            self.velocity[name] = 0.9 * self.velocity[name] + gradient
-            self.weights[name] -= 0.01 * self.velocity[name]
+            self.velocity[name] = settings["momentum"] * self.velocity[name] + gradient
+            self.weights[name] -= settings["lr"] * self.velocity[name]
         return float(loss)
 
     def loss_and_gradients(self, images, labels):

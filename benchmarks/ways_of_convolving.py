@@ -153,7 +153,7 @@ def compare(report, x_shape, weight_shape):
     bias = rng.standard_normal(weight_shape[0], np.float32)
     grad = rng.standard_normal(output_shape(x, weight), np.float32)
     n, c, h, w = x_shape
-    name = f"{c}→{weight_shape[0]} {weight_shape[2]}×{weight_shape[3]}, {n}×{h}×{w}"
+    name = f"{c}-{weight_shape[0]} {weight_shape[2]}×{weight_shape[3]}, {n}×{h}×{w}"
     forward = {way: (lambda f=f: f.forward(x, weight, bias)) for way, f in WAYS.items()}
     backward = {way: (lambda f=f: f.backward(grad, x, weight)) for way, f in WAYS.items()}
     for direction, calls in {"forward": forward, "backward": backward}.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autograd_cnn.benchmark.report import Report
 
 # Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
-_LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9")
+_LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9", "#CC79A7")
 _BAR, _GAP = 0.22, 0.09  # inches
 
 
@@ -58,7 +58,7 @@ def bars(report: Report, path: Path) -> None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         if compared:
-            _scale_ratios(axes, values, f"by {first}'s cost; less is better")
+            _scale_ratios(axes, values, f"{first} = 1; less is better")
             if len(drawn) > 1:
                 handles = [_patch(colors[rival]) for rival in drawn]
                 figure.legend(handles, drawn, loc="outside upper right", ncols=len(drawn))
@@ -84,7 +84,7 @@ class Panel:
 
 
 def curves(report: Report, panels: Sequence[Panel], path: Path) -> None:
-    """Draw diagrams side by side, with one legend."""
+    """Draw diagrams side by side, with a legend in the last."""
 
     def draw(figure: Figure) -> None:
         colors = _colors(report.rivals)
@@ -101,8 +101,7 @@ def curves(report: Report, panels: Sequence[Panel], path: Path) -> None:
                 axes.set_xticks(sorted({x for xs, _ in panel.curves.values() for x in xs}))
                 axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
                 axes.minorticks_off()
-        handles = [_patch(color) for color in colors.values()]
-        figure.legend(handles, list(colors), loc="outside upper right", ncols=len(colors))
+        axes.legend([_patch(color) for color in colors.values()], list(colors))
         _head(figure, report)
 
     plotting.save(draw, (max(6.5, 3.2 * len(panels)), 4.0), path)
@@ -132,12 +131,12 @@ def _times(ratio: float) -> str:
 def _scale_ratios(axes: Any, ratios: Sequence[float], label: str) -> None:
     """Scale an axis of ratios by their logarithm, from half to double at least."""
     low, high = min(0.5, *ratios) / 1.1, max(2.0, *ratios) * 1.1
-    base = 2 if high / low < 40 else 4 if high / low < 2000 else 10
+    base = 2 if high / low < 40 else 4 if high / low < 2000 else 16
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     exponents = range(math.ceil(math.log(low, base)), math.floor(math.log(high, base)) + 1)
     axes.set_xticks([float(base) ** e for e in exponents])
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
     axes.minorticks_off()
     axes.axvline(1, color="#333333", linewidth=0.8)
     axes.set_xlabel(label)

@@ -14,7 +14,7 @@ from autograd_cnn.benchmark.networks import Network
 from autograd_cnn.graph import Array
 from autograd_cnn.kernels.layout import to_images, to_rows
 
-MOMENTUM = ("SGD", {"lr": 0.01, "momentum": 0.9})
+MOMENTUM = ("SGD", {"lr": 0.001, "momentum": 0.9})
 """An optimizer by its name and settings, which are the same here and in PyTorch."""
 
 Optimizer = tuple[str, Mapping[str, Any]]

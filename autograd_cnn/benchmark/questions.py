@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograd_cnn.benchmark.frameworks import Framework, Op, Ours, PyTorch, installed, require_agreement
-from autograd_cnn.benchmark.networks import LENET5, Network
+from autograd_cnn.benchmark.networks import LENET5, VGG, Network
 from autograd_cnn.benchmark.report import Report
 from autograd_cnn.benchmark.timing import interleaved
 from autograd_cnn.graph import Array
@@ -25,6 +26,21 @@ def rivals(threads: int, *peers: type[Framework]) -> Frameworks:
     for framework in found:
         framework.use_threads(threads)
     return found
+
+
+FILES = tuple(f"{name}.{kind}" for name in ("training_step", "inference", "single_ops") for kind in ("json", "png"))
+"""What `run` writes."""
+
+
+def run(folder: Path, *, threads: int, quick: bool) -> None:
+    """Ask the short questions, print the answers, and write them to a folder."""
+    rounds = 3 if quick else 30
+    everyone = rivals(threads)
+    cases = [(LENET5, n, everyone) for n in ((1, 8) if quick else (1, 32, 128, 256))]
+    cases.append((VGG, 8 if quick else 64, everyone))
+    training_step(cases, everyone, threads=threads, rounds=rounds).save(folder)
+    inference((1, 256), everyone, threads=threads, rounds=rounds).save(folder)
+    single_ops(op_cases(quick), everyone, threads=threads, rounds=rounds).save(folder)
 
 
 def training_step(
@@ -106,7 +122,7 @@ def conv_case(
     out = [(length + 2 * padding - size) // stride + 1 for length in (height, width)]
     kind = f"{size}×{size}{f' stride {stride}' if stride > 1 else ''}{' depthwise' if groups > 1 else ''}"
     return OpCase(
-        f"conv {channels}→{filters} {kind}, {n}×{height}×{width}",
+        f"conv {channels}-{filters} {kind}, {n}×{height}×{width}",
         lambda F, x, w, b: F.conv2d(x, w, b, stride=stride, padding=padding, groups=groups),
         x,
         (weight, (filters,)),
@@ -117,7 +133,7 @@ def conv_case(
 def linear_case(n: int, inputs: int, outputs: int) -> OpCase:
     """Make a case of a linear layer."""
     return OpCase(
-        f"linear {inputs}→{outputs}, {n}",
+        f"linear {inputs}-{outputs}, {n}",
         lambda F, x, w, b: F.linear(x, w, b),
         (n, inputs),
         ((outputs, inputs), (outputs,)),

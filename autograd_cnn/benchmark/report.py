@@ -13,7 +13,7 @@ from typing import Any
 from autograd_cnn.benchmark import charts, timing
 from autograd_cnn.serialization import write_atomically
 
-UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ps": 1e-12, "MiB": 2.0**20, "%": 0.01}
+UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ps": 1e-12, "MiB": 2.0**20}
 
 
 def figure(value: float) -> str:
@@ -71,7 +71,7 @@ class Report:
 
     def __post_init__(self) -> None:
         print(f"\n{self.title}; {self.setting()}", flush=True)
-        self._print("", [*(f"{rival} {self.unit}" for rival in self.rivals), *self._ratio_heading(), *self.notes])
+        self._print("", self._headings())
 
     def add(self, case: str, samples: Mapping[str, Sequence[float]], notes: Mapping[str, float] | None = None) -> None:
         """Add a row, and print it. A rival may be missing; what it has no samples for, it did not do."""
@@ -79,10 +79,10 @@ class Report:
         row = Row(case, {rival: [s / scale for s in samples[rival]] for rival in samples}, notes or {})
         self.rows.append(row)
         cells = [figure(row.median(rival)) if rival in row.samples else "–" for rival in self.rivals]
-        if self._ratio_heading():
+        if len(self.rivals) > 1:
             ratio = self.ratio(row, self.rivals[-1])
             cells.append("–" if ratio is None else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}")
-        self._print(case, [*cells, *(f"{row.notes[n]:.2f}" if n in row.notes else "–" for n in self.notes)])
+        self._print(case, [*cells, *(figure(row.notes[n]) if n in row.notes else "–" for n in self.notes)])
 
     def ratio(self, row: Row, rival: str) -> float | None:
         """Give the median, over the rounds, of what a case cost a rival by what it cost the first one."""
@@ -94,15 +94,13 @@ class Report:
     def setting(self) -> str:
         """Say how it was measured, and on what."""
         threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
-        return f"{threads}, medians; {timing.processor()}; {self._versions()}"
-
-    def _versions(self) -> str:
-        return ", ".join(f"{name} {version}" for name, version in self.versions().items())
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions().items())
+        return f"{threads}, medians; {timing.processor()}; {versions}"
 
     def versions(self) -> dict[str, str]:
         """Give the versions of what was compared."""
-        rivals = {"PyTorch": "torch", "MyGrad": "mygrad", "HIPS autograd": "autograd"}
-        return timing.versions("numpy", *(rivals[name] for name in self.rivals if name in rivals))
+        packages = {"PyTorch": "torch", "MyGrad": "mygrad", "HIPS autograd": "autograd"}
+        return timing.versions({"NumPy": "numpy"} | {n: packages[n] for n in self.rivals if n in packages})
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain lists and dicts, as they go into a JSON file."""
@@ -134,9 +132,10 @@ class Report:
         write_atomically(folder / f"{self.name}.json", f"{content}\n".encode())
         (draw or charts.bars)(self, folder / f"{self.name}.png")
 
-    def _ratio_heading(self) -> list[str]:
-        return [f"{self.rivals[-1]} / {self.rivals[0]}"] if len(self.rivals) > 1 else []
+    def _headings(self) -> list[str]:
+        ratio = [f"{self.rivals[-1]} / {self.rivals[0]}"] if len(self.rivals) > 1 else []
+        return [*(f"{rival} {self.unit}" for rival in self.rivals), *ratio, *self.notes]
 
     def _print(self, case: str, cells: Sequence[str]) -> None:
-        headings = [*(f"{rival} {self.unit}" for rival in self.rivals), *self._ratio_heading(), *self.notes]
-        print(f"{case:38}", *(f"{cell:>{len(h) + 1}}" for cell, h in zip(cells, headings, strict=True)), flush=True)
+        widths = [len(heading) + 1 for heading in self._headings()]
+        print(f"{case:44}", *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)), flush=True)

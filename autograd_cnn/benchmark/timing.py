@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -62,12 +63,10 @@ def processor() -> str:
     return f"{name}, {cores} core{'' if cores == 1 else 's'}"
 
 
-def versions(*packages: str) -> dict[str, str]:
-    """Give Python's version, and those of the packages that are installed."""
+def versions(packages: Mapping[str, str]) -> dict[str, str]:
+    """Give Python's version, and those of what is installed of packages, given by what they are called here."""
     found = {"Python": platform.python_version()}
-    for name in packages:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    for name, package in packages.items():
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(package)
     return found
