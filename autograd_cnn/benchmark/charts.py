@@ -26,6 +26,7 @@ def bars(report: Report, path: Path) -> None:
     With a single rival, the cost itself is drawn.
     """
     from autograd_cnn.benchmark.report import figure as digits
+    from autograd_cnn.benchmark.report import times
 
     first, drawn = report.rivals[0], report.rivals[1:]
     compared = bool(drawn)
@@ -44,7 +45,7 @@ def bars(report: Report, path: Path) -> None:
                 cost = f"{digits(row.median(rival))} {report.unit}"
                 axes.barh(y, value - begin, left=begin, height=0.9 * _BAR, color=colors[rival])
                 axes.annotate(
-                    cost if ratio is None else f"{_times(ratio)}   {cost}", (1, y), (6, 0),
+                    cost if ratio is None else f"{times(ratio)} ×   {cost}", (1, y), (6, 0),
                     xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="center", annotation_clip=False,
                 )  # fmt: skip
                 values.append(value)
@@ -122,10 +123,6 @@ def _head(figure: Figure, report: Report) -> None:
     figure.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     day = f"{report.date.day} {report.date:%B %Y}"
     figure.supxlabel(f"{day}; {report.setting()}", x=0.01, ha="left", fontsize=7.5, color="#777777")
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f} ×" if ratio >= 0.1 else f"{ratio:.2g} ×"
 
 
 def _scale_ratios(axes: Any, ratios: Sequence[float], label: str) -> None:

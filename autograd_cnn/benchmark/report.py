@@ -27,6 +27,17 @@ def figure(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
+def times(ratio: float) -> str:
+    """Give a ratio, as a fraction where it is small.
+
+    Examples
+    --------
+    >>> times(1.234), times(0.004)
+    ('1.23', '1/250')
+    """
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
+
+
 @dataclass(frozen=True)
 class Row:
     """What one case cost each rival, in each round."""
@@ -81,7 +92,7 @@ class Report:
         cells = [figure(row.median(rival)) if rival in row.samples else "–" for rival in self.rivals]
         if len(self.rivals) > 1:
             ratio = self.ratio(row, self.rivals[-1])
-            cells.append("–" if ratio is None else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}")
+            cells.append("–" if ratio is None else times(ratio))
         self._print(case, [*cells, *(figure(row.notes[n]) if n in row.notes else "–" for n in self.notes)])
 
     def ratio(self, row: Row, rival: str) -> float | None:
