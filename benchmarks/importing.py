@@ -25,7 +25,9 @@ def import_seconds(package: str) -> float:
 
 
 packages = ["numpy", "autograd_cnn"]
-report = benchmark.Report("importing", "Time of an import, beside numpy's", packages, "ms", options.threads)
+report = benchmark.Report(
+    "importing", "Time of an import, beside numpy's", packages, "ms", options.threads, options.rounds
+)
 turns = [{package: import_seconds(package) for package in packages} for _ in range(options.rounds + 1)][1:]
 report.add("import", {package: [turn[package] for turn in turns] for package in packages})
 if options.out:

@@ -81,7 +81,7 @@ def main() -> None:
         return
     frameworks = benchmark.installed(*FRAMEWORKS.values())
     heading = title("Peak memory of a training step", frameworks)
-    report = benchmark.Report("memory", heading, names(frameworks), "MiB", options.threads)
+    report = benchmark.Report("memory", heading, names(frameworks), "MiB", options.threads, options.rounds)
     for network, batch_size in [(LENET5, 32)] if options.quick else [(LENET5, 256), (VGG, 64)]:
         samples = {f.name: [in_a_process(f, network, batch_size) for _ in range(options.rounds)] for f in frameworks}
         report.add(f"{network.name}, batch {batch_size}", samples)

@@ -54,7 +54,7 @@ def panel(axis: str, values: list[int]) -> charts.Panel:
 
 frameworks = rivals(options.threads)
 subject = title("Time of a multiply-add in a convolution", frameworks)
-report = benchmark.Report("scaling", subject, names(frameworks), "ps", options.threads)
+report = benchmark.Report("scaling", subject, names(frameworks), "ps", options.threads, options.rounds)
 panels = []
 for axis, values in AXES.items():
     for value in values:

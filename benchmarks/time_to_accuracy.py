@@ -97,7 +97,9 @@ if len(finished) < len(races):
     print(f"{len(races) - len(finished)} of {len(races)} races did not reach {TARGET:.0%}, and are left out")
 steps = {f"{f.name} steps": statistics.median(len(r[f.name].losses) for r in races) for f in frameworks}
 subject = title(f"LeNet-5 on {DATA}: training time to {TARGET:.0%}", frameworks)
-report = benchmark.Report("time_to_accuracy", subject, names(frameworks), "s", options.threads, list(steps))
+report = benchmark.Report(
+    "time_to_accuracy", subject, names(frameworks), "s", options.threads, options.rounds, list(steps)
+)
 samples = {f.name: [runners[f.name].seconds for runners in finished] for f in frameworks} if finished else {}
 report.add(f"to {TARGET:.0%} of {len(test):,} images", samples, steps)
 if options.out:

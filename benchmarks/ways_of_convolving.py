@@ -162,7 +162,9 @@ def compare(report, x_shape, weight_shape):
 
 
 WAYS = {"pixels": Pixels, "columns by loops": ColumnsByLoops, "columns by slices": ColumnsBySlices, "ours": Ours}
-report = benchmark.Report("ways_of_convolving", "Ways of convolving in NumPy", list(WAYS), "ms", options.threads)
+report = benchmark.Report(
+    "ways_of_convolving", "Ways of convolving in NumPy", list(WAYS), "ms", options.threads, options.rounds
+)
 batch_size = 1 if options.quick else 32
 compare(report, (batch_size, 6, 14, 14), (16, 6, 5, 5))
 if not options.quick:

@@ -139,11 +139,11 @@ class TestTiming:
 
 class TestReport:
     def test_units_medians_ratios_and_notes(self, capsys, tmp_path):
-        report = benchmark.Report("name", "A title", ["theirs", "ours"], "ms", 2, ["share"])
+        report = benchmark.Report("name", "A title", ["theirs", "ours"], "ms", 2, 3, ["share"])
         report.add("first", {"theirs": [0.001, 0.002, 0.003], "ours": [0.004, 0.001, 0.003]}, {"share": 0.5})
         report.add("second", {"ours": [0.5]})
         lines = capsys.readouterr().out.splitlines()
-        assert lines[1].startswith("A title; 2 threads, medians; ")
+        assert lines[1].startswith("A title; 2 threads, medians of 3; ")
         assert lines[2].split() == ["theirs", "ms", "ours", "ms", "ours", "/", "theirs", "share"]
         assert lines[3].split() == ["first", "2.00", "3.00", "1.00", "0.500"]
         assert lines[4].split() == ["second", "–", "500", "–", "–"]
@@ -157,7 +157,7 @@ class TestReport:
 
     @pytest.mark.parametrize("rivals", [["ours"], ["a", "ours"], ["a", "b", "c", "d", "ours"]])
     def test_any_number_of_rivals_is_drawn(self, rivals, tmp_path):
-        report = benchmark.Report("name", "A title", rivals, "s")
+        report = benchmark.Report("name", "A title", rivals, "s", 1, 1)
         for case in range(3):
             report.add(f"case {case}", {rival: [10.0 ** (i - case)] for i, rival in enumerate(rivals)})
         report.add("nobody", {})
@@ -174,6 +174,13 @@ class TestFairness:
         for other in (1.01, float("nan"), [1.0, 1.0], np.ones(2)):
             with pytest.raises((RuntimeError, ValueError)):
                 benchmark.require_agreement("a sum", {"one": 1.0, "two": other})
+
+    def test_what_does_not_import_is_left_out(self, capsys):
+        class Missing(benchmark.Framework):
+            name, package = "Missing", "no_such_package"
+
+        assert benchmark.installed(Missing, benchmark.Ours) == [benchmark.Ours]
+        assert capsys.readouterr().out == "Missing is left out: No module named 'no_such_package'\n"
 
     def test_lenet5_is_the_package_s_own(self):
         weights, images, _ = LENET5.draw(2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -208,11 +208,14 @@ def _cotangent(shape: tuple[int, ...]) -> Array:
 
 
 def installed(*frameworks: type[Framework]) -> list[type[Framework]]:
-    """Leave out the frameworks that are not installed, and say so."""
-    found = [framework for framework in frameworks if importlib.util.find_spec(framework.package)]
+    """Leave out the frameworks that are not installed, or not for this NumPy, and say so."""
+    found = []
     for framework in frameworks:
-        if framework not in found:
-            print(f"{framework.name} is not installed, and left out")
+        try:
+            importlib.import_module(framework.package)
+            found.append(framework)
+        except (ImportError, AttributeError, TypeError) as error:
+            print(f"{framework.name} is left out: {error}")
     return found
 
 

@@ -51,7 +51,9 @@ def training_step(
     All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum,
     on the same batch from the same weights. The losses of three steps are compared first.
     """
-    report = Report("training_step", title("Time of a training step", frameworks), names(frameworks), "ms", threads)
+    report = Report(
+        "training_step", title("Time of a training step", frameworks), names(frameworks), "ms", threads, rounds
+    )
     for network, batch_size, able in cases:
         steps = training_steps(network, batch_size, able)
         report.add(f"{network.name}, batch {batch_size}", interleaved(steps, rounds=rounds))
@@ -80,7 +82,7 @@ def inference(
 
     The logits are compared first.
     """
-    report = Report("inference", title("Time of a forward pass", frameworks), names(frameworks), "ms", threads)
+    report = Report("inference", title("Time of a forward pass", frameworks), names(frameworks), "ms", threads, rounds)
     for batch_size in batch_sizes:
         weights, images, _ = network.draw(batch_size)
 
@@ -200,7 +202,9 @@ def single_ops(cases: Iterable[OpCase], frameworks: Frameworks, *, threads: int,
     peak = matmul_peak()
     print(f"peak: {peak / 1e9:.0f} billion operations a second, reached by NumPy in a matrix product")
     shares = [f"{name} of peak" for name in names(frameworks)]
-    report = Report("single_ops", title("Time of single ops", frameworks), names(frameworks), "ms", threads, shares)
+    report = Report(
+        "single_ops", title("Time of single ops", frameworks), names(frameworks), "ms", threads, rounds, shares
+    )
     for case in cases:
         x, params = case.draw()
         pairs = {f.name: f.op(case.call, x, params, [a.copy() for a in case.others]) for f in frameworks}

@@ -65,8 +65,8 @@ class Report:
         A column each. The first is what the others are set beside, the last the one in question.
     unit : str
         One of `UNITS`. Samples are given in the whole unit (seconds, bytes), and shown in this one.
-    threads : int
-        That were computed with.
+    threads, rounds : int
+        With how many it was computed, and how often.
     notes : sequence of str
         Further columns.
     """
@@ -75,7 +75,8 @@ class Report:
     title: str
     rivals: Sequence[str]
     unit: str
-    threads: int = 1
+    threads: int
+    rounds: int
     notes: Sequence[str] = ()
     rows: list[Row] = field(default_factory=list)
     date: datetime.date = field(default_factory=datetime.date.today)
@@ -106,7 +107,7 @@ class Report:
         """Say how it was measured, and on what."""
         threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
         versions = ", ".join(f"{name} {version}" for name, version in self.versions().items())
-        return f"{threads}, medians; {timing.processor()}; {versions}"
+        return f"{threads}, medians of {self.rounds}; {timing.processor()}; {versions}"
 
     def versions(self) -> dict[str, str]:
         """Give the versions of what was compared."""
@@ -122,6 +123,7 @@ class Report:
             "processor": timing.processor(),
             "versions": self.versions(),
             "threads": self.threads,
+            "rounds": self.rounds,
             "unit": self.unit,
             "rivals": list(self.rivals),
             "rows": [
