@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd_cnn import plotting
+from autograd_cnn.inspection import text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from autograd_cnn.benchmark.report import Report
+    from autograd_cnn.benchmark.report import Report, Row
 
 # Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
 _LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9", "#CC79A7")
@@ -25,46 +26,44 @@ def bars(report: Report, path: Path) -> None:
 
     With a single rival, the cost itself is drawn.
     """
-    from autograd_cnn.benchmark.report import figure as digits
-    from autograd_cnn.benchmark.report import times
+    first, others = report.rivals[0], report.rivals[1:]
+    colors = _colors(others or report.rivals)
 
-    first, drawn = report.rivals[0], report.rivals[1:]
-    compared = bool(drawn)
-    colors = _colors(drawn or report.rivals)
-    lines = [(row, [r for r in colors if r in row.samples]) for row in report.rows]
-    height = sum(max(len(rivals), 1) * _BAR + _GAP for _, rivals in lines)
+    def bars_of(row: Row) -> dict[str, float]:
+        lengths = {
+            rival: report.ratio(row, rival) if others else row.median(rival) for rival in colors if rival in row.samples
+        }
+        return {rival: length for rival, length in lengths.items() if length is not None}
+
+    def cost(row: Row, rival: str) -> str:
+        return f"{text.figure(row.median(rival))} {report.unit}"
+
+    lines = [(row, bars_of(row)) for row in report.rows]
+    height = sum(max(len(lengths), 1) * _BAR + _GAP for _, lengths in lines)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        values, ticks, names, y = [], [], [], 0.0
-        for row, rivals in lines:
-            start = y
-            for rival in rivals:
-                ratio = report.ratio(row, rival) if compared else None
-                value, begin = (row.median(rival), 0.0) if ratio is None else (ratio, 1.0)
-                cost = f"{digits(row.median(rival))} {report.unit}"
-                axes.barh(y, value - begin, left=begin, height=0.9 * _BAR, color=colors[rival])
-                axes.annotate(
-                    cost if ratio is None else f"{times(ratio)} ×   {cost}", (1, y), (6, 0),
-                    xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="center", annotation_clip=False,
-                )  # fmt: skip
-                values.append(value)
+        beside = axes.get_yaxis_transform()  # at the right edge, at a bar's height
+        start, y, ticks, names = float(bool(others)), 0.0, [], []
+        for row, lengths in lines:
+            ticks.append(y + (max(len(lengths), 1) - 1) * _BAR / 2)
+            gap = "\n" if len(lengths) > 1 else "   "
+            names.append(row.case + (f"{gap}{first} {cost(row, first)}" if others and lengths else ""))
+            for rival, length in lengths.items():
+                axes.barh(y, length - start, left=start, height=0.9 * _BAR, color=colors[rival])
+                label = f"{text.ratio(length)} ×   {cost(row, rival)}" if others else cost(row, rival)
+                axes.annotate(label, (1, y), (6, 0), beside, "offset points", va="center", annotation_clip=False)
                 y += _BAR
-            ticks.append((start + y - _BAR) / 2)
-            beside = f"\n{first} {digits(row.median(first))} {report.unit}" if compared and first in row.samples else ""
-            names.append(row.case + (beside if len(rivals) > 1 else beside.replace("\n", "   ")))
-            y += _GAP
+            y += _GAP if lengths else _GAP + _BAR
         axes.set_yticks(ticks, names)
-        axes.set_ylim(y - _GAP / 2 - _BAR / 2, -_GAP / 2 - _BAR / 2)
+        axes.set_ylim(height - (_GAP + _BAR) / 2, -(_GAP + _BAR) / 2)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
-        if compared:
-            _scale_ratios(axes, values, f"{first} = 1; less is better")
-            if len(drawn) > 1:
-                handles = [_patch(colors[rival]) for rival in drawn]
-                figure.legend(handles, drawn, loc="outside upper right", ncols=len(drawn))
-        else:
-            axes.set_xlabel(f"{report.unit}, less is better")
+        if others:
+            _scale_ratios(axes, [length for _, lengths in lines for length in lengths.values()])
+        axes.set_xlabel(f"{f'{first} = 1' if others else report.unit}; less is better")
+        if len(others) > 1:
+            figure.legend(map(_patch, colors.values()), colors, loc="outside upper right", ncols=len(colors))
         _head(figure, report)
 
     plotting.save(draw, (9.0, height + 1.3), path)
@@ -102,7 +101,7 @@ def curves(report: Report, panels: Sequence[Panel], path: Path) -> None:
                 axes.set_xticks(sorted({x for xs, _ in panel.curves.values() for x in xs}))
                 axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
                 axes.minorticks_off()
-        axes.legend([_patch(color) for color in colors.values()], list(colors))
+        axes.legend(map(_patch, colors.values()), colors)
         _head(figure, report)
 
     plotting.save(draw, (max(6.5, 3.2 * len(panels)), 4.0), path)
@@ -125,7 +124,7 @@ def _head(figure: Figure, report: Report) -> None:
     figure.supxlabel(f"{day}; {report.setting()}", x=0.01, ha="left", fontsize=7.5, color="#777777")
 
 
-def _scale_ratios(axes: Any, ratios: Sequence[float], label: str) -> None:
+def _scale_ratios(axes: Any, ratios: Sequence[float]) -> None:
     """Scale an axis of ratios by their logarithm, from half to double at least."""
     low, high = min(0.5, *ratios) / 1.1, max(2.0, *ratios) * 1.1
     base = 2 if high / low < 40 else 4 if high / low < 2000 else 16
@@ -136,4 +135,3 @@ def _scale_ratios(axes: Any, ratios: Sequence[float], label: str) -> None:
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
     axes.minorticks_off()
     axes.axvline(1, color="#333333", linewidth=0.8)
-    axes.set_xlabel(label)

@@ -11,31 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from autograd_cnn.benchmark import charts, timing
+from autograd_cnn.inspection import text
 from autograd_cnn.serialization import write_atomically
 
 UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ps": 1e-12, "MiB": 2.0**20}
-
-
-def figure(value: float) -> str:
-    """Give a number with three digits, or with all it has before the point.
-
-    Examples
-    --------
-    >>> figure(0.01234), figure(1.5), figure(1527.9)
-    ('0.0123', '1.50', '1528')
-    """
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
-
-
-def times(ratio: float) -> str:
-    """Give a ratio, as a fraction where it is small.
-
-    Examples
-    --------
-    >>> times(1.234), times(0.004)
-    ('1.23', '1/250')
-    """
-    return f"{ratio:.2f}" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
 
 
 @dataclass(frozen=True)
@@ -90,11 +69,11 @@ class Report:
         scale = UNITS[self.unit]
         row = Row(case, {rival: [s / scale for s in samples[rival]] for rival in samples}, notes or {})
         self.rows.append(row)
-        cells = [figure(row.median(rival)) if rival in row.samples else "–" for rival in self.rivals]
+        cells = [text.figure(row.median(rival)) if rival in row.samples else "–" for rival in self.rivals]
         if len(self.rivals) > 1:
             ratio = self.ratio(row, self.rivals[-1])
-            cells.append("–" if ratio is None else times(ratio))
-        self._print(case, [*cells, *(figure(row.notes[n]) if n in row.notes else "–" for n in self.notes)])
+            cells.append("–" if ratio is None else text.ratio(ratio))
+        self._print(case, [*cells, *(text.figure(row.notes[n]) if n in row.notes else "–" for n in self.notes)])
 
     def ratio(self, row: Row, rival: str) -> float | None:
         """Give the median, over the rounds, of what a case cost a rival by what it cost the first one."""
