@@ -2,7 +2,7 @@
 
 All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum, on
 the same batch from the same weights, for LeNet-5 and for a VGG-like network of 3×3 convolutions. The losses are
-compared first.
+compared first. What this package asks of the allocator, as it is imported, PyTorch gains from here as well.
 
 MyGrad and HIPS autograd, where installed, do LeNet-5. MyGrad has convolution and pooling of its own; HIPS autograd has
 `scipy.signal.convolve`, and pools by a reshape and two maxima, as its own example of a convolutional network does. They

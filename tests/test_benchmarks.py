@@ -43,9 +43,6 @@ def assert_saved(folder, name):
 
 
 class TestScripts:
-    def test_there_is_one_a_question(self):
-        assert len(SCRIPTS) == 8
-
     @pytest.mark.parametrize("name", SCRIPTS)
     def test_runs_alone_and_saves(self, name, tmp_path):
         if name in NEEDS and not importlib.util.find_spec(NEEDS[name]):
