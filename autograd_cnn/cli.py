@@ -114,6 +114,17 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
     inspect.set_defaults(run=_inspect)
 
+    bench = commands.add_parser(
+        "bench",
+        help="time training steps, inference and single ops",
+        description="Time training steps, inference and single ops, beside PyTorch's where that is installed. The "
+        "figures go into a folder too, with pictures. The scripts under benchmarks/ in the repository ask more.",
+    )
+    bench.add_argument("--quick", action="store_true", help="small cases and few rounds, to see that it runs")
+    bench.add_argument("--threads", type=_positive, default=1, metavar="N", help="to compute with (default: 1)")
+    bench.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
+    bench.set_defaults(run=_bench)
+
     data_parser = commands.add_parser("data", help="fetch data sets", description="Fetch data sets.")
     verbs = data_parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     fetch = verbs.add_parser(
@@ -235,6 +246,18 @@ def _inspect(options: argparse.Namespace) -> None:
     summary, profile = inspect_step(options.model, options.data, options.batch_size, options.seed, folder)
     print(f"{options.model}, one training step of {options.batch_size} images\n\n{summary}\n\n{profile}\n")
     print(f"summary, graph and profile are in {folder}")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from threadpoolctl import threadpool_limits
+
+    from autograd_cnn import benchmark, runs
+
+    folder = options.out or _new_folder("bench")
+    runs.claim_folder(folder, benchmark.FILES)
+    with threadpool_limits(options.threads, user_api="blas"):
+        benchmark.run(folder, threads=options.threads, quick=options.quick)
+    print(f"\nfigures and pictures are in {folder}")
 
 
 def _new_folder(name: str) -> Path:

@@ -122,7 +122,7 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
         for axes in (loss, accuracy):
             axes.xaxis.get_major_locator().set_params(integer=True)
 
-    _save(draw, (9.0, 3.6), path)
+    save(draw, (9.0, 3.6), path)
 
 
 def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], path: str | os.PathLike[str]) -> None:
@@ -196,7 +196,7 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], path: str | 
         bar.ax.yaxis.set_major_formatter(lambda x, _: f"{100 * x:g}%")
         bar.ax.spines[:].set_visible(False)
 
-    _save(draw, (side + 2.2, side + 1.2), path)
+    save(draw, (side + 2.2, side + 1.2), path)
 
 
 def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Filters of the first layer") -> None:
@@ -260,10 +260,10 @@ def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Fi
             bar = figure.colorbar(image, ax=axes, label="weight")
             bar.ax.spines[:].set_visible(False)
 
-    _save(draw, (max(unit * extent[0], 2) + 1, max(unit * extent[1], 1) + 0.5), path)
+    save(draw, (max(unit * extent[0], 2) + 1, max(unit * extent[1], 1) + 0.5), path)
 
 
-def _save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str | os.PathLike[str]) -> None:
+def save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str | os.PathLike[str]) -> None:
     """Write what `draw` puts on a figure of `size` inches, in this module's style whatever the user's is."""
     import matplotlib
     from matplotlib.figure import Figure

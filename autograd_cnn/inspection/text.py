@@ -36,6 +36,28 @@ def size(count: int) -> str:
     return f"{scaled:.1f} {unit}" if scaled < 10 and unit != "B" else f"{scaled:.0f} {unit}"
 
 
+def figure(value: float) -> str:
+    """Give a number with three digits, or with all it has before the point.
+
+    Examples
+    --------
+    >>> figure(0.01234), figure(1.5), figure(1527.9)
+    ('0.0123', '1.50', '1528')
+    """
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def ratio(value: float) -> str:
+    """Give a ratio, as a fraction where it is small.
+
+    Examples
+    --------
+    >>> ratio(1.234), ratio(31.5), ratio(0.004)
+    ('1.23', '31.5', '1/250')
+    """
+    return f"1/{1 / value:.0f}" if value < 0.1 else f"{value:.2f}" if value < 10 else figure(value)
+
+
 def place(site: CallSite) -> str:
     """Give a call site with its path from the current folder, or else the end of its path."""
     path, here = Path(site.file), Path.cwd()
