@@ -27,6 +27,8 @@ def start(made: argparse.ArgumentParser) -> argparse.Namespace:
     options.rounds = options.rounds or (3 if options.quick else options.usual_rounds)
     for library in ("OPENBLAS", "MKL", "OMP", "VECLIB_MAXIMUM"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
+    # Each library takes the kernels it finds best for the processor: PyTorch does so whatever is said here.
+    os.environ.pop("OPENBLAS_CORETYPE", None)
     return options
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,8 +75,7 @@ def _finite(rows: Array) -> bool:
         return math.isfinite(np.dot(flat, flat))  # one pass, 2 % of LeNet's; huge numbers count as infinite
 
 
-@dataclass(frozen=True, slots=True)
-class _Tile:
+class _Tile(NamedTuple):
     """A piece of the output that one product makes: some rows, over their whole width or a part."""
 
     top: int

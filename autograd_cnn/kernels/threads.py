@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,7 +56,10 @@ def set_num_threads(n: int) -> None:
         count = 0
     if count < 1:
         raise ValueError(f"the number of threads is a whole number of at least 1; got {n!r}")
-    from threadpoolctl import threadpool_limits  # here, as importing the package imports NumPy alone
+    # Imported here, as importing the package imports NumPy alone, and little else of the standard library.
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits
 
     _blas = threadpool_limits(1, user_api="blas")
     if count != _count:
