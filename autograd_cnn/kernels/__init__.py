@@ -6,6 +6,7 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 """
 
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
+from autograd_cnn.kernels.elementwise import relu, relu_grad
 from autograd_cnn.kernels.layout import reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
 from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
@@ -25,6 +26,8 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_grad",
     "max_pool2d_pick",
+    "relu",
+    "relu_grad",
     "reshape",
     "return_freed_memory",
     "set_num_threads",

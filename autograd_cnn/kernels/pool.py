@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.kernels import threads
+from autograd_cnn.kernels.elementwise import PASS, as_bits
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.window import Pair, Window
-
-# What one pass over an element costs, in multiply-adds: for `threads.split`.
-_PASS = 20
 
 
 def _size(x: Array) -> Pair:
@@ -34,7 +32,7 @@ def _reduce(rows: Array, window: Window, count: Pair, combine: np.ufunc) -> Arra
         taps = [tall[:, :, window.columns(tap, count[1])] for tap in range(window.size[1])]
         _fold(taps, combine, out=out[part[0] : part[-1] + 1])
 
-    threads.map_pieces(reduce, threads.split(range(count[0]), _PASS * rows.size))
+    threads.map_pieces(reduce, threads.split(range(count[0]), PASS * rows.size))
     return out
 
 
@@ -76,23 +74,15 @@ def _hits(rows: Array, out: Array, window: Window) -> Iterator[Array]:
         yield hit
 
 
-def _bits(x: Array) -> Array:
-    """View floating point numbers as integers: times 0 or 1 even an infinity or a nan is 0 or itself."""
-    return x.view(_INTEGERS[x.itemsize])
-
-
-_INTEGERS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}
-
-
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
     rows, out, grad = padded_rows(x, window, -np.inf), to_rows(out), to_rows(grad)
     total = np.zeros(rows.shape, grad.dtype)
-    bits, overlaps = _bits(grad), window.overlaps
+    bits, overlaps = as_bits(grad), window.overlaps
 
     def send(part: Sequence[int]) -> None:
         top, here = part[0] * window.stride[0], slice(part[0], part[-1] + 1)
-        targets = _taps(total[top:] if overlaps else _bits(total[top:]), window, out[here])
+        targets = _taps(total[top:] if overlaps else as_bits(total[top:]), window, out[here])
         for target, hit in zip(targets, _hits(rows[top:], out[here], window), strict=True):
             if overlaps:
                 target += np.multiply(bits[here], hit).view(grad.dtype)
@@ -100,7 +90,7 @@ def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
                 np.multiply(bits[here], hit, out=target)
 
     places = range(len(out))
-    threads.map_pieces(send, [places] if overlaps else threads.split(places, _PASS * rows.size))
+    threads.map_pieces(send, [places] if overlaps else threads.split(places, PASS * rows.size))
     return to_images(image_rows(total, window, _size(x)))
 
 
@@ -109,7 +99,7 @@ def max_pool2d_pick(values: Array, x: Array, out: Array, window: Window) -> Arra
     rows, source = padded_rows(x, window, -np.inf), padded_rows(values, window)
     picked = np.zeros_like(to_rows(out), dtype=values.dtype)
     for value, hit in zip(_taps(source, window, picked), _hits(rows, to_rows(out), window), strict=True):
-        picked += np.multiply(_bits(value), hit).view(values.dtype)
+        picked += np.multiply(as_bits(value), hit).view(values.dtype)
     return to_images(picked)
 
 

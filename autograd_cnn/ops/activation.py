@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.elementwise import exp, greater, where
 from autograd_cnn.ops.reduction import sum
@@ -17,12 +18,23 @@ from autograd_cnn.primitive import primitive
 @primitive
 def relu(x: Any) -> Array:
     """Rectified linear unit, max(x, 0); the slope at 0 is 0."""
-    return np.maximum(x, 0)
+    return kernels.relu(x) if isinstance(x, np.ndarray) else np.maximum(x, 0)
 
 
 @relu.backward("x")
 def _(grad, out):
-    return grad * (out > 0)
+    return relu_grad(grad, out)
+
+
+@primitive(constant_in=("result",))
+def relu_grad(cotangent: Any, result: Any) -> Array:
+    """Gradient of `relu`, whose `result` only says where it is positive."""
+    return kernels.relu_grad(cotangent, result)
+
+
+@relu_grad.backward("cotangent")
+def _(grad, result):
+    return relu_grad(grad, result)
 
 
 @primitive

@@ -31,7 +31,8 @@ def everything(rng):
         out = kernels.max_pool2d(x, window)
         grad = rng.standard_normal(out.shape)
         results += [out, kernels.max_pool2d_grad(grad, x, out, window), kernels.avg_pool2d(x, window)]
-    return results
+    long = rng.standard_normal(30_000)
+    return [*results, kernels.relu(long), kernels.relu_grad(rng.standard_normal(30_000), long)]
 
 
 @pytest.mark.parametrize("n", [2, 3, 16])

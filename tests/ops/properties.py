@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
-from autograd_cnn.ops import convolution, elementwise, normalization, pooling, reduction, shape
+from autograd_cnn.ops import activation, convolution, elementwise, normalization, pooling, reduction, shape
 from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes
 from tests.ops import references
 
@@ -379,6 +379,17 @@ def conv_transpose2d(draw):
 def max_pool2d(draw):
     x, options = draw(poolings())
     return ac.max_pool2d, (x,), {"reference": references.max_pool2d, **options}
+
+
+@prop
+def relu_grad(draw):
+    shape = draw(shapes())
+    result = np.maximum(draw(arrays(shape)), 0)
+    return (
+        (lambda g: activation.relu_grad(g, result)),
+        (draw(arrays(shape)),),
+        {"reference": lambda g: np.where(result > 0, g, 0)},
+    )
 
 
 @prop

@@ -1,0 +1,74 @@
+"""The rectifier and its gradient, over long vectors in whatever order the axes have in memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.kernels import threads
+from autograd_cnn.kernels.layout import Array
+
+#: What one pass over an element costs, in multiply-adds: for `threads.split`.
+PASS = 20
+
+_BLOCK = 4096  # elements
+_INTEGERS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}
+
+
+def as_bits(x: Array) -> Array:
+    """View floating point numbers as integers: times 0 or 1 even an infinity or a nan is 0 or itself."""
+    return x.view(_INTEGERS[x.itemsize])
+
+
+def relu(x: Array) -> Array:
+    """Maximum of x and 0."""
+    vector = _vector(x)
+    if vector is None or x.size < _BLOCK or x.dtype.kind != "f":
+        return np.asarray(np.maximum(x, 0))
+    out = np.empty_like(x)
+    zeros = _zeros(x.dtype)
+    # Beside a vector of zeros: with the number 0, np.maximum runs at 0.4 of the speed.
+    _over_blocks(lambda x, out: np.maximum(x, zeros[: x.shape[-1]], out=out), vector, out=_vector(out))
+    return out
+
+
+def relu_grad(grad: Array, out: Array) -> Array:
+    """Give the gradient where the rectifier's output is positive, and 0 elsewhere."""
+    bits = as_bits(grad)
+    vectors = _vector(bits), _vector(out)
+    if vectors[0] is None or vectors[1] is None or grad.strides != out.strides or grad.size < _BLOCK:
+        product: Array = np.multiply(bits, out > 0)
+        return product.view(grad.dtype)
+    total = np.empty_like(grad)
+    _over_blocks(lambda g, y, out: np.multiply(g, y > 0, out=out), *vectors, out=_vector(as_bits(total)))
+    return total
+
+
+def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
+    """Call an elementwise function on rows of a block each, shared among threads, and on what is left over."""
+    whole = out.size // _BLOCK * _BLOCK
+
+    def some(rows: Sequence[int]) -> None:
+        here = slice(rows[0] * _BLOCK, (rows[-1] + 1) * _BLOCK)
+        function(*[v[here].reshape(-1, _BLOCK) for v in vectors], out=out[here].reshape(-1, _BLOCK))
+
+    threads.map_pieces(some, threads.split(range(whole // _BLOCK), PASS * out.size))
+    if whole < out.size:
+        function(*[v[whole:] for v in vectors], out=out[whole:])
+
+
+@functools.cache
+def _zeros(dtype: np.dtype[Any]) -> Array:
+    return np.zeros(_BLOCK, dtype)
+
+
+def _vector(x: Array) -> Array | None:
+    """View an array as a vector in the order of memory, if it fills its memory."""
+    if not x.flags.c_contiguous:
+        x = x.transpose(sorted(range(x.ndim), key=lambda axis: -x.strides[axis]))
+        if not x.flags.c_contiguous:
+            return None
+    return x.reshape(-1)

@@ -1,0 +1,49 @@
+"""The rectifier's kernels against the definition: every memory order, sizes about a block's, odd values."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_cnn import kernels
+
+
+@st.composite
+def stored(draw, shape, dtype, order, spread):
+    """Draw numbers, some of them odd, in a memory order, with gaps or without."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x = rng.standard_normal(shape).astype(dtype)
+    if x.size:
+        for value in (np.nan, np.inf, -np.inf, -0.0, 0.0):
+            x.flat[rng.integers(x.size)] = value
+    x = np.array(x.transpose(order), order="C").transpose(np.argsort(order).astype(int))
+    if spread:
+        wide = np.zeros((*shape[:-1], 2 * shape[-1]), dtype)
+        wide[..., ::2] = x
+        x = wide[..., ::2]
+    return x
+
+
+@given(st.data())
+def test_the_rectifier(data):
+    shape = data.draw(st.sampled_from([(), (0, 3), (5,), (3, 2, 4), (8192,), (2, 3, 41, 50), (64, 128), (64, 129)]))
+    dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    order = data.draw(st.permutations(range(len(shape))))
+    x = data.draw(stored(shape, dtype, order, bool(shape) and data.draw(st.booleans())))
+    out = kernels.relu(x)
+    np.testing.assert_array_equal(out, np.maximum(x, 0))
+    assert (out.dtype, out.shape) == (x.dtype, x.shape)
+    grad = data.draw(stored(shape, dtype, data.draw(st.sampled_from([order, order[::-1]])), False))
+    np.testing.assert_array_equal(kernels.relu_grad(grad, out), np.where(out > 0, grad, 0))
+
+
+def test_the_order_in_memory_is_kept():
+    x = np.random.default_rng(0).standard_normal((28, 6, 28, 32)).transpose(3, 1, 0, 2)
+    assert kernels.relu(x).strides == x.strides
+    assert kernels.relu_grad(x, kernels.relu(x)).strides == x.strides
+
+
+@pytest.mark.parametrize("dtype", [np.int64, bool])
+def test_integers_stay_integers(dtype):
+    x = np.arange(-5000, 5000).astype(dtype)
+    np.testing.assert_array_equal(kernels.relu(x), np.maximum(x, 0))
