@@ -18,7 +18,9 @@ def interleaved(
     """Call the rivals in turn, there and back, and give the seconds of each call.
 
     In turn, because a machine's speed drifts: what slows one call slows its neighbours as well. There and back (A, B,
-    then B, A), so that none always finds the caches as the same other one left them.
+    then B, A), so that none always comes after the same other one. Each timed call follows one that is not, of the
+    same: it finds caches and threads as it leaves them in a loop of its own. OpenMP's threads go on spinning for
+    milliseconds after their work, and would take a core from the next.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ def interleaved(
     rounds : int
         Timed calls of each.
     warm_up : int
-        Calls of each before them, which are not timed.
+        Rounds before them, which are not timed.
 
     Examples
     --------
@@ -39,6 +41,7 @@ def interleaved(
     there = list(rivals)
     for turn in range(-warm_up, rounds):
         for name in there if turn % 2 == 0 else reversed(there):
+            rivals[name]()
             start = time.perf_counter()
             rivals[name]()
             elapsed = time.perf_counter() - start

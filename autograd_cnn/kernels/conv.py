@@ -35,8 +35,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
     out = np.empty((height, len(weight), width, len(x)), np.result_type(x, weight))
     plan = _plan(weight.shape, window, groups, height, width, len(x), _finite(rows), _GATHER)
     for t, tiles in plan.tiles:
-        matrix, shift = plan.matrix(weight, t), None if bias is None else plan.column(bias, t)
-        make = functools.partial(plan.make, out, matrix, rows, shift)
+        make = functools.partial(plan.make, out, plan.matrix(weight, t), rows, bias)
         threads.map_pieces(make, threads.split(tiles, plan.work))
     return to_images(out)
 
@@ -154,13 +153,13 @@ class _Plan:
         taps = self.window.size[0] * self.window.size[1] * self.channels
         return self.groups * self.features * taps * self.height * self.width * self.batch
 
-    def make(self, out: Array, matrix: Array, rows: Array, shift: Array | None, tiles: Sequence[_Tile]) -> None:
+    def make(self, out: Array, matrix: Array, rows: Array, bias: Array | None, tiles: Sequence[_Tile]) -> None:
         """Make tiles of the output."""
         for tile in tiles:
-            product = self.output(out, tile)
-            np.matmul(matrix, self.gather(rows, tile), out=product)
-            if shift is not None:
-                product += shift  # while it is in the cache
+            np.matmul(matrix, self.gather(rows, tile), out=self.output(out, tile))
+            if bias is not None:  # while it is in the cache
+                made = out[tile.top : tile.top + tile.rows, :, tile.left : tile.left + tile.width]
+                made += bias[:, None, None]
 
     def sum_of_products(self, grad: Array, rows: Array, tiles: Sequence[_Tile]) -> Array:
         """Sum over tiles the products of the output's gradient with the columns: a banded matrix's gradient."""
@@ -197,10 +196,6 @@ class _Plan:
         """Add a banded matrix to a weight: the adjoint of `matrix`."""
         taps = self._taps(total)
         taps += self._diagonal(matrix.reshape(self._banded_shape(t))).sum(1)
-
-    def column(self, bias: Array, t: int) -> Array:
-        """Give the bias (F,) as a column (groups, t·F, 1)."""
-        return np.tile(bias.reshape(self.groups, self.features), t)[:, :, None]
 
     def depth(self, t: int) -> int:
         """Count the rows of the columns of `t` output rows, in each group."""
