@@ -19,10 +19,11 @@ def to_rows(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(2, 1, 3, 0))
 
 
-def padded_rows(x: Array, window: Window, value: float = 0) -> Array:
-    """Give the rows of images, surrounded with `value` wherever a window reaches beyond them."""
+def padded_rows(x: Array, window: Window, value: float = 0, least: int = 0) -> Array:
+    """Give the rows of images, surrounded with `value` wherever a window reaches beyond them; `least` rows at least."""
     n, c, h, w = x.shape
     height, width = window.padded((h, w))
+    height = max(height, least)
     if (height, width) == (h, w):
         return to_rows(x)
     rows = np.full((height, c, width, n), value, x.dtype)

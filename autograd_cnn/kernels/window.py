@@ -52,6 +52,17 @@ class Window:
         reached = (self._positions(length, axis) - 1) * self.stride[axis] + self.extent[axis]
         return max(length + 2 * self.padding[axis], reached)
 
+    @property
+    def turns(self) -> bool:
+        """Whether what it sends back to the image, the adjoint of what it sees, can be had by a window as well."""
+        inside = self.padding[0] < self.extent[0] and self.padding[1] < self.extent[1]
+        return inside and self.stride == (1, 1)
+
+    def turned(self) -> Window:
+        """Give that window, whose taps are in opposite order, and which pads the output to the image's size."""
+        (height, width), (top, left) = self.extent, self.padding
+        return Window(self.size, padding=(height - 1 - top, width - 1 - left), dilation=self.dilation)
+
     def rows(self, tap: int, count: int) -> slice:
         """Select the rows of the padded image that row `tap` of the window visits at `count` places."""
         return self._visits(tap, count, 0)

@@ -1,0 +1,156 @@
+"""The ways of convolving: which is chosen, and that each agrees with the definition."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_cnn import kernels
+from autograd_cnn.kernels import conv, reference, winograd
+
+
+def window(size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    return kernels.Window(size, stride, padding, dilation)
+
+
+def check(x, weight, bias, w, groups=1, tolerance=1e-11):
+    """Hold a convolution and its gradients, by whichever way they go, to the definition."""
+    rng = np.random.default_rng(1)
+    out = reference.conv2d(x, weight, bias, w, groups)
+    grad = rng.standard_normal(out.shape).astype(x.dtype)
+    pairs = [
+        (kernels.conv2d(x, weight, bias, w, groups), out),
+        *[
+            (getattr(kernels, name)(*arguments, w, groups), getattr(reference, name)(*arguments, w, groups))
+            for name, arguments in (
+                ("conv2d_grad_weight", (grad, x, weight.shape)),
+                ("conv2d_grad_input", (grad, weight, x.shape)),
+            )
+        ],
+    ]
+    for found, expected in pairs:
+        assert found.dtype == expected.dtype
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max(initial=1))
+
+
+def test_the_way_follows_the_shapes():
+    def way(weight_shape, batch, positions=(16, 16), groups=1, **settings):
+        return conv._choose(weight_shape, window(weight_shape[2:], **settings), groups, batch, positions)
+
+    assert way((6, 1, 5, 5), 1) == "images"
+    assert way((64, 64, 3, 3), 1, (224, 224)) == "bands"  # its columns are too large
+    assert way((6, 1, 5, 5), 64) == "bands"
+    assert way((32, 32, 3, 3), 64) == "winograd"
+    assert way((32, 32, 3, 3), 8) == "bands"  # too few columns
+    assert way((32, 32, 1, 1), 64) == "bands"
+    assert way((64, 64, 3, 3), 64, (64, 224)) == "bands"  # so are its columns
+    assert way((32, 32, 3, 3), 64, stride=(2, 1)) == "bands"
+    assert way((32, 32, 3, 3), 64, dilation=(2, 1)) == "bands"
+    assert way((32, 16, 3, 3), 64, groups=2) == "bands"
+    assert conv._choose_turned((32, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16)) == "winograd"
+    assert conv._choose_turned((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6)) == "bands"
+
+
+@given(st.data())
+@pytest.mark.parametrize("way", ["images", "winograd"])
+def test_every_way_agrees_with_the_definition(way, data):
+    taps = st.integers(1, 5) if way == "images" else st.integers(2, 5)
+    size, pair = (data.draw(taps), data.draw(st.integers(1, 3))), st.tuples(st.integers(1, 3), st.integers(1, 3))
+    stride, dilation = data.draw(pair), data.draw(pair)
+    groups = data.draw(st.integers(1, 3)) if way == "images" else 1
+    if way == "winograd":
+        stride, dilation = (1, stride[1]), (1, dilation[1])
+    w = window(size, stride, data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3))), dilation)
+    image = [data.draw(st.integers(max(1, e - 2 * p), e + 6)) for e, p in zip(w.extent, w.padding, strict=True)]
+    batch, channels, features = (data.draw(st.integers(1, 4)) for _ in range(3))
+    dtype = data.draw(st.sampled_from([np.float32, np.float64]))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    order = data.draw(st.permutations(range(4)))
+    x = rng.standard_normal((batch, channels * groups, *image)).astype(dtype)
+    x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+    weight = rng.standard_normal((features * groups, channels, *size)).astype(dtype)
+    bias = rng.standard_normal(features * groups).astype(dtype) if data.draw(st.booleans()) else None
+    # The one way for all, whatever it is that suits.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "_choose", lambda *_: way)
+        patch.setattr(conv, "_choose_turned", lambda *_: way)
+        check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 5, 5), (1, 0, 5, 5), (2, 2, 5, 5)])
+@pytest.mark.parametrize("features", [0, 3])
+def test_nothing_at_all(shape, features):
+    check(np.ones(shape), np.ones((features, shape[1], 3, 3)), np.ones(features), window((3, 3), padding=(1, 1)))
+
+
+def test_the_turned_window_is_the_adjoint(rng):
+    w = window((3, 5), padding=(1, 0), dilation=(2, 1))
+    assert w.turns
+    assert w.turned().positions(w.positions((9, 8))) == (9, 8)
+    assert not window((3, 3), stride=(2, 1)).turns
+    assert not window((3, 3), padding=(3, 0)).turns
+    check(rng.standard_normal((2, 4, 9, 8)), rng.standard_normal((6, 2, 3, 5)), None, w, groups=2)
+
+
+@pytest.mark.parametrize("place", ["x", "weight"])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_an_infinity_goes_where_the_definition_sends_it(place, rng):
+    """Winograd's algorithm would make nan of it, by subtraction, all over the band."""
+    w = window((3, 3), padding=(1, 1))
+    x, weight = rng.standard_normal((64, 16, 6, 4)), rng.standard_normal((16, 16, 3, 3))
+    assert conv._choose(weight.shape, w, 1, 64, (6, 4)) == "winograd"
+    (x if place == "x" else weight)[3, 2, 1, 1] = np.inf
+    grad = rng.standard_normal((64, 16, 6, 4))
+    for name, arguments in (
+        ("conv2d", (x, weight, None)),
+        ("conv2d_grad_weight", (grad, x, weight.shape)),
+        ("conv2d_grad_input", (grad, weight, x.shape)),
+        ("conv2d_grad_input", (x, weight, x.shape)),
+    ):
+        found, expected = getattr(kernels, name)(*arguments, w), getattr(reference, name)(*arguments, w)
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_winograd_loses_half_a_digit(rng):
+    """3×3 on 64 channels, float32: off by less than 1e-6 of the size, root of the mean square."""
+    x = rng.standard_normal((16, 64, 16, 16)).astype(np.float32)
+    weight, w = rng.standard_normal((64, 64, 3, 3)).astype(np.float32), window((3, 3), padding=(1, 1))
+    assert conv._choose(weight.shape, w, 1, 16, (16, 16)) == "winograd"
+    exact = reference.conv2d(x[:2].astype(float), weight.astype(float), None, w)
+    error = winograd.conv2d(x, weight, None, w)[:2] - exact
+    assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 1e-6
+
+
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float16, np.float16), (np.int64, np.int64)])
+@pytest.mark.parametrize("batch", [1, 64])
+def test_other_types_have_a_way_too(dtypes, batch, rng):
+    w = window((3, 3))
+    x, weight = rng.integers(-2, 3, (batch, 16, 6, 6)), rng.integers(-2, 3, (16, 16, 3, 3))
+    x, weight = x.astype(dtypes[0]), weight.astype(dtypes[1])
+    out = kernels.conv2d(x, weight, None, w)
+    assert out.dtype == np.result_type(*dtypes)
+    np.testing.assert_array_equal(out, reference.conv2d(x, weight, None, w))
+
+
+def test_winograd_in_threads_gives_the_same_bits_each_time(rng):
+    x, grad = rng.standard_normal((2, 64, 32, 16, 16)).astype(np.float32)
+    weight, w = rng.standard_normal((32, 32, 3, 3)).astype(np.float32), window((3, 3), padding=(1, 1))
+
+    def results():
+        return [
+            kernels.conv2d(x, weight, None, w),
+            kernels.conv2d_grad_input(grad, weight, x.shape, w),
+            kernels.conv2d_grad_weight(grad, x, weight.shape, w),
+        ]
+
+    assert conv._choose(weight.shape, w, 1, 64, (16, 16)) == "winograd"
+    alone = results()
+    kernels.set_num_threads(3)
+    try:
+        first, again = results(), results()
+    finally:
+        kernels.set_num_threads(1)
+    for one, two, three in zip(alone, first, again, strict=True):
+        np.testing.assert_array_equal(two, three)
+        np.testing.assert_allclose(two, one, atol=1e-5 * np.abs(one).max())
