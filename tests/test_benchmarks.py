@@ -111,14 +111,14 @@ class TestCommand:
 
 
 class TestTiming:
-    def test_rivals_take_turns_there_and_back(self):
+    def test_rivals_take_turns_there_and_back_each_twice(self):
         calls = []
         seconds = timing.interleaved({n: lambda n=n: calls.append(n) for n in "abc"}, rounds=2, warm_up=1)
-        assert "".join(calls) == "cbaabccba"
+        assert "".join(calls) == "ccbbaa" + "aabbcc" + "ccbbaa"
         assert {name: len(s) for name, s in seconds.items()} == {"a": 2, "b": 2, "c": 2}
 
-    def test_warm_up_is_not_counted(self, monkeypatch):
-        now, costs = [0.0], iter([100.0, 50.0, 1.0, 2.0, 3.0])
+    def test_warm_up_and_the_call_before_each_are_not_counted(self, monkeypatch):
+        now, costs = [0.0], iter([100.0, 90.0, 80.0, 70.0, 60.0, 1.0, 50.0, 2.0, 40.0, 3.0])
         monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
 
         def work():
