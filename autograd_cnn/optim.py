@@ -46,18 +46,28 @@ class Optimizer:
         self.state: dict[str, dict[str, Array]] = {
             name: {slot: np.zeros_like(p.data) for slot in self.slots} for name, p in self.params.items()
         }
+        # Views of one array, that updates compute in.
+        largest = np.empty(max(p.data.nbytes for p in self.params.values()), np.uint8)
+        self._scratch = {
+            name: largest[: p.data.nbytes].view(p.dtype).reshape(p.shape) for name, p in self.params.items()
+        }
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         self.steps += 1
         for name, p in self.params.items():
             if p.grad is not None:
-                self.update(p.data, p.grad, **self.state[name])
+                self.update(p.data, p.grad, self._scratch[name], **self.state[name])
                 p.version += 1
 
-    def update(self, value: Array, grad: Array, **slots: Array) -> None:
-        """Update one parameter, and what is kept for it, in place. `grad` is read only."""
-        raise NotImplementedError(f"{type(self).__name__} has no update rule; define update(value, grad, **slots)")
+    def update(self, value: Array, grad: Array, scratch: Array, **slots: Array) -> None:
+        """Update one parameter, and what is kept for it, in place.
+
+        `grad` is read only; `scratch` has its shape and dtype, to compute in.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no update rule; define update(value, grad, scratch, **slots)"
+        )
 
     def zero_grad(self) -> None:
         """Forget every parameter's gradient."""
@@ -140,7 +150,7 @@ class SGD(Optimizer):
         self.slots = ("velocity",) if momentum else ()
         super().__init__(params, lr)
 
-    def update(self, value: Array, grad: Array, **slots: Array) -> None:
+    def update(self, value: Array, grad: Array, scratch: Array, **slots: Array) -> None:
         """Apply the rule above to one parameter."""
         if self.weight_decay:
             grad = grad + self.weight_decay * value
@@ -149,7 +159,7 @@ class SGD(Optimizer):
             velocity *= self.momentum
             velocity += grad
             grad = grad + self.momentum * velocity if self.nesterov else velocity
-        value -= self.lr * grad
+        value -= np.multiply(grad, self.lr, out=scratch)
 
 
 class Adam(Optimizer):
@@ -184,7 +194,7 @@ class Adam(Optimizer):
         self.weight_decay = _at_least_zero("weight_decay", weight_decay)
         super().__init__(params, lr)
 
-    def update(self, value: Array, grad: Array, **slots: Array) -> None:
+    def update(self, value: Array, grad: Array, scratch: Array, **slots: Array) -> None:
         """Apply the rule above to one parameter."""
         mean, square = slots["mean"], slots["square"]
         beta1, beta2 = self.betas
@@ -192,13 +202,15 @@ class Adam(Optimizer):
             grad = grad + self.weight_decay * value
         # Not as square += (1 − β₂)·(g² − square), which loses a small g² beside a large square.
         mean *= beta1
-        mean += (1 - beta1) * grad
+        mean += np.multiply(grad, 1 - beta1, out=scratch)
         square *= beta2
-        square += (1 - beta2) * (grad * grad)
+        np.multiply(grad, grad, out=scratch)
+        scratch *= 1 - beta2
+        square += scratch
         # √v̂ + eps in one array; the corrections are numbers, so nothing widens float32.
-        root = np.sqrt(square)
-        root *= (1 - beta2**self.steps) ** -0.5
-        root += self.eps
-        np.divide(mean, root, out=root)
-        root *= self.lr / (1 - beta1**self.steps)
-        value -= root
+        np.sqrt(square, out=scratch)
+        scratch *= (1 - beta2**self.steps) ** -0.5
+        scratch += self.eps
+        np.divide(mean, scratch, out=scratch)
+        scratch *= self.lr / (1 - beta1**self.steps)
+        value -= scratch
