@@ -48,8 +48,11 @@ def test_the_way_follows_the_shapes():
     assert way((32, 32, 3, 3), 64, stride=(2, 1)) == "bands"
     assert way((32, 32, 3, 3), 64, dilation=(2, 1)) == "bands"
     assert way((32, 16, 3, 3), 64, groups=2) == "bands"
-    assert conv._choose_turned((32, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16)) == "winograd"
-    assert conv._choose_turned((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6)) == "bands"
+    assert conv._turns_well((32, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert conv._turns_well((32, 1, 3, 3), window((3, 3), padding=(1, 1)), 32, 64, (16, 16))
+    assert conv._turns_well((6, 1, 5, 5), window((5, 5)), 1, 1, (6, 6))
+    assert not conv._turns_well((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6))
+    assert not conv._turns_well((6, 1, 5, 5), window((5, 5), padding=(2, 2)), 1, 64, (28, 28))
 
 
 @given(st.data())
@@ -74,7 +77,7 @@ def test_every_way_agrees_with_the_definition(way, data):
     # The one way for all, whatever it is that suits.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "_choose", lambda *_: way)
-        patch.setattr(conv, "_choose_turned", lambda *_: way)
+        patch.setattr(conv, "_turns_well", lambda *_: True)
         check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
 
 
