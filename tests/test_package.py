@@ -25,8 +25,13 @@ def test_every_public_name_exists_and_is_documented():
 
 
 def test_layers_import_one_way():
-    """Keep the flow cli → runs → training → models → tensor → ops → primitive → graph, and kernels at the bottom."""
+    """Keep the flow cli → runs → training → models → tensor → ops → primitive → graph → modes, and kernels below all."""
     package = Path(ac.__file__).parent
+    above = ("transforms", "gradient_checkpoint", "anomaly", "inspection", "models", "training", "runs", "benchmark")
+    for name in ("modes", "graph", "primitive", "tensor"):
+        text = (package / f"{name}.py").read_text(encoding="utf-8")
+        for other in above:
+            assert f"autograd_cnn.{other}" not in text, f"{name}.py imports {other}"
     forbidden = {
         "kernels": ("autograd_cnn.ops", "autograd_cnn.tensor", "autograd_cnn.graph", "autograd_cnn.primitive"),
         "ops": ("autograd_cnn.tensor", "autograd_cnn.models", "autograd_cnn.training"),
