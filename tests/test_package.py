@@ -25,7 +25,7 @@ def test_every_public_name_exists_and_is_documented():
 
 
 def test_layers_import_one_way():
-    """Keep the flow cli → runs → training → models → tensor → ops → primitive → graph → modes, and kernels below all."""
+    """Keep the flow cli → runs → training → models → tensor → ops → primitive → graph → modes, kernels below all."""
     package = Path(ac.__file__).parent
     above = ("transforms", "gradient_checkpoint", "anomaly", "inspection", "models", "training", "runs", "benchmark")
     for name in ("modes", "graph", "primitive", "tensor"):
