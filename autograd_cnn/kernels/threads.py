@@ -22,6 +22,7 @@ SMALLEST_WORK = 12_000_000
 
 _count = 1
 _pool: ThreadPoolExecutor | None = None
+_workers = 0  # of the pool, which grows only: idle ones cost nothing, and new ones start on the caller's core
 _blas: Any = None  # threadpoolctl's limit, as long as it holds
 
 
@@ -49,7 +50,7 @@ def set_num_threads(n: int) -> None:
     2
     >>> ac.set_num_threads(1)
     """
-    global _blas, _count, _pool
+    global _blas, _count, _pool, _workers
     try:
         count = operator.index(n)
     except TypeError:
@@ -62,11 +63,11 @@ def set_num_threads(n: int) -> None:
     from threadpoolctl import threadpool_limits
 
     _blas = threadpool_limits(1, user_api="blas")
-    if count != _count:
-        if _pool is not None:
-            _pool.shutdown()
-        _pool = ThreadPoolExecutor(count - 1, "autograd_cnn") if count > 1 else None
-        _count = count
+    if count - 1 > _workers:
+        old, _pool, _workers = _pool, ThreadPoolExecutor(count - 1, "autograd_cnn"), count - 1
+        if old is not None:
+            old.shutdown()
+    _count = count
 
 
 def get_num_threads() -> int:
