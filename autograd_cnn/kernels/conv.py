@@ -22,6 +22,7 @@ import numpy as np
 
 from autograd_cnn.kernels import images, threads, winograd
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
+from autograd_cnn.kernels.products import multiply, multiply_transposed
 from autograd_cnn.kernels.window import Pair, Window
 
 #: Elements of the largest scratch of a thread: 16 MiB in float32. A band is narrowed to keep to it, where it can be.
@@ -215,14 +216,14 @@ class _Plan:
     def make(self, out: Array, matrix: Array, rows: Array, bias: Array | None, tiles: Sequence[_Tile]) -> None:
         """Make tiles of the output."""
         for tile in tiles:
-            np.matmul(matrix, self.gather(rows, tile), out=self.output(out, tile))
+            multiply(matrix, self.gather(rows, tile), self.output(out, tile))
             if bias is not None:  # while it is in the cache
                 made = out[tile.top : tile.top + tile.rows, :, tile.left : tile.left + tile.width]
                 made += bias[:, None, None]
 
     def sum_of_products(self, grad: Array, rows: Array, tiles: Sequence[_Tile]) -> Array:
         """Sum over tiles the products of the output's gradient with the columns: a banded matrix's gradient."""
-        products = (self.output(grad, tile) @ self.gather(rows, tile).swapaxes(1, 2) for tile in tiles)
+        products = (multiply_transposed(self.output(grad, tile), self.gather(rows, tile)) for tile in tiles)
         return functools.reduce(np.add, products)
 
     def spread(self, total: Array, matrix: Array, grad: Array, tiles: Sequence[_Tile], channels: range) -> None:
@@ -233,7 +234,7 @@ class _Plan:
             windows = self._windows(total, tile, channels)
             product = self.output(grad, tile)
             # A column by a row, as in depthwise convolution: np.matmul leaves BLAS for it, and takes 4 times as long.
-            product = part * product if part.shape[2] == 1 else part @ product
+            product = part * product if part.shape[2] == 1 else multiply(part, product)
             taps = product.reshape(windows.shape)
             for tap in range(self.window.size[1]):  # the windows of one tap do not overlap
                 windows[:, :, tap] += taps[:, :, tap]
@@ -257,7 +258,7 @@ class _Plan:
     def add_matrix(self, total: Array, matrix: Array, t: int) -> None:
         """Add a banded matrix to a weight: the adjoint of `matrix`."""
         taps = self._taps(total)
-        taps += self._diagonal(matrix.reshape(self._banded_shape(t))).sum(1)
+        taps += self._diagonal(np.ascontiguousarray(matrix).reshape(self._banded_shape(t))).sum(1)
 
     def depth(self, t: int) -> int:
         """Count the rows of the columns of `t` output rows, in each group."""

@@ -25,6 +25,7 @@ import numpy as np
 
 from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array, padded_rows, to_images, to_rows
+from autograd_cnn.kernels.products import multiply, multiply_transposed
 from autograd_cnn.kernels.window import Window
 
 _POINTS = np.array([0, 1, -1, 2, -2])
@@ -53,9 +54,9 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window) -> Array
         products = np.empty((6, len(weight), width * len(x)), x.dtype)
         for top in tops:
             for matrix, columns, product in zip(matrices, bands.columns(rows, top), products, strict=True):
-                np.matmul(matrix, columns, out=product)
+                multiply(matrix, columns, product)
             band = out[top : top + bands.step]
-            np.matmul(bands.outputs[: len(band)], products.reshape(6, -1), out=band.reshape(len(band), -1))
+            multiply(bands.outputs[: len(band)], products.reshape(6, -1), band.reshape(len(band), -1))
             if bias is not None:
                 band += bias[:, None, None]
 
@@ -75,9 +76,9 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
         values = np.empty((6, features, width * batch), x.dtype)
         for top in tops:
             band = grad[top : top + bands.step]
-            np.matmul(bands.outputs[: len(band)].T, band.reshape(len(band), -1), out=values.reshape(6, -1))
+            multiply(bands.outputs[: len(band)].T, band.reshape(len(band), -1), values.reshape(6, -1))
             for share, columns, value in zip(total, bands.columns(rows, top), values, strict=True):
-                share += value @ columns.T
+                share += multiply_transposed(value, columns)
         return total
 
     return bands.weight(functools.reduce(np.add, threads.map_pieces(add, threads.split(bands.tops, bands.work))))
@@ -126,7 +127,7 @@ class _Bands:
         They are scratch, which the next ones overwrite: 200 kB to some MB, and in the cache when multiplied.
         """
         _, channels, width, batch = rows.shape
-        values = (self._inputs @ rows[top : top + 6].reshape(6, -1)).reshape(6, channels, width, batch)
+        values = multiply(self._inputs, rows[top : top + 6].reshape(6, -1)).reshape(6, channels, width, batch)
         columns = np.empty((self.shape[3], channels, self.width, batch), rows.dtype)
         for value in values:
             for tap, shifted in enumerate(columns):
