@@ -10,6 +10,7 @@ from autograd_cnn.kernels.elementwise import relu, relu_grad
 from autograd_cnn.kernels.layout import reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
 from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
+from autograd_cnn.kernels.sums import mean, sum
 from autograd_cnn.kernels.threads import get_num_threads, set_num_threads
 from autograd_cnn.kernels.window import Pair, Window
 
@@ -26,9 +27,11 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_grad",
     "max_pool2d_pick",
+    "mean",
     "relu",
     "relu_grad",
     "reshape",
     "return_freed_memory",
     "set_num_threads",
+    "sum",
 ]

@@ -27,7 +27,7 @@ def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
     # Many rows are multiplied as fast packed, unless `a` is a transpose: 64×96 took 79 µs whole and 93 in pieces.
     pieces = _pieces(m * k, n) if m <= 32 or a.strides[-1] != a.itemsize else 1
     if pieces == 1:
-        return np.matmul(a, b, out=out)
+        return np.asarray(np.matmul(a, b, out=out))
     if out is None:
         out = np.empty((*b.shape[:-2], m, n), np.result_type(a, b))
     np.matmul(a[..., None, :, :], _cut(b, pieces), out=_cut(out, pieces))
@@ -38,18 +38,18 @@ def multiply_transposed(a: Array, b: Array) -> Array:
     """Give `a @ bᵀ` of matrices (…, m, n) and (…, k, n), of which n is large."""
     m, k, n = a.shape[-2], *b.shape[-2:]
     if m < k:  # the taller one first: 32 by 180 rows of 1,280 columns took 153 µs, and 180 by 32 took 89
-        return multiply_transposed(b, a).swapaxes(-1, -2)
+        taller_first: Array = multiply_transposed(b, a).swapaxes(-1, -2)
+        return taller_first
     # Every piece makes all results, to be added: more of them than this cost more than packing.
     pieces = _pieces(m * k, n) if m * k <= 1500 else 1
     if pieces == 1:
-        return np.matmul(a, b.swapaxes(-1, -2))
-    total: Array = np.matmul(_cut(a, pieces), _cut(b, pieces).swapaxes(-1, -2)).sum(-3)
-    return total
+        return np.asarray(np.matmul(a, b.swapaxes(-1, -2)))
+    return np.asarray(np.matmul(_cut(a, pieces), _cut(b, pieces).swapaxes(-1, -2)).sum(-3))
 
 
 @functools.lru_cache(maxsize=512)
 def _pieces(each: int, columns: int) -> int:
-    """Give the number of equal pieces in which `columns` of `each` multiplications are not packed; 1 if there is none."""
+    """Give in how many equal pieces `columns` of `each` multiplications are not packed; 1 if in none."""
     fewest = -(-each * columns // _UNPACKED)
     if fewest < 2 or not _leaves_out_packing():
         return 1

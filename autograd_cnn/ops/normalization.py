@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
 from autograd_cnn.ops.elementwise import add, multiply, sqrt, subtract
-from autograd_cnn.ops.reduction import mean, var
+from autograd_cnn.ops.reduction import mean, sum, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
 
@@ -20,26 +21,68 @@ def _channelwise(values: Any, ndim: int) -> Any:
     return reshape(values, (-1,) + (1,) * (ndim - 2))
 
 
+class Moments:
+    """Where `standardize` leaves the moments it found."""
+
+    mean: Array
+    variance: Array
+
+
 @primitive
-def standardize(x: Any, axis: tuple[int, ...], eps: float) -> Array:
+def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments) -> Array:
     """Give `x` mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
-    centered = x - np.mean(x, axis, keepdims=True)
+    mean = kernels.mean(x, axis, True)
+    centered = x - mean
     # np.var would take the mean once more.
-    centered /= np.sqrt(np.mean(centered * centered, axis, keepdims=True) + eps)
+    variance = kernels.mean(centered * centered, axis, True)
+    centered /= np.sqrt(variance + eps)
+    moments.mean, moments.variance = mean, variance
     return np.asarray(centered)
 
 
 @standardize.backward("x")
-def _(grad, x, out, axis, eps):
+def _(grad, x, out, axis, eps, moments):
     # Ioffe and Szegedy, 2015, section 3, with the sums gathered.
     centered = grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)
-    return centered / sqrt(var(x, axis, 0, True) + eps)
+    # To be differentiated itself, a rule has the variance as a function of x.
+    variance = moments.variance if isinstance(x, np.ndarray) else var(x, axis, 0, True)
+    return centered / sqrt(variance + eps)
+
+
+@primitive
+def scale_and_shift(x: Any, weight: Any, bias: Any) -> Array:
+    """`x * weight + bias`, where weight and bias broadcast to x."""
+    return np.asarray(x * weight + bias)
+
+
+@scale_and_shift.backward("x")
+def _(grad, weight):
+    return grad * weight
+
+
+@scale_and_shift.backward("weight")
+def _(grad, x, weight_shape):
+    return _sum_to(grad * x, weight_shape)
+
+
+@scale_and_shift.backward("bias")
+def _(grad, bias_shape):
+    return _sum_to(grad, bias_shape)
+
+
+def _sum_to(grad: Any, shape: tuple[int, ...]) -> Any:
+    """Sum down to what was broadcast; the graph would too, but not with all axes named at once, as `sum` is fast."""
+    extra = grad.ndim - len(shape)
+    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1))
+    return reshape(sum(grad, axes), shape)
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
     """Scale and shift, where there is something to scale and shift by."""
+    if weight is not None and bias is not None:
+        return scale_and_shift(x, weight, bias)
     if weight is not None:
-        x = multiply(x, weight)
+        return multiply(x, weight)
     return x if bias is None else add(x, bias)
 
 
@@ -104,11 +147,13 @@ def batch_norm(
     count = np.size(x) // shape[1] if shape[1] else 0
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
-    data, axes = (x.data if isinstance(x, Variable) else x), (0, *range(2, len(shape)))
+    axes = (0, *range(2, len(shape)))
+    moments = Moments()
+    normalized = standardize(x, axes, eps, moments)
     if not current().replaying:  # a checkpoint's second forward is the same step
-        means += momentum * (np.mean(data, axes) - means)
-        variances += momentum * (np.var(data, axes, ddof=1) - variances)
-    return _affine(standardize(x, axes, eps), *columns)
+        means += momentum * (moments.mean.reshape(-1) - means)
+        variances += momentum * (moments.variance.reshape(-1) * (count / (count - 1)) - variances)
+    return _affine(normalized, *columns)
 
 
 def layer_norm(
@@ -145,7 +190,7 @@ def layer_norm(
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and np.shape(value) != last:
             raise ValueError(f"layer_norm: for normalized_shape {last} the {name} is {last}; got {np.shape(value)}")
-    return _affine(standardize(x, tuple(range(-len(last), 0)), eps), weight, bias)
+    return _affine(standardize(x, tuple(range(-len(last), 0)), eps, Moments()), weight, bias)
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -181,7 +226,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
         if value is not None and np.shape(value) != (shape[1],):
             raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {np.shape(value)}")
     per_group = math.prod(shape[1:]) // num_groups
-    normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps), shape)
+    normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps, Moments()), shape)
     weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
     return _affine(normalized, weight, bias)
 

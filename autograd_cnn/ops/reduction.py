@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.elementwise import exp, where
 from autograd_cnn.ops.shape import broadcast_to
@@ -34,7 +35,7 @@ def _keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 @primitive
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum of the elements over `axis` (all of them by default)."""
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return kernels.sum(x, axis, keepdims)
 
 
 @sum.backward("x")
@@ -45,7 +46,7 @@ def _(grad, x_shape, axis):
 @primitive
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean of the elements over `axis` (all of them by default)."""
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    return kernels.mean(x, axis, keepdims)
 
 
 @mean.backward("x")

@@ -23,14 +23,14 @@ def matrix(rng, *shape, order):
     return rng.standard_normal(shape)
 
 
-SHAPES = dict(
-    m=st.integers(1, 70),
-    k=st.integers(1, 70),
-    n=st.sampled_from([0, 1, 127, 1000, 1031, 2048]),  # 1,031 is a prime: there are no equal pieces
-    groups=st.sampled_from([(), (1,), (2,)]),
-    order=st.sampled_from("CF"),
-    seed=st.integers(0, 99),
-)
+SHAPES = {
+    "m": st.integers(1, 70),
+    "k": st.integers(1, 70),
+    "n": st.sampled_from([0, 1, 127, 1000, 1031, 2048]),  # 1,031 is a prime: there are no equal pieces
+    "groups": st.sampled_from([(), (1,), (2,)]),
+    "order": st.sampled_from("CF"),
+    "seed": st.integers(0, 99),
+}
 
 
 @given(**SHAPES)

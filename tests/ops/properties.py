@@ -451,7 +451,7 @@ def standardize(draw):
     x = _spread(draw, draw(shapes(min_dims=2, max_dims=3, min_side=2, max_side=3)))
     axes = draw(hnp.valid_tuple_axes(x.ndim, min_size=1))
     return (
-        (lambda x: normalization.standardize(x, axes, 0.1)),
+        (lambda x: normalization.standardize(x, axes, 0.1, normalization.Moments())),
         (x,),
         {"reference": lambda x: references.normalized(x, axes, 0.1)},
     )
