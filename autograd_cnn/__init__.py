@@ -16,6 +16,7 @@ from autograd_cnn import initialization, models, ops, optim
 from autograd_cnn.anomaly import AnomalyError, detect_anomaly
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
+from autograd_cnn.gradient_clipping import clip_grad_norm, clip_grad_value
 from autograd_cnn.kernels import get_num_threads, keep_freed_memory, set_num_threads
 from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
@@ -36,6 +37,8 @@ __all__ = [
     "GradcheckError",
     "Tensor",
     "checkpoint",
+    "clip_grad_norm",
+    "clip_grad_value",
     "data",
     "detect_anomaly",
     "draw_graph",
