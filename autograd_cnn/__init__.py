@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from autograd_cnn import initialization, models, ops, optim
+from autograd_cnn import initialization, models, ops, optim, schedules
 from autograd_cnn.anomaly import AnomalyError, detect_anomaly
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
@@ -58,6 +58,7 @@ __all__ = [
     "primitive",
     "profile",
     "save_weights",
+    "schedules",
     "set_num_threads",
     "summary",
     "value_and_grad",

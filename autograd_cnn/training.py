@@ -17,10 +17,10 @@ from autograd_cnn.graph import Array
 from autograd_cnn.metrics import accuracy
 from autograd_cnn.models import Params
 from autograd_cnn.optim import Optimizer
+from autograd_cnn.schedules import Schedule, cosine
 
 Apply = Callable[..., Any]
 Augment = Callable[[Array, np.random.Generator], Array]
-Schedule = Callable[[float], float]
 
 
 class TrainingError(Exception):
@@ -83,14 +83,6 @@ class Evaluation:
     mean_confidence: float
 
 
-def cosine(progress: float) -> float:
-    """Give the share of the learning rate left after `progress` (0 to 1) of the training: from 1 down to 0.
-
-    Loshchilov and Hutter, "SGDR", 2017, equation 5, without restarts.
-    """
-    return (1 + math.cos(math.pi * progress)) / 2
-
-
 def batches(count: int, batch_size: int, order: NDArray[np.int64] | None = None) -> Iterator[Any]:
     """Give the indices of one batch after another, in `order` or as slices in the order they stand."""
     for start in range(0, count, batch_size):
@@ -137,7 +129,7 @@ def fit(
     augment : callable, optional
         `augment(images, rng)` gives the images to train on.
     schedule : callable, optional
-        The share of the learning rate at a given progress, 0 to 1; constant if None.
+        The share of the learning rate at a given progress, 0 to 1, as in `schedules`; constant if None.
     history : History, optional
         Go on from here: the next epoch is the one after its last.
     on_step : callable, optional
@@ -172,15 +164,16 @@ def fit(
         raise TrainingError("there is no image to train on; the training set is empty")
     history = History() if history is None else history
     peak = optimizer.lr
-    total_steps = epochs * math.ceil(len(train) / batch_size)
+    epoch_steps = math.ceil(len(train) / batch_size)
     try:
         for epoch in range(len(history.epochs) + 1, epochs + 1):
             started = time.perf_counter()
             rng = np.random.default_rng([seed, epoch])
             loss_sum, right, seen = 0.0, 0, 0
-            for index in batches(len(train), batch_size, rng.permutation(len(train))):
+            order = rng.permutation(len(train))
+            for done, index in enumerate(batches(len(train), batch_size, order), (epoch - 1) * epoch_steps):
                 if schedule is not None:
-                    optimizer.lr = peak * schedule(len(history.step_losses) / total_steps)
+                    optimizer.lr = peak * schedule(done / (epochs * epoch_steps))
                 images, labels = train.images[index], train.labels[index]
                 if augment is not None:
                     images = augment(images, rng)

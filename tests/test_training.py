@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
-from autograd_cnn import data, training
+from autograd_cnn import data, schedules, training
 from autograd_cnn.data.augment import augment
 from autograd_cnn.models import mlp
 
@@ -80,9 +80,15 @@ def test_the_schedule_moves_the_learning_rate_and_gives_it_back():
     params = mlp.init(np.random.default_rng(0), num_classes=2, hidden=8)
     optimizer = ac.optim.SGD(params, lr=0.05)
     train(2, params=params, optimizer=optimizer, on_step=lambda *_: rates.append(optimizer.lr))
-    np.testing.assert_allclose(rates, [0.05 * training.cosine(i / 6) for i in range(6)])
+    np.testing.assert_allclose(rates, [0.05 * schedules.cosine(i / 6) for i in range(6)])
     assert optimizer.lr == 0.05
-    assert [training.cosine(x) for x in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
+
+
+def test_the_schedule_goes_on_where_earlier_epochs_had_more_steps():
+    seen = []
+    history = training.History([0.5] * 40, [training.EpochResult(1, 0.5, 1.0, 0.5, 1.0)])
+    train(2, history, schedule=lambda progress: seen.append(progress) or 1.0)
+    np.testing.assert_allclose(seen, [3 / 6, 4 / 6, 5 / 6])
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_with_advice():
