@@ -291,14 +291,12 @@ class RMSprop(Optimizer):
         else:
             np.sqrt(square, out=scratch)
         scratch += self.eps
-        np.divide(grad, scratch, out=scratch)
+        direction = np.divide(grad, scratch, out=scratch)
         if self.momentum:
-            velocity = slots["velocity"]
-            velocity *= self.momentum
-            velocity += scratch
-            np.copyto(scratch, velocity)
-        scratch *= self.lr
-        value -= scratch
+            direction = slots["velocity"]
+            direction *= self.momentum
+            direction += scratch
+        value -= np.multiply(direction, self.lr, out=scratch)
 
 
 class Adam(Optimizer):
