@@ -63,11 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--model", default="lenet5", metavar="NAME", help=_one_of(models.names(), "lenet5"))
     train.add_argument("--epochs", type=_positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist)")
     train.add_argument("--batch-size", type=_positive, metavar="N", help="images a step (default: 32)")
-    train.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
+    train.add_argument(
+        "--optimizer", default="adam", metavar="NAME",
+        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam)",
+    )  # fmt: skip
     train.add_argument(
         "--lr", type=_rate, metavar="X",
         help="learning rate at the start, from where it falls to 0 along a cosine "
-        "(default: 0.002 for adam, 0.02 for sgd)",
+        "(default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others)",
     )  # fmt: skip
     train.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
@@ -187,7 +190,8 @@ def _start(options: argparse.Namespace) -> Any:
     from autograd_cnn.runs import OPTIMIZERS, Run, RunError, Settings
 
     if options.optimizer not in OPTIMIZERS:
-        raise RunError(f"--optimizer {options.optimizer!r} is unknown; expected {' or '.join(OPTIMIZERS)}")
+        *others, last = OPTIMIZERS
+        raise RunError(f"--optimizer {options.optimizer!r} is unknown; expected {', '.join(others)} or {last}")
     settings = Settings.resolve(
         data=options.data,
         model=options.model,

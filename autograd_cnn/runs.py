@@ -26,6 +26,10 @@ from autograd_cnn.tensor import Tensor
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
     "adam": (optim.Adam, 2e-3),
     "sgd": (lambda params, lr: optim.SGD(params, lr, momentum=0.9, nesterov=True), 2e-2),
+    "momentum": (lambda params, lr: optim.SGD(params, lr, momentum=0.9), 2e-2),
+    "adamw": (optim.AdamW, 2e-3),
+    "rmsprop": (optim.RMSprop, 1e-3),
+    "adagrad": (optim.AdaGrad, 2e-2),
 }
 
 #: Epochs by default: a few seconds of small images, or about as long on MNIST's 60,000.

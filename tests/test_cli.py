@@ -227,7 +227,7 @@ def assert_refused(done, beginning):
         (["train", "--lr", "nan"], "error: argument --lr: expected a number above 0, got 'nan'"),
         (["train", "--lr", "fast"], "error: argument --lr: expected a number above 0, got 'fast'"),
         (["train", "--seed", "-1"], "error: argument --seed: expected a whole number of at least 0, got '-1'"),
-        (["train", "--optimizer", "magic"], "error: --optimizer 'magic' is unknown; expected adam or sgd"),
+        (["train", "--optimizer", "magic"], "error: --optimizer 'magic' is unknown; expected adam, sgd, momentum,"),
         (["train", "--data", "cats"], "error: there is no data set 'cats'"),
         (["train", "--model", "vgg"], "error: there is no model 'vgg'; the models are lenet5, mlp"),
         (["train", "--lr", "1e9", "--epochs", "1"], "error: the loss became"),
