@@ -26,7 +26,7 @@ def draws(seed, dtype):
 
 
 seeds, dtypes = st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64])
-limits = st.sampled_from([0, 0.1, 1, 5, 1e3])
+limits = st.sampled_from([0, 1e-3, 0.1, 1, 5, 1e3])
 
 
 @given(seeds, dtypes, st.one_of(limits, st.just(INF)))
