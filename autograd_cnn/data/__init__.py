@@ -1,11 +1,12 @@
-"""Data sets as plain arrays, and images in, out and augmented."""
+"""Data sets as plain arrays, in batches, and images in, out and augmented."""
 
 from pathlib import Path
 
 from autograd_cnn.data import digits, mnist
 from autograd_cnn.data.dataset import DataError, Dataset
+from autograd_cnn.data.loader import DataLoader
 
-__all__ = ["NAMES", "SPLITS", "DataError", "Dataset", "fetch", "load"]
+__all__ = ["NAMES", "SPLITS", "DataError", "DataLoader", "Dataset", "fetch", "load"]
 
 NAMES = ("digits", *mnist.SOURCES)
 SPLITS = ("train", "test")

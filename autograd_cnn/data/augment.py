@@ -190,11 +190,12 @@ def elastic(
         raise ValueError(f"sigma is {sigma!r}: expected a finite number above 0")
     n, _, height, width = images.shape
     radius = int(4 * sigma + 0.5)
-    noise = rng.random((n, 2, height + 2 * radius, width + 2 * radius), np.float32)
+    noise = rng.random((n, 2, height + 2 * radius, width + 2 * radius), dtype=np.float32)
     noise *= 2
     noise -= 1
-    points = _smoother(height, sigma, radius) @ noise @ _smoother(width, sigma, radius).T
-    points *= np.float32(alpha)
+    columns = np.matmul(_smoother(height, sigma, radius), noise)
+    points = np.matmul(columns, _smoother(width, sigma, radius).T)
+    points *= alpha
     points += np.indices((height, width), np.float32) + 1
     return _sample(images, points)
 
@@ -202,8 +203,9 @@ def elastic(
 def _smoother(length: int, sigma: float, radius: int) -> NDArray[np.float32]:
     """Give the matrix (length, length + 2·radius) that smooths a vector by a Gaussian of sum 1."""
     offset = np.arange(length + 2 * radius) - radius - np.arange(length)[:, np.newaxis]
-    weight = np.where(np.abs(offset) <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0)
-    return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+    weight: NDArray[np.float64] = np.where(np.abs(offset) <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0)
+    weight /= weight.sum(1, keepdims=True)
+    return weight.astype(np.float32)
 
 
 def _check_images(images: NDArray[np.float32]) -> None:
