@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -102,6 +103,19 @@ class Optimizer:
         self.lr = float(state["lr"])
         for (name, k), value in given.items():
             self.state[name][k] = value.astype(self.params[name].dtype)
+
+
+def clip_grad_norm(params: Mapping[str, Tensor], max_norm: float) -> float:
+    """Scale all gradients by one factor, so that their norm as of one vector is at most `max_norm`; give it before.
+
+    As PyTorch's `clip_grad_norm_`. Pascanu, Mikolov and Bengio, 2013, algorithm 1.
+    """
+    grads = [p.grad for p in params.values() if p.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(grad, grad)) for grad in grads))
+    scale = min(1.0, max_norm / (norm + 1e-6))
+    for grad in grads:
+        grad *= scale
+    return norm
 
 
 def _at_least_zero(name: str, value: float) -> float:

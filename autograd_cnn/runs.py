@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import data, metrics, models, optim, plotting, serialization, training
-from autograd_cnn.data import Dataset
+from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.data.images import resize
 from autograd_cnn.tensor import Tensor
@@ -150,6 +150,13 @@ class Run:
         self.model = models.get(settings.model)
         self.train = load_data(settings.data, "train", self.model)
         self.test = load_data(settings.data, "test", self.model)
+        self.loader = DataLoader(
+            self.train,
+            settings.batch_size,
+            shuffle=True,
+            transform=augment if settings.augment else None,
+            seed=settings.seed,
+        )
         rng = np.random.default_rng(settings.seed)
         self.params = self.model.init(rng, num_classes=len(self.train.class_names))
         self.optimizer = OPTIMIZERS[settings.optimizer][0](self.params, settings.lr)
@@ -158,7 +165,7 @@ class Run:
     @property
     def steps(self) -> int:
         """Steps of the whole run."""
-        return self.settings.epochs * math.ceil(len(self.train) / self.settings.batch_size)
+        return self.settings.epochs * len(self.loader)
 
     @classmethod
     def start(cls, settings: Settings, folder: Path) -> Run:
@@ -210,16 +217,12 @@ class Run:
         training.fit(
             self.model.apply,
             self.params,
-            self.train,
-            self.test,
-            self.optimizer,
+            self.loader,
+            optimizer=self.optimizer,
             epochs=self.settings.epochs,
-            batch_size=self.settings.batch_size,
-            seed=self.settings.seed,
-            augment=augment if self.settings.augment else None,
+            test=self.test,
+            callbacks=[training.Callback(on_step, lambda *_: self.save_checkpoint())],
             history=self.history,
-            on_step=on_step,
-            on_epoch=lambda _: self.save_checkpoint(),
         )
 
     def save_checkpoint(self) -> None:
