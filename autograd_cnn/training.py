@@ -192,16 +192,15 @@ def early_stopping(
                 "with the callback that saw it, or give early_stopping the `best` that was filled"
             )
         if waited >= patience:
-            epochs = "1 epoch has" if waited == 1 else f"{waited} epochs have"
-            history.stopped = (
-                f"{metric} was best after epoch {history.epochs[top].epoch}, {sign * costs[top]:.4g}, and {epochs} "
-                "brought nothing better"
-            )
             if restore_best:
                 for name, p in params.items():
                     p.data[...] = kept[name]
                     p.version += 1
-                history.stopped += "; its parameters are restored"
+            epochs = "1 epoch has" if waited == 1 else f"{waited} epochs have"
+            history.stopped = (
+                f"{metric} was best after epoch {history.epochs[top].epoch}, {sign * costs[top]:.4g}, and {epochs} "
+                "brought nothing better" + "; its parameters are restored" * restore_best
+            )
 
     return Callback(on_epoch=watch)
 
