@@ -127,6 +127,22 @@ def test_seeds_decide_the_order_and_the_draws_of_the_model():
     assert losses(1) != losses(2), "in the order the images stand, only the dropout differs"
 
 
+def test_the_model_s_draws_are_new_every_epoch_and_not_the_loader_s():
+    draws = []
+
+    def transform(images, rng):
+        draws.append(rng.random())
+        return images
+
+    def apply(params, x, *, training=False, rng=None):
+        if training:
+            draws.append(rng.random())
+        return mlp.apply(params, x)
+
+    train(3, loader=DataLoader(toy(), batch_size=40, transform=transform), apply=apply)
+    assert len(draws) == len(set(draws)) == 3 * 3 * 2
+
+
 def test_without_a_test_set_there_are_no_figures_of_it():
     _, _, history = train(2, test=None)
     assert [(e.test_loss, e.test_accuracy) for e in history.epochs] == [(None, None)] * 2
