@@ -152,7 +152,7 @@ class Run:
         self.test = load_data(settings.data, "test", self.model)
         rng = np.random.default_rng(settings.seed)
         self.params = self.model.init(rng, num_classes=len(self.train.class_names))
-        self.optimizer = OPTIMIZERS[settings.optimizer][0](self.params, settings.lr)
+        self.optimizer = OPTIMIZERS[settings.optimizer][0](models.trainable(self.params), settings.lr)
         self.history = training.History()
 
     @property
@@ -242,7 +242,7 @@ class Run:
             "test_loss": result.loss,
             "mean_confidence": result.mean_confidence,
             "seconds": self.history.seconds,
-            "parameters": sum(p.size for p in self.params.values()),
+            "parameters": sum(p.size for p in models.trainable(self.params).values()),
             **dataclasses.asdict(self.settings),
             "report": report.to_dict(),
         }
