@@ -12,8 +12,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from autograd_cnn import initialization, models, ops, optim
+from autograd_cnn import initialization, layers, models, ops, optim
 from autograd_cnn.anomaly import AnomalyError, detect_anomaly
+from autograd_cnn.composition import sequential
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
 from autograd_cnn.kernels import get_num_threads, keep_freed_memory, set_num_threads
@@ -47,6 +48,7 @@ __all__ = [
     "initialization",
     "jacobian",
     "jvp",
+    "layers",
     "load_weights",
     "models",
     "no_grad",
@@ -55,6 +57,7 @@ __all__ = [
     "primitive",
     "profile",
     "save_weights",
+    "sequential",
     "set_num_threads",
     "summary",
     "value_and_grad",

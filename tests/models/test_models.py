@@ -253,9 +253,7 @@ def test_it_agrees_with_pytorch(name, training, rng):
     params = {k: ac.Tensor(p.data, p.requires_grad, dtype=np.float64) for k, p in model.init(rng).items()}
     for p in running(params):
         params[p].data += rng.random(params[p].shape) / 10
-    odd = module.double().load_state_dict({k: torch.tensor(p.data) for k, p in params.items()}, strict=False)
-    assert not odd.unexpected_keys
-    assert all(k.endswith("num_batches_tracked") for k in odd.missing_keys)
+    module.double().load_state_dict({k: torch.tensor(p.data) for k, p in params.items()})  # refuses other names
     module.train(training)
 
     images, labels = rng.random((6, 1, 28, 28)), rng.integers(0, 10, 6)
