@@ -1,8 +1,8 @@
 """A convolutional network with batch normalization and dropout, for MNIST beyond LeNet-5.
 
 Two convolutions of 5×5, with 32 and 64 filters, each normalized (Ioffe and Szegedy, 2015), rectified and pooled; then
-128 hidden units with dropout (Srivastava and others, 2014). It multiplies nine times as much as LeNet-5, and takes six
-times as long to train.
+128 hidden units with dropout (Srivastava and others, 2014). It multiplies nine times as much as LeNet-5, and takes five
+to six times as long to train.
 """
 
 from __future__ import annotations
