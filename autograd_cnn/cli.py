@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
     train.add_argument("--model", default="lenet5", metavar="NAME", help=_one_of(models.names(), "lenet5"))
-    train.add_argument("--epochs", type=_positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist)")
+    train.add_argument(
+        "--epochs", type=_positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist, else 10)"
+    )
     train.add_argument("--batch-size", type=_positive, metavar="N", help="images a step (default: 32)")
     train.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
     train.add_argument(
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "--augment", action=argparse.BooleanOptionalAction,
         help="shift, rotate and scale the training images at random (default: on digits only)",
     )  # fmt: skip
+    _add_skip_bad(train)
     train.add_argument("--seed", type=_seed, metavar="N", help="seed of every random draw (default: 0)")
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
     train.add_argument(
@@ -88,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_weights(evaluate)
     evaluate.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
+    _add_skip_bad(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     predict = commands.add_parser(
@@ -125,20 +129,55 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
     bench.set_defaults(run=_bench)
 
-    data_parser = commands.add_parser("data", help="fetch data sets", description="Fetch data sets.")
+    data_parser = commands.add_parser(
+        "data", help="fetch and export data sets", description="Fetch and export data sets."
+    )
     verbs = data_parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     fetch = verbs.add_parser(
         "fetch",
         help="download a data set, if it is not on disk",
         description="Download a data set's files, if they are not on disk, and print where they are.",
     )
-    fetch.add_argument("name", metavar="NAME", help=" or ".join(data.NAMES))
+    fetch.add_argument("name", metavar="NAME", help=_one_of(data.PUBLISHED))
     fetch.set_defaults(run=_fetch)
+    export = verbs.add_parser(
+        "export-png",
+        help="write a data set as PNG files",
+        description="Write a data set as PNG files, grey of 8 bits, under DIR/train and DIR/test. Folders, a folder a "
+        "class, are what --data folder:DIR reads; files go by the name idx-N-label-L.png.",
+    )
+    export.add_argument("name", metavar="NAME", help=_one_of(data.NAMES))
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the images")
+    export.add_argument("--split", choices=(*data.SPLITS, "both"), default="both", help="which part (default: both)")
+    export.add_argument(
+        "--layout", choices=("folders", "files"), default="folders",
+        help="a folder a class, or labels in file names (default: folders)",
+    )  # fmt: skip
+    export.add_argument(
+        "--limit", type=_positive, metavar="N",
+        help="at most N images of each split, from every class in turn (default: all)",
+    )  # fmt: skip
+    export.set_defaults(run=_export)
     return parser
 
 
-def _one_of(names: Sequence[str], default: str) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]} (default: {default})"
+def _one_of(names: Sequence[str], default: str | None = None) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" + (f" (default: {default})" if default else "")
+
+
+def _add_skip_bad(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--skip-bad", action="store_true",
+        help="leave out the files of a folder that cannot be read, and list them, in place of an error",
+    )  # fmt: skip
+
+
+def _show_skipped(*datasets: data.Dataset) -> None:
+    skipped = dict.fromkeys(file for dataset in datasets for file in dataset.skipped)
+    for path, reason in skipped:
+        print(f"skipped: {path} {reason}", file=sys.stderr)
+    if skipped:
+        print(f"skipped {len(skipped)} in all", file=sys.stderr)
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +190,7 @@ def _train(options: argparse.Namespace) -> None:
 
     run = _resume(options) if options.resume else _start(options)
     s = run.settings
+    _show_skipped(run.train, run.test)
     print(f"{s.model} on {s.data}: {len(run.train)} images, {s.epochs} epochs, seed {s.seed}")
 
     # A terminal sees the bar move; a log file gets a line now and then.
@@ -197,14 +237,15 @@ def _start(options: argparse.Namespace) -> Any:
         lr=options.lr,
         augment=options.augment,
         seed=options.seed,
+        skip_bad=options.skip_bad,
     )
-    return Run.start(settings, options.out or _new_folder(f"{options.data}-{options.model}"))
+    return Run.start(settings, options.out or _new_folder(f"{Path(settings.data).name}-{options.model}"))
 
 
 def _resume(options: argparse.Namespace) -> Any:
     from autograd_cnn.runs import Run, RunError
 
-    fixed = ("data", "model", "batch_size", "optimizer", "lr", "augment", "seed", "out")
+    fixed = ("data", "model", "batch_size", "optimizer", "lr", "augment", "skip_bad", "seed", "out")
     parser = _parser()
     plain = parser.parse_args(["train"])
     given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name) != getattr(plain, name)]
@@ -216,8 +257,10 @@ def _resume(options: argparse.Namespace) -> Any:
 def _evaluate(options: argparse.Namespace) -> None:
     from autograd_cnn import metrics, runs, training
 
-    model, params, _ = runs.load_model(options.weights, options.model)
-    dataset = runs.load_data(options.data, "test", model)
+    model, params, class_names = runs.load_model(options.weights, options.model)
+    dataset = runs.load_data(options.data, "test", model, options.skip_bad)
+    dataset = runs.match_classes(options.weights, class_names, options.data, dataset)
+    _show_skipped(dataset)
     result = training.evaluate(model.apply, params, dataset)
     right = int((result.predictions == dataset.labels).sum())
     print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
@@ -268,6 +311,27 @@ def _new_folder(name: str) -> Path:
 def _fetch(options: argparse.Namespace) -> None:
     paths = data.fetch(options.name)
     print("\n".join(map(str, paths)) or f"{options.name} is part of the package")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from autograd_cnn.data import folders
+
+    write = folders.write_folder if options.layout == "folders" else folders.write_labelled_files
+    splits = data.SPLITS if options.split == "both" else (options.split,)
+    for split in splits:
+        folders.check_absent(options.out / split)
+    datasets = {split: data.load(options.name, split) for split in splits}
+    for split, dataset in datasets.items():
+        indices = folders.take_evenly(dataset.labels, options.limit or len(dataset)).tolist()
+        # A terminal sees the bar move; a log file gets a line now and then.
+        bar = tqdm(
+            indices, desc=split, unit="image", dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0
+        )
+        with bar:
+            write(options.out / split, dataset, bar)
+        print(f"{len(indices)} images are in {options.out / split}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
