@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -343,6 +344,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from autograd_cnn.training import TrainingError
 
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: class names may be in any script
     try:
         # Networks of this size gain nothing from BLAS threads, and on a busy machine they wait for one another:
         # `train` took 164 s with two threads and 8 s with one, on two cores shared with a test run.
