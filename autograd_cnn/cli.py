@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         help="classify image files",
         description="Print a line for each image: the file, its class, and the probability. Any kind of image "
-        "will do; dark ink on light paper is inverted, as the training images are light on dark.",
+        "will do; where the training images were light on dark, dark ink on light paper is inverted, and vice versa.",
     )
     _add_weights(predict)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
@@ -273,12 +273,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from autograd_cnn import ops, runs, training
-    from autograd_cnn.data.images import bright_on_dark, read_image
+    from autograd_cnn import ops, runs, serialization, training
+    from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, with_polarity
 
     model, params, class_names = runs.load_model(options.weights, options.model)
     channels, height, width = model.INPUT_SHAPE
-    images = np.stack([bright_on_dark(read_image(path, channels, (height, width))) for path in options.images])
+    polarity = serialization.read_metadata(options.weights).get("polarity", BRIGHT_ON_DARK)
+    images = np.stack([with_polarity(read_image(path, channels, (height, width)), polarity) for path in options.images])
     for path, row in zip(options.images, ops.softmax(training.predict(model.apply, params, images)), strict=True):
         print(f"{path} {class_names[row.argmax()]} {row.max():.4f}")
 

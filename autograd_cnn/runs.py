@@ -19,6 +19,7 @@ import numpy as np
 from autograd_cnn import data, metrics, models, optim, plotting, serialization, training
 from autograd_cnn.data import Dataset, absolute
 from autograd_cnn.data.augment import augment
+from autograd_cnn.data.images import polarity
 from autograd_cnn.tensor import Tensor
 
 #: Each optimizer by its name on the command line, with its learning rate there.
@@ -279,7 +280,11 @@ class Run:
         serialization.save_weights(
             self.folder / "weights.safetensors",
             self.params,
-            metadata={"model": self.settings.model, "class_names": json.dumps(names)},
+            metadata={
+                "model": self.settings.model,
+                "class_names": json.dumps(names),
+                "polarity": polarity(self.train.images),
+            },
         )
         history = self.history.to_dict()
         self._write_json("history.json", history)

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autograd_cnn import data
+from autograd_cnn import data, ops, runs, training
 from autograd_cnn.data import Dataset
 from autograd_cnn.data.folders import read_folder, read_labelled_files, write_folder
+from autograd_cnn.data.images import read_image
 from autograd_cnn.runs import CHECKPOINT
 from tests.test_cli import RESULTS, assert_refused, call, command
 
@@ -146,7 +147,7 @@ class TestTrainAndEvaluate:
 
     def test_as_many_classes_as_there_are_folders(self, tmp_path):
         rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (60, 1, 9, 9)) / np.float32(255)
+        images = rng.integers(0, 256, (60, 1, 9, 9)).astype(np.float32) / 255
         names = ("お", "き", "れ")
         write_folder(tmp_path / "kana", Dataset(images, np.arange(60) % 3, names))
         arguments = ("--data", "folder:kana", "--model", "mlp", "--epochs", "1")
@@ -154,6 +155,43 @@ class TestTrainAndEvaluate:
         assert r"\u304a" in done.stdout
         report = json.loads((tmp_path / "run" / "metrics.json").read_text())["report"]
         assert [row["class"] for row in report["classes"]] == list(names)
+
+
+class TestPredict:
+    @pytest.mark.parametrize("dark_on_bright", [False, True])
+    def test_images_are_given_the_polarity_that_was_trained_with(self, dark_on_bright, tmp_path):
+        for split in data.SPLITS:
+            digits = data.load("digits", split)
+            images = 1 - digits.images if dark_on_bright else digits.images
+            write_folder(tmp_path / "png" / split, Dataset(images, digits.labels, digits.class_names))
+        arguments = ("--data", "folder:png", "--model", "mlp", "--epochs", "4", "--out", "run")
+        succeed("train", *arguments, cwd=tmp_path)
+        bright, dark = [], []
+        for i in range(20):
+            image = Image.fromarray((digits.images[i, 0] * 255).astype(np.uint8))
+            image.save(tmp_path / f"bright{i}.png")
+            image.point(lambda level: 255 - level).save(tmp_path / f"dark{i}.png")
+            bright.append(f"bright{i}.png")
+            dark.append(f"dark{i}.png")
+        done = succeed("predict", "--weights", "run/weights.safetensors", *bright, *dark, cwd=tmp_path)
+        said = [line.split(maxsplit=1)[1] for line in done.stdout.splitlines()]
+        assert said[:20] == said[20:]
+        assert sum(int(a.split()[0]) == label for a, label in zip(said, digits.labels[:20], strict=False)) >= 15
+
+    def test_photographs_of_either_kind_are_left_as_they_are(self, tmp_path):
+        images = np.full((24, 1, 8, 8), 0.8, np.float32)
+        images[::2] = 0.2
+        write_folder(tmp_path / "png", Dataset(images, np.arange(24) % 2, ("dark", "bright")))
+        arguments = ("--data", "folder:png", "--model", "mlp", "--epochs", "1", "--out", "run")
+        succeed("train", *arguments, cwd=tmp_path)
+        pictures = ("png/dark/0.png", "png/bright/1.png")
+        done = succeed("predict", "--weights", "run/weights.safetensors", *pictures, cwd=tmp_path)
+        model, params, names = runs.load_model(tmp_path / "run" / "weights.safetensors")
+        seen = np.stack([read_image(tmp_path / picture, 1, model.INPUT_SHAPE[1:]) for picture in pictures])
+        rows = ops.softmax(training.predict(model.apply, params, seen))
+        lines = [f"{p} {names[row.argmax()]} {row.max():.4f}" for p, row in zip(pictures, rows, strict=True)]
+        assert done.stdout.splitlines() == lines
+        assert lines[0].split()[2] != lines[1].split()[2]
 
 
 class TestSkipBad:
