@@ -12,10 +12,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from autograd_cnn import initialization, models, ops, optim
+from autograd_cnn import initialization, layers, models, ops, optim, schedules
 from autograd_cnn.anomaly import AnomalyError, detect_anomaly
+from autograd_cnn.composition import sequential
 from autograd_cnn.finite_differences import GradcheckError, gradcheck
 from autograd_cnn.gradient_checkpoint import checkpoint
+from autograd_cnn.gradient_clipping import clip_grad_norm, clip_grad_value
 from autograd_cnn.kernels import get_num_threads, keep_freed_memory, set_num_threads
 from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
@@ -36,6 +38,8 @@ __all__ = [
     "GradcheckError",
     "Tensor",
     "checkpoint",
+    "clip_grad_norm",
+    "clip_grad_value",
     "data",
     "detect_anomaly",
     "draw_graph",
@@ -47,6 +51,7 @@ __all__ = [
     "initialization",
     "jacobian",
     "jvp",
+    "layers",
     "load_weights",
     "models",
     "no_grad",
@@ -55,6 +60,8 @@ __all__ = [
     "primitive",
     "profile",
     "save_weights",
+    "schedules",
+    "sequential",
     "set_num_threads",
     "summary",
     "value_and_grad",

@@ -9,11 +9,13 @@ from typing import NamedTuple
 # Modules between the user's line and the op; models and training are user code like any other.
 _MACHINERY = (
     "autograd_cnn.anomaly",
+    "autograd_cnn.composition",
     "autograd_cnn.finite_differences",
     "autograd_cnn.gradient_checkpoint",
     "autograd_cnn.graph",
     "autograd_cnn.inspection.profiler",
     "autograd_cnn.inspection.summary",
+    "autograd_cnn.layers",
     "autograd_cnn.ops",
     "autograd_cnn.primitive",
     "autograd_cnn.tensor",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,18 +62,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
     train.add_argument("--model", default="lenet5", metavar="NAME", help=_one_of(models.names(), "lenet5"))
-    train.add_argument("--epochs", type=_positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist)")
+    train.add_argument(
+        "--epochs", type=_positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist, else 10)"
+    )
     train.add_argument("--batch-size", type=_positive, metavar="N", help="images a step (default: 32)")
-    train.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
+    train.add_argument(
+        "--optimizer", default="adam", metavar="NAME",
+        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam)",
+    )  # fmt: skip
     train.add_argument(
         "--lr", type=_rate, metavar="X",
         help="learning rate at the start, from where it falls to 0 along a cosine "
-        "(default: 0.002 for adam, 0.02 for sgd)",
+        "(default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others)",
     )  # fmt: skip
     train.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
         help="shift, rotate and scale the training images at random (default: on digits only)",
     )  # fmt: skip
+    _add_skip_bad(train)
     train.add_argument("--seed", type=_seed, metavar="N", help="seed of every random draw (default: 0)")
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
     train.add_argument(
@@ -88,13 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_weights(evaluate)
     evaluate.add_argument("--data", default="digits", metavar="NAME", help=_one_of(data.NAMES, "digits"))
+    _add_skip_bad(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     predict = commands.add_parser(
         "predict",
         help="classify image files",
         description="Print a line for each image: the file, its class, and the probability. Any kind of image "
-        "will do; dark ink on light paper is inverted, as the training images are light on dark.",
+        "will do; where the training images were light on dark, dark ink on light paper is inverted, and vice versa.",
     )
     _add_weights(predict)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
@@ -125,20 +133,55 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
     bench.set_defaults(run=_bench)
 
-    data_parser = commands.add_parser("data", help="fetch data sets", description="Fetch data sets.")
+    data_parser = commands.add_parser(
+        "data", help="fetch and export data sets", description="Fetch and export data sets."
+    )
     verbs = data_parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     fetch = verbs.add_parser(
         "fetch",
         help="download a data set, if it is not on disk",
         description="Download a data set's files, if they are not on disk, and print where they are.",
     )
-    fetch.add_argument("name", metavar="NAME", help=" or ".join(data.NAMES))
+    fetch.add_argument("name", metavar="NAME", help=_one_of(data.PUBLISHED))
     fetch.set_defaults(run=_fetch)
+    export = verbs.add_parser(
+        "export-png",
+        help="write a data set as PNG files",
+        description="Write a data set as PNG files, grey of 8 bits, under DIR/train and DIR/test. Folders, a folder a "
+        "class, are what --data folder:DIR reads; files go by the name idx-N-label-L.png.",
+    )
+    export.add_argument("name", metavar="NAME", help=_one_of(data.NAMES))
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the images")
+    export.add_argument("--split", choices=(*data.SPLITS, "both"), default="both", help="which part (default: both)")
+    export.add_argument(
+        "--layout", choices=("folders", "files"), default="folders",
+        help="a folder a class, or labels in file names (default: folders)",
+    )  # fmt: skip
+    export.add_argument(
+        "--limit", type=_positive, metavar="N",
+        help="at most N images of each split, from every class in turn (default: all)",
+    )  # fmt: skip
+    export.set_defaults(run=_export)
     return parser
 
 
-def _one_of(names: Sequence[str], default: str) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]} (default: {default})"
+def _one_of(names: Sequence[str], default: str | None = None) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" + (f" (default: {default})" if default else "")
+
+
+def _add_skip_bad(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--skip-bad", action="store_true",
+        help="leave out the files of a folder that cannot be read, and list them, in place of an error",
+    )  # fmt: skip
+
+
+def _show_skipped(*datasets: data.Dataset) -> None:
+    skipped = dict.fromkeys(file for dataset in datasets for file in dataset.skipped)
+    for path, reason in skipped:
+        print(f"skipped: {path} {reason}", file=sys.stderr)
+    if skipped:
+        print(f"skipped {len(skipped)} in all", file=sys.stderr)
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +194,7 @@ def _train(options: argparse.Namespace) -> None:
 
     run = _resume(options) if options.resume else _start(options)
     s = run.settings
+    _show_skipped(run.train, run.test)
     print(f"{s.model} on {s.data}: {len(run.train)} images, {s.epochs} epochs, seed {s.seed}")
 
     # A terminal sees the bar move; a log file gets a line now and then.
@@ -187,7 +231,8 @@ def _start(options: argparse.Namespace) -> Any:
     from autograd_cnn.runs import OPTIMIZERS, Run, RunError, Settings
 
     if options.optimizer not in OPTIMIZERS:
-        raise RunError(f"--optimizer {options.optimizer!r} is unknown; expected {' or '.join(OPTIMIZERS)}")
+        *others, last = OPTIMIZERS
+        raise RunError(f"--optimizer {options.optimizer!r} is unknown; expected {', '.join(others)} or {last}")
     settings = Settings.resolve(
         data=options.data,
         model=options.model,
@@ -197,14 +242,15 @@ def _start(options: argparse.Namespace) -> Any:
         lr=options.lr,
         augment=options.augment,
         seed=options.seed,
+        skip_bad=options.skip_bad,
     )
-    return Run.start(settings, options.out or _new_folder(f"{options.data}-{options.model}"))
+    return Run.start(settings, options.out or _new_folder(f"{Path(settings.data).name}-{options.model}"))
 
 
 def _resume(options: argparse.Namespace) -> Any:
     from autograd_cnn.runs import Run, RunError
 
-    fixed = ("data", "model", "batch_size", "optimizer", "lr", "augment", "seed", "out")
+    fixed = ("data", "model", "batch_size", "optimizer", "lr", "augment", "skip_bad", "seed", "out")
     parser = _parser()
     plain = parser.parse_args(["train"])
     given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name) != getattr(plain, name)]
@@ -216,8 +262,10 @@ def _resume(options: argparse.Namespace) -> Any:
 def _evaluate(options: argparse.Namespace) -> None:
     from autograd_cnn import metrics, runs, training
 
-    model, params, _ = runs.load_model(options.weights, options.model)
-    dataset = runs.load_data(options.data, "test", model)
+    model, params, class_names = runs.load_model(options.weights, options.model)
+    dataset = runs.load_data(options.data, "test", model, options.skip_bad)
+    dataset = runs.match_classes(options.weights, class_names, options.data, dataset)
+    _show_skipped(dataset)
     result = training.evaluate(model.apply, params, dataset)
     right = int((result.predictions == dataset.labels).sum())
     print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
@@ -229,12 +277,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from autograd_cnn import ops, runs, training
-    from autograd_cnn.data.images import bright_on_dark, read_image
+    from autograd_cnn import ops, runs, serialization, training
+    from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, with_polarity
 
     model, params, class_names = runs.load_model(options.weights, options.model)
     channels, height, width = model.INPUT_SHAPE
-    images = np.stack([bright_on_dark(read_image(path, channels, (height, width))) for path in options.images])
+    polarity = serialization.read_metadata(options.weights).get("polarity", BRIGHT_ON_DARK)
+    images = np.stack([with_polarity(read_image(path, channels, (height, width)), polarity) for path in options.images])
     for path, row in zip(options.images, ops.softmax(training.predict(model.apply, params, images)), strict=True):
         print(f"{path} {class_names[row.argmax()]} {row.max():.4f}")
 
@@ -270,6 +319,27 @@ def _fetch(options: argparse.Namespace) -> None:
     print("\n".join(map(str, paths)) or f"{options.name} is part of the package")
 
 
+def _export(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from autograd_cnn.data import folders
+
+    write = folders.write_folder if options.layout == "folders" else folders.write_labelled_files
+    splits = data.SPLITS if options.split == "both" else (options.split,)
+    for split in splits:
+        folders.check_absent(options.out / split)
+    datasets = {split: data.load(options.name, split) for split in splits}
+    for split, dataset in datasets.items():
+        indices = folders.take_evenly(dataset.labels, options.limit or len(dataset)).tolist()
+        # A terminal sees the bar move; a log file gets a line now and then.
+        bar = tqdm(
+            indices, desc=split, unit="image", dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0
+        )
+        with bar:
+            write(options.out / split, dataset, bar)
+        print(f"{len(indices)} images are in {options.out / split}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and give the exit status: 0, 2 for bad input, 130 when interrupted."""
     from threadpoolctl import threadpool_limits
@@ -279,6 +349,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from autograd_cnn.training import TrainingError
 
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: class names may be in any script
     try:
         # Networks of this size gain nothing from BLAS threads, and on a busy machine they wait for one another:
         # `train` took 164 s with two threads and 8 s with one, on two cores shared with a test run.

@@ -57,6 +57,28 @@ def zeros(shape: int | tuple[int, ...]) -> Tensor:
     return parameter(np.zeros(shape, np.float32))
 
 
+def batch_norm(num_features: int, prefix: str = "") -> dict[str, Tensor]:
+    """Make what `ops.batch_norm` takes: a weight of ones and a bias of zeros, and running statistics.
+
+    The running statistics, mean 0 and variance 1 at first, stand among the parameters, so that they are saved
+    with them, and require no gradient: training moves them, and not the optimizer (see `models.trainable`).
+
+    Examples
+    --------
+    >>> from autograd_cnn import initialization
+    >>> {name: (p.shape, p.requires_grad) for name, p in initialization.batch_norm(6, "bn1.").items()}
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'bn1.weight': ((6,), True), 'bn1.bias': ((6,), True),
+     'bn1.running_mean': ((6,), False), 'bn1.running_var': ((6,), False)}
+    """
+    return {
+        f"{prefix}weight": parameter(np.ones(num_features, np.float32)),
+        f"{prefix}bias": zeros(num_features),
+        f"{prefix}running_mean": Tensor(np.zeros(num_features, np.float32)),
+        f"{prefix}running_var": Tensor(np.ones(num_features, np.float32)),
+    }
+
+
 def parameter(values: Array) -> Tensor:
     """Make a tensor that wants a gradient."""
     return Tensor(values, requires_grad=True)

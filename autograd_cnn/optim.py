@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ class Optimizer:
         Leaves that require a gradient.
     lr : float
         Learning rate, not negative. It may be changed between steps.
+    weight_decay : float
+        How much of a weight `decay` adds to its gradient, not negative.
 
     Raises
     ------
@@ -30,7 +34,7 @@ class Optimizer:
     #: Names of the arrays kept for each parameter, all zero at first.
     slots: tuple[str, ...] = ()
 
-    def __init__(self, params: Mapping[str, Tensor] | Iterable[Tensor], lr: float) -> None:
+    def __init__(self, params: Mapping[str, Tensor] | Iterable[Tensor], lr: float, weight_decay: float = 0) -> None:
         named = params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params))
         self.params: dict[str, Tensor] = dict(named)
         if not self.params:
@@ -41,32 +45,55 @@ class Optimizer:
                     f"parameter {name!r} should be a Tensor made with requires_grad=True, not the result of an op; "
                     f"got {p!r}"
                 )
-        self.lr = _at_least_zero("lr", lr)
-        self.steps = 0
+        self.lr = lr
+        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
+        # Of each parameter its own, as one without a gradient stays behind.
+        self.steps = dict.fromkeys(self.params, 0)
         self.state: dict[str, dict[str, Array]] = {
             name: {slot: np.zeros_like(p.data) for slot in self.slots} for name, p in self.params.items()
         }
-        # Views of one array, that updates compute in.
+        self._scratch = self._views()
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._lr = _at_least_zero("lr", lr)
+
+    def _views(self) -> dict[str, Array]:
+        """Make one array, and give a view of it for each parameter, to compute in."""
         largest = np.empty(max(p.data.nbytes for p in self.params.values()), np.uint8)
-        self._scratch = {
-            name: largest[: p.data.nbytes].view(p.dtype).reshape(p.shape) for name, p in self.params.items()
-        }
+        return {name: largest[: p.data.nbytes].view(p.dtype).reshape(p.shape) for name, p in self.params.items()}
+
+    @cached_property
+    def _decayed(self) -> dict[str, Array]:
+        return self._views()
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        self.steps += 1
         for name, p in self.params.items():
             if p.grad is not None:
-                self.update(p.data, p.grad, self._scratch[name], **self.state[name])
+                self.steps[name] += 1
+                grad = self.decay(name, p.data, p.grad) if self.weight_decay else p.grad
+                self.update(p.data, grad, self._scratch[name], self.steps[name], **self.state[name])
                 p.version += 1
 
-    def update(self, value: Array, grad: Array, scratch: Array, **slots: Array) -> None:
+    def decay(self, name: str, value: Array, grad: Array) -> Array:
+        """Give the gradient of the loss with weight_decay / 2 · w² added to it, in an array of its own."""
+        out = np.multiply(value, self.weight_decay, out=self._decayed[name])
+        out += grad
+        return out
+
+    def update(self, value: Array, grad: Array, scratch: Array, step: int, **slots: Array) -> None:
         """Update one parameter, and what is kept for it, in place.
 
-        `grad` is read only; `scratch` has its shape and dtype, to compute in.
+        `grad` is read only; `scratch` has its shape and dtype, to compute in; the parameter's first `step` is 1.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} has no update rule; define update(value, grad, scratch, **slots)"
+            f"{type(self).__name__} has no update rule; define update(value, grad, scratch, step, **slots)"
         )
 
     def zero_grad(self) -> None:
@@ -75,15 +102,15 @@ class Optimizer:
             p.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the number of steps and copies of everything kept, as `load_state_dict` takes it."""
+        """Give the steps of each parameter and copies of everything kept, as `load_state_dict` takes it."""
         return {
-            "steps": self.steps,
+            "steps": self.steps.copy(),
             "lr": self.lr,
             "state": {name: {k: v.copy() for k, v in slots.items()} for name, slots in self.state.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` gave.
+        """Continue from what `state_dict` gave; one number of steps stands for that of every parameter.
 
         Raises
         ------
@@ -98,22 +125,27 @@ class Optimizer:
         for key, value in given.items():
             if value.shape != expected[key].shape:
                 raise ValueError(f"the state of {key} has shape {value.shape}; expected {expected[key].shape}")
-        self.steps = int(state["steps"])
-        self.lr = float(state["lr"])
+        steps, lr = state["steps"], _at_least_zero("lr", state["lr"])
+        if not isinstance(steps, Mapping):
+            steps = dict.fromkeys(self.params, steps)
+        if steps.keys() != self.params.keys():
+            raise ValueError(f"the state has the steps of {sorted(steps)}; expected those of {sorted(self.params)}")
+        self.steps = {name: int(steps[name]) for name in self.params}
+        self.lr = lr
         for (name, k), value in given.items():
             self.state[name][k] = value.astype(self.params[name].dtype)
 
 
 def _at_least_zero(name: str, value: float) -> float:
-    if not 0 <= value < float("inf"):
+    if not isinstance(value, Real) or not 0 <= value < float("inf"):
         raise ValueError(f"{name} is a number of at least 0; got {value!r}")
-    return value
+    return float(value)  # a NumPy scalar would widen float32
 
 
 def _fraction(name: str, value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is at least 0 and below 1; got {value!r}")
-    return value
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise ValueError(f"{name} is a number of at least 0 and below 1; got {value!r}")
+    return float(value)
 
 
 class SGD(Optimizer):
@@ -143,23 +175,128 @@ class SGD(Optimizer):
         weight_decay: float = 0,
     ) -> None:
         self.momentum = _at_least_zero("momentum", momentum)
-        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
         self.nesterov = nesterov
         if nesterov and not momentum:
             raise ValueError("Nesterov's momentum needs a momentum above 0; got momentum=0")
         self.slots = ("velocity",) if momentum else ()
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
-    def update(self, value: Array, grad: Array, scratch: Array, **slots: Array) -> None:
+    def update(self, value: Array, grad: Array, scratch: Array, step: int, **slots: Array) -> None:  # noqa: ARG002
         """Apply the rule above to one parameter."""
-        if self.weight_decay:
-            grad = grad + self.weight_decay * value
         if self.momentum:
             velocity = slots["velocity"]
             velocity *= self.momentum
             velocity += grad
-            grad = grad + self.momentum * velocity if self.nesterov else velocity
+            if self.nesterov:
+                np.multiply(velocity, self.momentum, out=scratch)
+                scratch += grad
+                grad = scratch
+            else:
+                grad = velocity
         value -= np.multiply(grad, self.lr, out=scratch)
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad (Duchi, Hazan and Singer, 2011, figure 1, with diagonal matrices).
+
+    With g the gradient plus `weight_decay` · w: s ← s + g², then w ← w − lr / (1 + (t − 1) · lr_decay) · g / (√s + eps)
+    in step t. s starts at `initial_accumulator_value`.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([1.0], requires_grad=True)
+    >>> optimizer = ac.optim.AdaGrad([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data
+    array([0.9], dtype=float32)
+    """
+
+    slots = ("sum",)
+
+    def __init__(
+        self,
+        params: Mapping[str, Tensor] | Iterable[Tensor],
+        lr: float = 0.01,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+    ) -> None:
+        self.lr_decay = _at_least_zero("lr_decay", lr_decay)
+        self.eps = _at_least_zero("eps", eps)
+        start = _at_least_zero("initial_accumulator_value", initial_accumulator_value)
+        super().__init__(params, lr, weight_decay)
+        for slots in self.state.values():
+            slots["sum"].fill(start)
+
+    def update(self, value: Array, grad: Array, scratch: Array, step: int, **slots: Array) -> None:
+        """Apply the rule above to one parameter."""
+        sum = slots["sum"]
+        sum += np.multiply(grad, grad, out=scratch)
+        np.sqrt(sum, out=scratch)
+        scratch += self.eps
+        np.divide(grad, scratch, out=scratch)
+        scratch *= self.lr / (1 + (step - 1) * self.lr_decay)
+        value -= scratch
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5, 2012).
+
+    With g the gradient plus `weight_decay` · w: s ← α·s + (1 − α)·g², then w ← w − lr · g / (√s + eps). With
+    `momentum`, v ← momentum · v + g / (√s + eps) and w ← w − lr · v. `centered` has s − m² under the root, with
+    m ← α·m + (1 − α)·g: an estimate of the variance (Graves, 2013, equations 38 to 41).
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([1.0], requires_grad=True)
+    >>> optimizer = ac.optim.RMSprop([w], lr=0.01)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data.round(4)
+    array([0.9], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Tensor] | Iterable[Tensor],
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+    ) -> None:
+        self.alpha = _fraction("alpha", alpha)
+        self.eps = _at_least_zero("eps", eps)
+        self.momentum = _at_least_zero("momentum", momentum)
+        self.centered = centered
+        self.slots = ("square", *(["mean"] if centered else []), *(["velocity"] if momentum else []))
+        super().__init__(params, lr, weight_decay)
+
+    def update(self, value: Array, grad: Array, scratch: Array, step: int, **slots: Array) -> None:  # noqa: ARG002
+        """Apply the rule above to one parameter."""
+        square = slots["square"]
+        _average_square(square, grad, self.alpha, scratch)
+        if self.centered:
+            mean = slots["mean"]
+            _average(mean, grad, self.alpha, scratch)
+            np.multiply(mean, mean, out=scratch)
+            np.subtract(square, scratch, out=scratch)
+            np.maximum(scratch, 0, out=scratch)  # rounding takes the variance of a steady gradient below 0
+            np.sqrt(scratch, out=scratch)
+        else:
+            np.sqrt(square, out=scratch)
+        scratch += self.eps
+        direction = np.divide(grad, scratch, out=scratch)
+        if self.momentum:
+            direction = slots["velocity"]
+            direction *= self.momentum
+            direction += scratch
+        value -= np.multiply(direction, self.lr, out=scratch)
 
 
 class Adam(Optimizer):
@@ -189,28 +326,70 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0,
     ) -> None:
+        if not isinstance(betas, Sequence) or len(betas) != 2:
+            raise ValueError(f"betas is a pair of numbers, such as (0.9, 0.999); got {betas!r}")
         self.betas = _fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1])
         self.eps = _at_least_zero("eps", eps)
-        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
-    def update(self, value: Array, grad: Array, scratch: Array, **slots: Array) -> None:
+    def update(self, value: Array, grad: Array, scratch: Array, step: int, **slots: Array) -> None:
         """Apply the rule above to one parameter."""
         mean, square = slots["mean"], slots["square"]
         beta1, beta2 = self.betas
-        if self.weight_decay:
-            grad = grad + self.weight_decay * value
-        # Not as square += (1 − β₂)·(g² − square), which loses a small g² beside a large square.
-        mean *= beta1
-        mean += np.multiply(grad, 1 - beta1, out=scratch)
-        square *= beta2
-        np.multiply(grad, grad, out=scratch)
-        scratch *= 1 - beta2
-        square += scratch
+        _average(mean, grad, beta1, scratch)
+        _average_square(square, grad, beta2, scratch)
         # √v̂ + eps in one array; the corrections are numbers, so nothing widens float32.
         np.sqrt(square, out=scratch)
-        scratch *= (1 - beta2**self.steps) ** -0.5
+        scratch *= (1 - beta2**step) ** -0.5
         scratch += self.eps
         np.divide(mean, scratch, out=scratch)
-        scratch *= self.lr / (1 - beta1**self.steps)
+        scratch *= self.lr / (1 - beta1**step)
         value -= scratch
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2).
+
+    w ← w − lr · weight_decay · w, then Adam's rule for the gradient alone. Adam itself divides the decay by √v̂ with
+    the gradient, so that weights with large gradients decay less.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([1.0], requires_grad=True)
+    >>> optimizer = ac.optim.AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data.round(4)
+    array([0.85], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Tensor] | Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def decay(self, name: str, value: Array, grad: Array) -> Array:  # noqa: ARG002
+        """Make the weights smaller, and give the gradient as it is."""
+        value *= 1 - self.lr * self.weight_decay
+        return grad
+
+
+def _average(mean: Array, grad: Array, beta: float, scratch: Array) -> None:
+    """Move the exponential average of the gradient on, in place."""
+    mean *= beta
+    mean += np.multiply(grad, 1 - beta, out=scratch)
+
+
+def _average_square(square: Array, grad: Array, beta: float, scratch: Array) -> None:
+    """Move the exponential average of the gradient's square on, in place."""
+    # Not as square += (1 − β)·(g² − square), which loses a small g² beside a large square.
+    square *= beta
+    np.multiply(grad, grad, out=scratch)
+    scratch *= 1 - beta
+    square += scratch

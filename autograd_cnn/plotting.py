@@ -64,8 +64,9 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
     ----------
     history : dict
         ``{"steps": {"loss": [float, …]}, "epochs": [{"epoch": 1, "train_loss": …, "train_accuracy": …,
-        "test_loss": …, "test_accuracy": …}, …]}``. The steps are taken to be spread evenly over the epochs.
-        Steps whose loss is not finite are marked at the foot of the picture.
+        "test_loss": …, "test_accuracy": …}, …]}``; figures of a test set that there was none of are None. The
+        steps are taken to be spread evenly over the epochs. Steps whose loss is not finite are marked at the foot
+        of the picture.
     path : path-like
         The PNG file to write; it appears once it is whole.
 
@@ -88,6 +89,7 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
     test_loss, train_accuracy, test_accuracy = (
         _drawable([e[name] for e in epochs]) for name in ("test_loss", "train_accuracy", "test_accuracy")
     )
+    tested = not epochs or any(e["test_loss"] is not None or e["test_accuracy"] is not None for e in epochs)
     steps = _drawable(history["steps"]["loss"])
     # Before the first epoch's end there is nothing to measure steps by but themselves.
     length = at_epoch[-1] if epochs else max(len(steps), 1)
@@ -100,7 +102,8 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
 
         loss.plot(at_step, steps, color=_TRAIN, alpha=0.3, linewidth=0.7, label="training, each step")
         loss.plot(at_step, smooth, color=_TRAIN, label="training, smoothed")
-        loss.plot(at_epoch, test_loss, color=_TEST, label="test", **points)
+        if tested:
+            loss.plot(at_epoch, test_loss, color=_TEST, label="test", **points)
         lost = at_step[np.isnan(steps)]
         if lost.size:
             foot = loss.get_xaxis_transform()
@@ -111,8 +114,9 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
         loss.legend()
 
         for name, values, color in ("training", train_accuracy, _TRAIN), ("test", test_accuracy, _TEST):
-            label = f"{name}, {values[-1]:.1%} at the end" if epochs else name
-            accuracy.plot(at_epoch, values, color=color, label=label, **points)
+            if name == "training" or tested:
+                label = name if np.isnan(values[-1:]).all() else f"{name}, {values[-1]:.1%} at the end"
+                accuracy.plot(at_epoch, values, color=color, label=label, **points)
         _scale_accuracy(accuracy, np.concatenate([train_accuracy, test_accuracy]))
         accuracy.set(title="Accuracy", xlabel="epoch")
         accuracy.yaxis.set_major_formatter(lambda x, _: f"{100 * x:g}%")

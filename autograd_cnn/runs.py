@@ -17,15 +17,19 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import data, metrics, models, optim, plotting, serialization, training
-from autograd_cnn.data import Dataset
+from autograd_cnn.data import DataLoader, Dataset, absolute
 from autograd_cnn.data.augment import augment
-from autograd_cnn.data.images import resize
+from autograd_cnn.data.images import polarity
 from autograd_cnn.tensor import Tensor
 
 #: Each optimizer by its name on the command line, with its learning rate there.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
     "adam": (optim.Adam, 2e-3),
     "sgd": (lambda params, lr: optim.SGD(params, lr, momentum=0.9, nesterov=True), 2e-2),
+    "momentum": (lambda params, lr: optim.SGD(params, lr, momentum=0.9), 2e-2),
+    "adamw": (optim.AdamW, 2e-3),
+    "rmsprop": (optim.RMSprop, 1e-3),
+    "adagrad": (optim.AdaGrad, 2e-2),
 }
 
 #: Epochs by default: a few seconds of small images, or about as long on MNIST's 60,000.
@@ -58,6 +62,7 @@ class Settings:
     lr: float = 2e-3
     augment: bool = True
     seed: int = 0
+    skip_bad: bool = False
 
     @classmethod
     def resolve(cls, *, data: str = "digits", optimizer: str = "adam", **given: Any) -> Settings:
@@ -68,13 +73,31 @@ class Settings:
             "augment": data in AUGMENTED,
         }
         chosen = defaults | {name: value for name, value in given.items() if value is not None}
-        return cls(data=data, optimizer=optimizer, **chosen)
+        return cls(data=absolute(data), optimizer=optimizer, **chosen)
 
 
-def load_data(name: str, split: str, model: models.Model) -> Dataset:
+def load_data(name: str, split: str, model: models.Model, skip_bad: bool = False) -> Dataset:
     """Load a data set with its images in the size that a model takes."""
-    dataset = data.load(name, split)
-    return dataclasses.replace(dataset, images=resize(dataset.images, model.INPUT_SHAPE[1:]))
+    return data.load(name, split, size=model.INPUT_SHAPE[1:], skip_bad=skip_bad)
+
+
+def match_classes(path: Path, class_names: Sequence[str], data_name: str, dataset: Dataset) -> Dataset:
+    """Give a data set with its labels counted in a model's classes, by their names if `path` has these.
+
+    Raises
+    ------
+    RunError
+        If the data set has a class that the model in `path` does not know.
+    """
+    if "class_names" not in serialization.read_metadata(path):
+        return dataset
+    if unknown := [name for name in dataset.class_names if name not in class_names]:
+        raise RunError(
+            f"{data_name} has the class {unknown[0]!r}, and the model in {path} knows {', '.join(class_names)}; "
+            "evaluate on data with the model's classes"
+        )
+    index = np.array([class_names.index(name) for name in dataset.class_names])
+    return dataclasses.replace(dataset, labels=index[dataset.labels], class_names=tuple(class_names))
 
 
 def load_model(path: Path, model_name: str | None = None) -> tuple[models.Model, dict[str, Tensor], tuple[str, ...]]:
@@ -148,17 +171,24 @@ class Run:
         self.settings = settings
         self.folder = folder
         self.model = models.get(settings.model)
-        self.train = load_data(settings.data, "train", self.model)
-        self.test = load_data(settings.data, "test", self.model)
+        self.train = load_data(settings.data, "train", self.model, settings.skip_bad)
+        self.test = load_data(settings.data, "test", self.model, settings.skip_bad)
+        self.loader = DataLoader(
+            self.train,
+            settings.batch_size,
+            shuffle=True,
+            transform=augment if settings.augment else None,
+            seed=settings.seed,
+        )
         rng = np.random.default_rng(settings.seed)
         self.params = self.model.init(rng, num_classes=len(self.train.class_names))
-        self.optimizer = OPTIMIZERS[settings.optimizer][0](self.params, settings.lr)
+        self.optimizer = OPTIMIZERS[settings.optimizer][0](models.trainable(self.params), settings.lr)
         self.history = training.History()
 
     @property
     def steps(self) -> int:
         """Steps of the whole run."""
-        return self.settings.epochs * math.ceil(len(self.train) / self.settings.batch_size)
+        return self.settings.epochs * len(self.loader)
 
     @classmethod
     def start(cls, settings: Settings, folder: Path) -> Run:
@@ -187,6 +217,11 @@ class Run:
         if epochs is not None:
             settings = dataclasses.replace(settings, epochs=epochs)
         run = cls(settings, folder)
+        if saved.get("images", run._images()) != run._images():
+            raise RunError(
+                f"{settings.data} has not the images of each class that it had when {folder} was begun: "
+                "put them back, or start a new run"
+            )
         run.history = history
         tensors = serialization.match_weights(serialization.load_weights(path), run._state())
         for name, p in run.params.items():
@@ -197,6 +232,11 @@ class Run:
         }
         run.optimizer.load_state_dict({"steps": len(history.step_losses), "lr": settings.lr, "state": state})
         return run
+
+    def _images(self) -> dict[str, int]:
+        """Count the training images of each class."""
+        counts = np.bincount(self.train.labels, minlength=len(self.train.class_names))
+        return dict(zip(self.train.class_names, counts.tolist(), strict=True))
 
     def _state(self) -> dict[str, Tensor]:
         """Give everything that training changes, by name."""
@@ -210,16 +250,12 @@ class Run:
         training.fit(
             self.model.apply,
             self.params,
-            self.train,
-            self.test,
-            self.optimizer,
+            self.loader,
+            optimizer=self.optimizer,
             epochs=self.settings.epochs,
-            batch_size=self.settings.batch_size,
-            seed=self.settings.seed,
-            augment=augment if self.settings.augment else None,
+            test=self.test,
+            callbacks=[training.Callback(on_step, lambda *_: self.save_checkpoint())],
             history=self.history,
-            on_step=on_step,
-            on_epoch=lambda _: self.save_checkpoint(),
         )
 
     def save_checkpoint(self) -> None:
@@ -229,6 +265,7 @@ class Run:
             "settings": dataclasses.asdict(self.settings),
             "history": self.history.to_dict(),
             "seconds": self.history.seconds,
+            "images": self._images(),
         }
         serialization.save_weights(self.folder / CHECKPOINT, self._state(), metadata={"run": json.dumps(run)})
 
@@ -242,7 +279,7 @@ class Run:
             "test_loss": result.loss,
             "mean_confidence": result.mean_confidence,
             "seconds": self.history.seconds,
-            "parameters": sum(p.size for p in self.params.values()),
+            "parameters": sum(p.size for p in models.trainable(self.params).values()),
             **dataclasses.asdict(self.settings),
             "report": report.to_dict(),
         }
@@ -250,7 +287,11 @@ class Run:
         serialization.save_weights(
             self.folder / "weights.safetensors",
             self.params,
-            metadata={"model": self.settings.model, "class_names": json.dumps(names)},
+            metadata={
+                "model": self.settings.model,
+                "class_names": json.dumps(names),
+                "polarity": polarity(self.train.images),
+            },
         )
         history = self.history.to_dict()
         self._write_json("history.json", history)

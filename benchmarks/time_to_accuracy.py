@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd_cnn import benchmark, models, runs, training
+from autograd_cnn import benchmark, models, runs, schedules, training
 from autograd_cnn.benchmark import LENET5, Framework, charts
 from autograd_cnn.benchmark.questions import names, rivals, title
 from autograd_cnn.data import DataError
@@ -54,7 +54,7 @@ class Runner:
         """Take a turn of steps."""
         start = time.perf_counter()
         for index, done in zip(batches, progress, strict=True):
-            self.learner.set_learning_rate(LEARNING_RATE * training.cosine(done))
+            self.learner.set_learning_rate(LEARNING_RATE * schedules.cosine(done))
             images, labels = self.learner.tensor(train.images[index]), self.learner.tensor(train.labels[index])
             self.losses.append(self.learner.step(images, labels))
         self.seconds += time.perf_counter() - start

@@ -568,3 +568,54 @@ def run(model: onnx.ModelProto, inputs: dict[str, Any]) -> dict[str, Any]:
         outputs = function(_attributes(node, opset), *[values[name] for name in node.input])
         values |= zip(node.output, outputs if isinstance(outputs, tuple) else (outputs,), strict=False)
     return values
+
+
+# --- optimizers ---------------------------------------------------------------------------------------------
+
+# Each gives our optimizer for a learning rate and the number of updates before; what it keeps, in ONNX's order; and
+# its own number of steps before.
+
+
+def _adagrad(a, lr, t):
+    eps = a("epsilon", 1e-6)
+    make = functools.partial(ac.optim.AdaGrad, lr=lr, lr_decay=a("decay_factor", 0), eps=eps)
+    return make, ("sum",), t
+
+
+def _adam(a, lr, t):
+    if a("norm_coefficient_post", 0):
+        raise Unsupported(Reason.OPERATOR)  # it shrinks the new weights whatever the learning rate, which ours does not
+    # ONNX divides by √v + eps, we by √v̂ + eps; it counts from 0 and corrects nothing the first time, we from 1.
+    step, betas = max(t, 1), (a("alpha", 0.9), a("beta", 0.999))
+    corrections = 1 - betas[0] ** step, math.sqrt(1 - betas[1] ** step)
+    lr = lr if t else lr * corrections[0] / corrections[1]
+    make = functools.partial(ac.optim.Adam, lr=lr, betas=betas, eps=a("epsilon", 1e-6) / corrections[1])
+    return make, ("mean", "square"), step - 1
+
+
+def _momentum(a, lr, t):
+    if t and a("beta") != 1:
+        raise Unsupported(Reason.OPERATOR)  # from the second update on the gradient counts `beta` times, with us once
+    make = functools.partial(ac.optim.SGD, lr=lr, momentum=a("alpha"), nesterov=a("mode") == "nesterov")
+    return make, ("velocity",), t
+
+
+OPTIMIZERS = {"Adagrad": _adagrad, "Adam": _adam, "Momentum": _momentum}
+
+
+def update(model: onnx.ModelProto, inputs: dict[str, Any]) -> list[Any]:
+    """Give the outputs of a graph that is one optimizer: the new parameters, then what is kept for them."""
+    (node,) = model.graph.node
+    a = _attributes(node, 1)
+    lr, t, *arrays = (inputs[name] for name in node.input)
+    make, slots, steps = OPTIMIZERS[node.op_type](a, one(lr), one(t))
+    count = len(arrays) // (2 + len(slots))
+    values, grads, *kept = (arrays[i : i + count] for i in range(0, len(arrays), count))
+    params = [ac.Tensor(value.copy(), requires_grad=True) for value in values]
+    optimizer = make(params, weight_decay=a("norm_coefficient", 0))
+    state = {str(i): dict(zip(slots, own, strict=True)) for i, own in enumerate(zip(*kept, strict=True))}
+    optimizer.load_state_dict({"lr": optimizer.lr, "steps": steps, "state": state})
+    for p, grad in zip(params, grads, strict=True):
+        p.grad = grad
+    optimizer.step()
+    return [p.data for p in params] + [optimizer.state[str(i)][slot] for slot in slots for i in range(count)]

@@ -111,8 +111,15 @@ class TestTrain:
 
 class TestResume:
     @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
-    def test_an_interrupted_run_ends_with_the_same_bits(self, tmp_path):
-        settings = ("train", "--epochs", "12", "--optimizer", "sgd", "--seed", "5")
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ("--epochs", "12", "--optimizer", "sgd"),
+            ("--epochs", "3", "--model", "convnet_bn", "--batch-size", "64"),  # running statistics go on too
+        ],
+    )
+    def test_an_interrupted_run_ends_with_the_same_bits(self, options, tmp_path):
+        settings = ("train", *options, "--seed", "5")
         assert call(*settings, "--out", "whole", cwd=tmp_path).returncode == 0
 
         process = subprocess.Popen(
@@ -162,6 +169,24 @@ class TestEvaluateAndPredict:
         assert done.stdout.splitlines()[0] == f"accuracy {right / 360:.4f} ({right}/360)"
         assert f"loss {metrics['test_loss']:.4f}" in done.stdout
         assert f"mean confidence {metrics['mean_confidence']:.4f}" in done.stdout
+
+    @pytest.mark.parametrize("model", ["conv3x3", "simple_convnet", "convnet_bn"])
+    def test_every_model_does_it_all(self, model, tmp_path):
+        """In evaluation batch norm goes by the statistics in the file, so that each run repeats its figures."""
+        done = call("train", "--model", model, "--epochs", "2", "--out", "run", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert {p.name for p in (tmp_path / "run").iterdir()} == RESULTS
+        metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+        params = ac.models.get(model).init(np.random.default_rng(0))
+        assert metrics["parameters"] == sum(p.size for p in params.values() if p.requires_grad)
+        assert metrics["test_accuracy"] > 0.5
+        done = call("evaluate", "--weights", "run/weights.safetensors", cwd=tmp_path)
+        assert f"loss {metrics['test_loss']:.4f}" in done.stdout
+        done = call("predict", "--weights", "run/weights.safetensors", "run/filters.png", cwd=tmp_path)
+        assert re.fullmatch(r"run/filters.png \d \d\.\d{4}\n", done.stdout), done.stderr
+        done = call("inspect", "--model", model, "--batch-size", "4", "--out", "inspected", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert f"models/{model}.py" in (tmp_path / "inspected" / "profile.txt").read_text()
 
     def test_predict_prints_a_line_for_each_image(self, trained, tmp_path):
         folder, _ = trained
@@ -227,7 +252,7 @@ def assert_refused(done, beginning):
         (["train", "--lr", "nan"], "error: argument --lr: expected a number above 0, got 'nan'"),
         (["train", "--lr", "fast"], "error: argument --lr: expected a number above 0, got 'fast'"),
         (["train", "--seed", "-1"], "error: argument --seed: expected a whole number of at least 0, got '-1'"),
-        (["train", "--optimizer", "magic"], "error: --optimizer 'magic' is unknown; expected adam or sgd"),
+        (["train", "--optimizer", "magic"], "error: --optimizer 'magic' is unknown; expected adam, sgd, momentum,"),
         (["train", "--data", "cats"], "error: there is no data set 'cats'"),
         (["train", "--model", "vgg"], "error: there is no model 'vgg'; the models are lenet5, mlp"),
         (["train", "--lr", "1e9", "--epochs", "1"], "error: the loss became"),

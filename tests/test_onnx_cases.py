@@ -255,3 +255,40 @@ def test_a_case_is_left_out_for_a_known_reason_alone(cases: list[Case]) -> None:
     print({reason.value: count for reason, count in skipped.most_common()})
     assert skipped.keys() == set(Reason)
     assert {reason: n for reason, n in skipped.items() if n > AT_MOST.get(reason, len(cases))} == {}
+
+
+@pytest.mark.parametrize(("operator", "at_least"), [("Adagrad", 2), ("Adam", 2), ("Momentum", 3)])
+def test_optimizer(cases: list[Case], operator: str, at_least: int) -> None:
+    chosen = [case for case in cases if case.operator == operator]
+    assert len(chosen) >= at_least
+    for case in chosen:
+        for value, expected in zip(adapter.update(case.model, case.inputs), case.outputs, strict=True):
+            _check_value(value, expected, case.name)
+
+
+@pytest.mark.parametrize("t", [0, 1, 2, 9])
+@pytest.mark.parametrize(
+    ("operator", "kept", "attributes"),
+    [
+        ("Adagrad", 1, {"decay_factor": 0.5, "epsilon": 0.01}),
+        ("Adam", 2, {"alpha": 0.75, "beta": 0.875, "epsilon": 0.01}),
+        ("Momentum", 1, {"alpha": 0.75, "beta": 1.0, "mode": "standard"}),
+        ("Momentum", 1, {"alpha": 0.75, "beta": 1.0, "mode": "nesterov"}),
+    ],
+)
+def test_optimizer_after_some_updates(operator: str, kept: int, attributes: dict[str, Any], t: int) -> None:
+    """The cases are all of a first update, so ONNX's own evaluator tells what the later ones are."""
+    from onnx.reference import ReferenceEvaluator
+
+    names = ["X", "G", "V", "H"][: 2 + kept]
+    rng = np.random.default_rng(t)
+    inputs = {name: rng.random(5, np.float32) for name in names} | {"R": np.float32(0.125), "T": np.int64(t)}
+    outputs = [f"{name}_new" for name in ["X", *names[2:]]]
+    domain, helper = "ai.onnx.preview.training", onnx.helper
+    node = helper.make_node(operator, ["R", "T", *names], outputs, domain=domain, norm_coefficient=0.25, **attributes)
+    info = lambda name: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)  # noqa: E731
+    graph = helper.make_graph([node], operator, [info(name) for name in node.input], [info(name) for name in outputs])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(domain, 1), helper.make_opsetid("", 18)])
+    expected = ReferenceEvaluator(model).run(None, inputs)
+    for value, target in zip(adapter.update(model, inputs), expected, strict=True):
+        np.testing.assert_allclose(value, target, rtol=2e-6)

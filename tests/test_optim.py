@@ -1,4 +1,8 @@
-"""Optimizers against their papers' formulas, written out in float64, and against PyTorch."""
+"""Optimizers against their papers' formulas, written out in float64, and against PyTorch and ONNX."""
+
+import inspect
+import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,20 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn.optim import SGD, Adam
+from autograd_cnn.optim import SGD, AdaGrad, Adam, AdamW, RMSprop
 
 
 def trajectory(make, gradients, start):
-    """Give the values of one parameter after each of the gradients."""
+    """Give the values of one parameter after each of the gradients, of which some may be None."""
     p = ac.Tensor(start.copy(), requires_grad=True)
     optimizer = make([p])
     values = []
     for grad in gradients:
-        p.grad = grad.copy()
+        p.grad = None if grad is None else grad.copy()
         optimizer.step()
         np.testing.assert_array_equal(p.grad, grad)
         values.append(p.data.copy())
     return values
+
+
+# Each gives the parameter after every gradient.
 
 
 def sgd_by_definition(gradients, w, lr, momentum, nesterov, weight_decay):
@@ -31,41 +38,113 @@ def sgd_by_definition(gradients, w, lr, momentum, nesterov, weight_decay):
         yield w
 
 
-def adam_by_definition(gradients, w, lr, betas, eps, weight_decay):
-    m = v = np.zeros_like(w)
+def adagrad_by_definition(gradients, w, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
+    s = np.full_like(w, initial_accumulator_value)
     for t, g in enumerate(gradients, start=1):
         g = g + weight_decay * w
+        s = s + g**2
+        w = w - lr / (1 + (t - 1) * lr_decay) * g / (np.sqrt(s) + eps)
+        yield w
+
+
+def rmsprop_by_definition(gradients, w, lr, alpha, eps, weight_decay, momentum, centered):
+    s = m = v = np.zeros_like(w)
+    for g in gradients:
+        g = g + weight_decay * w
+        s = alpha * s + (1 - alpha) * g**2
+        m = alpha * m + (1 - alpha) * g
+        v = momentum * v + g / (np.sqrt(s - m**2 if centered else s) + eps)
+        w = w - lr * v
+        yield w
+
+
+def adam_by_definition(gradients, w, lr, betas, eps, weight_decay, decoupled=False):
+    m = v = np.zeros_like(w)
+    for t, g in enumerate(gradients, start=1):
+        if decoupled:
+            w = w - lr * weight_decay * w
+        else:
+            g = g + weight_decay * w
         m = betas[0] * m + (1 - betas[0]) * g
         v = betas[1] * v + (1 - betas[1]) * g**2
         w = w - lr * (m / (1 - betas[0] ** t)) / (np.sqrt(v / (1 - betas[1] ** t)) + eps)
         yield w
 
 
+def options(**more):
+    shared = {"lr": st.sampled_from([0, 0.01, 0.1]), "weight_decay": st.sampled_from([0, 0.01, 0.3])}
+    return st.fixed_dictionaries(shared | more)
+
+
+small = st.sampled_from([1e-10, 1e-8, 1e-3])
+momenta = st.sampled_from([0, 0.5, 0.9])
+sgd_options = options(momentum=momenta, nesterov=st.booleans()).filter(lambda o: o["momentum"] or not o["nesterov"])
+adam_options = options(betas=st.sampled_from([(0.9, 0.999), (0.0, 0.9), (0.5, 0.0)]), eps=small)
+DEFINITIONS = [
+    pytest.param(SGD, sgd_by_definition, sgd_options, id="SGD"),
+    pytest.param(
+        AdaGrad,
+        adagrad_by_definition,
+        options(lr_decay=st.sampled_from([0, 0.1, 2]), initial_accumulator_value=st.sampled_from([0, 0.5]), eps=small),
+        id="AdaGrad",
+    ),
+    pytest.param(
+        RMSprop,
+        rmsprop_by_definition,
+        options(alpha=st.sampled_from([0.5, 0.9, 0.99]), eps=small, momentum=momenta, centered=st.booleans()),
+        id="RMSprop",
+    ),
+    pytest.param(Adam, adam_by_definition, adam_options, id="Adam"),
+    pytest.param(AdamW, partial(adam_by_definition, decoupled=True), adam_options, id="AdamW"),
+]
+shapes = st.sampled_from([(3, 2), (4,), (), (0,)])
 seeds = st.integers(0, 2**32 - 1)
-decays = st.sampled_from([0, 0.01, 0.3])
 
 
-def draws(seed):
+def draws(seed, shape=(3, 2), dtype=np.float64, steps=8):
     rng = np.random.default_rng(seed)
-    return list(rng.standard_normal((6, 3, 2))), rng.standard_normal((3, 2))
+    return [rng.standard_normal(shape).astype(dtype) for _ in range(steps)], rng.standard_normal(shape).astype(dtype)
 
 
-@given(seeds, st.sampled_from([(0, False), (0.9, False), (0.9, True), (0.5, True)]), decays)
-def test_sgd_follows_its_formula(seed, momentum, weight_decay):
-    gradients, start = draws(seed)
-    settings = {"lr": 0.1, "momentum": momentum[0], "nesterov": momentum[1], "weight_decay": weight_decay}
-    ours = trajectory(lambda p: SGD(p, **settings), gradients, start)
-    for value, expected in zip(ours, sgd_by_definition(gradients, start, **settings), strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize(("kind", "definition", "options"), DEFINITIONS)
+@given(data=st.data(), seed=seeds, shape=shapes)
+def test_every_update_follows_the_formula(kind, definition, options, data, seed, shape):
+    gradients, start = draws(seed, shape)
+    settings = data.draw(options)
+    ours = trajectory(lambda p: kind(p, **settings), gradients, start)
+    for value, expected in zip(ours, definition(gradients, start, **settings), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
 
 
-@given(seeds, st.sampled_from([(0.9, 0.999), (0, 0.9), (0.5, 0)]), decays)
-def test_adam_follows_its_formula(seed, betas, weight_decay):
-    gradients, start = draws(seed)
-    settings = {"lr": 0.1, "betas": betas, "eps": 1e-8, "weight_decay": weight_decay}
-    ours = trajectory(lambda p: Adam(p, **settings), gradients, start)
-    for value, expected in zip(ours, adam_by_definition(gradients, start, **settings), strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-12)
+@pytest.mark.parametrize(("kind", "definition", "options"), DEFINITIONS)
+@given(data=st.data(), seed=seeds, dtype=st.sampled_from([np.float32, np.float64]), missing=st.sets(st.integers(0, 7)))
+def test_every_update_agrees_with_pytorch(kind, definition, options, data, seed, dtype, missing):
+    """With the steps of a parameter counted where it has a gradient, and not where it has none."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    settings = data.draw(options)
+    gradients, start = draws(seed, dtype=dtype)
+    gradients = [None if i in missing else grad for i, grad in enumerate(gradients)]
+    p = torch.tensor(start, requires_grad=True)
+    optimizer = getattr(torch.optim, PYTORCH.get(kind, kind.__name__))([p], **settings)
+    tolerance = {"rtol": 1e-9, "atol": 1e-12} if dtype == np.float64 else {"rtol": 1e-5, "atol": 2e-5}
+    ours = trajectory(lambda p: kind(p, **settings), gradients, start)
+    for grad, value in zip(gradients, ours, strict=True):
+        p.grad = None if grad is None else torch.from_numpy(grad)
+        optimizer.step()
+        assert value.dtype == dtype
+        np.testing.assert_allclose(value, p.detach().numpy(), **tolerance)
+
+
+PYTORCH = {AdaGrad: "Adagrad"}
+
+
+@pytest.mark.parametrize("kind", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+def test_arguments_and_defaults_are_those_of_pytorch(kind):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    theirs = inspect.signature(getattr(torch.optim, PYTORCH.get(kind, kind.__name__))).parameters
+    for name, ours in inspect.signature(kind).parameters.items():
+        assert name in theirs
+        assert ours.default in (inspect.Parameter.empty, theirs[name].default), name
 
 
 def test_adam_keeps_a_small_gradient_after_a_large_one():
@@ -75,31 +154,47 @@ def test_adam_keeps_a_small_gradient_after_a_large_one():
     np.testing.assert_allclose(ours, list(adam_by_definition(gradients, np.zeros(1), **settings)), rtol=1e-14)
 
 
-@pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
-def test_sgd_agrees_with_pytorch(settings):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    agree_with_pytorch(lambda p: SGD(p, lr=0.1, **settings), lambda p: torch.optim.SGD(p, lr=0.1, **settings))
+def test_adamw_decays_every_weight_alike_and_adam_does_not():
+    start, grad = np.array([1.0, 1.0]), np.array([1e-6, 1e3])
+    for kind, alike in ((AdamW, True), (Adam, False)):
+        plain, decayed = (trajectory(lambda p: kind(p, 0.1, weight_decay=d), [grad], start)[0] for d in (0, 0.5))  # noqa: B023
+        shrunk = plain - decayed
+        assert (abs(shrunk[0] - shrunk[1]) < 1e-12) == alike
+    np.testing.assert_allclose(trajectory(lambda p: AdamW(p, 0.1, weight_decay=0.5), [grad * 0], start)[0], 0.95)
 
 
-@pytest.mark.parametrize("settings", [{}, {"betas": (0.8, 0.9), "eps": 1e-3}, {"weight_decay": 0.1}])
-def test_adam_agrees_with_pytorch(settings):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    agree_with_pytorch(lambda p: Adam(p, **settings), lambda p: torch.optim.Adam(p, **settings))
+@given(seeds)
+def test_centered_rmsprop_stays_finite_where_rounding_makes_the_variance_negative(seed):
+    grad = draws(seed, (64,), np.float32, steps=1)[0][0]
+    values = trajectory(lambda p: RMSprop(p, alpha=0.5, centered=True), [grad] * 60, np.zeros(64, np.float32))
+    assert np.isfinite(values[-1]).all()
 
 
-def agree_with_pytorch(ours, theirs):
-    import torch
-
-    gradients, start = draws(0)
-    p = torch.tensor(start, requires_grad=True)
-    optimizer = theirs([p])
-    for grad, value in zip(gradients, trajectory(ours, gradients, start), strict=True):
-        p.grad = torch.from_numpy(grad)
+def test_the_steps_of_a_parameter_are_its_own():
+    """One that gets its first gradient late moves by lr, as does every first step of Adam."""
+    early, late = (ac.Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = Adam({"early": early, "late": late}, lr=0.1)
+    early.grad = np.ones(1, np.float32)
+    for _ in range(9):
         optimizer.step()
-        np.testing.assert_allclose(value, p.detach().numpy(), rtol=1e-9, atol=1e-12)
+    late.grad = np.ones(1, np.float32)
+    optimizer.step()
+    assert optimizer.steps == {"early": 10, "late": 1}
+    assert late.item() == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, momentum=0.9), Adam])
+EVERY = {
+    "SGD": partial(SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "AdaGrad": partial(AdaGrad, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.1),
+    "RMSprop": RMSprop,
+    "centered RMSprop": partial(RMSprop, weight_decay=0.1, momentum=0.9, centered=True),
+    "Adam": Adam,
+    "Adam with decay": partial(Adam, weight_decay=0.1),
+    "AdamW": AdamW,
+}
+
+
+@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 class TestEveryOptimizer:
     def test_float32_is_kept_and_the_array_is_updated_in_place(self, make):
         array = np.ones(3, np.float32)
@@ -110,6 +205,29 @@ class TestEveryOptimizer:
         assert p.data is array
         assert (array < 1).all()
         assert all(a.dtype == np.float32 for slots in optimizer.state.values() for a in slots.values())
+
+    def test_a_step_takes_no_memory(self, make):
+        p = ac.Tensor(np.ones((512, 256), np.float32), requires_grad=True)
+        p.grad = np.ones_like(p.data)
+        optimizer = make([p])
+        optimizer.step()
+        tracemalloc.start()
+        try:
+            optimizer.step()
+            assert tracemalloc.get_traced_memory()[1] < p.data.nbytes / 8
+        finally:
+            tracemalloc.stop()
+
+    def test_numpy_scalars_do_not_widen(self, make):
+        """Nor change a bit."""
+        gradients, start = draws(2, dtype=np.float32)
+
+        def scalars(p):
+            optimizer = make(p)
+            optimizer.lr = np.float64(optimizer.lr)
+            return optimizer
+
+        np.testing.assert_array_equal(trajectory(scalars, gradients, start)[-1], trajectory(make, gradients, start)[-1])
 
     def test_parameters_without_a_gradient_stay(self, make):
         a, b = (ac.Tensor([1.0], requires_grad=True) for _ in range(2))
@@ -123,14 +241,19 @@ class TestEveryOptimizer:
 
     def test_a_restored_state_goes_on_with_the_same_bits(self, make):
         gradients, start = draws(1)
+        gradients[1] = None
         straight = trajectory(make, gradients, start)[-1]
         p = ac.Tensor(start.copy(), requires_grad=True)
         first = make([p])
         for grad in gradients[:3]:
             p.grad = grad
             first.step()
+        state = first.state_dict()
+        first.step()  # the state is a copy
+        p.data[...] = trajectory(make, gradients[:3], start)[-1]
         second = make([p])
-        second.load_state_dict(first.state_dict())
+        second.load_state_dict(state)
+        assert second.steps == {"0": 2}
         for grad in gradients[3:]:
             p.grad = grad
             second.step()
@@ -138,13 +261,19 @@ class TestEveryOptimizer:
 
     def test_a_state_of_other_parameters_is_refused_and_changes_nothing(self, make):
         optimizer = make({"w": ac.Tensor([1.0], requires_grad=True)})
-        other_name = make({"v": ac.Tensor([1.0], requires_grad=True)}).state_dict()
-        other_shape = make({"w": ac.Tensor([1.0, 2.0], requires_grad=True)}).state_dict()
-        with pytest.raises(ValueError, match=r"\('[vw]', '\w+'\) is on one side only"):
-            optimizer.load_state_dict(other_name)
-        with pytest.raises(ValueError, match=r"has shape \(2,\); expected \(1,\)"):
-            optimizer.load_state_dict(other_shape | {"steps": 5})
-        assert optimizer.steps == 0
+        good = optimizer.state_dict()
+        other_shape = {"w": {slot: np.zeros(2, np.float32) for slot in good["state"]["w"]}}
+        for state, message in (
+            (good | {"state": {"v": good["state"]["w"]}}, r"\('[vw]', '\w+'\) is on one side only"),
+            (good | {"state": other_shape, "steps": 5}, r"has shape \(2,\); expected \(1,\)"),
+            (good | {"steps": {"v": 5}, "lr": 7}, r"the state has the steps of \['v'\]; expected those of \['w'\]"),
+            (good | {"steps": 5, "lr": float("nan")}, "lr is a number of at least 0; got nan"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                optimizer.load_state_dict(state)
+        assert optimizer.state_dict() == good
+        optimizer.load_state_dict(good | {"steps": 5})
+        assert optimizer.steps == {"w": 5}
 
     def test_what_is_not_a_leaf_is_refused(self, make):
         w = ac.Tensor([1.0], requires_grad=True)
@@ -162,8 +291,16 @@ class TestEveryOptimizer:
         (lambda p: SGD(p, float("nan")), "lr is a number of at least 0; got nan"),
         (lambda p: SGD(p, 0.1, momentum=-1), "momentum is a number of at least 0; got -1"),
         (lambda p: SGD(p, 0.1, nesterov=True), "needs a momentum above 0"),
-        (lambda p: Adam(p, betas=(1.0, 0.9)), r"betas\[0\] is at least 0 and below 1; got 1.0"),
+        (lambda p: Adam(p, betas=(1.0, 0.9)), r"betas\[0\] is a number of at least 0 and below 1; got 1.0"),
+        (lambda p: Adam(p, betas=0.9), r"betas is a pair of numbers, such as \(0.9, 0.999\); got 0.9"),
         (lambda p: Adam(p, weight_decay=-1), "weight_decay is a number of at least 0; got -1"),
+        (lambda p: AdamW(p, weight_decay=-1), "weight_decay is a number of at least 0; got -1"),
+        (lambda p: AdamW(p, lr="fast"), "lr is a number of at least 0; got 'fast'"),
+        (lambda p: AdaGrad(p, lr_decay=-1), "lr_decay is a number of at least 0; got -1"),
+        (lambda p: AdaGrad(p, eps=-1), "eps is a number of at least 0; got -1"),
+        (lambda p: AdaGrad(p, initial_accumulator_value=-1), "initial_accumulator_value is a number of at least 0"),
+        (lambda p: RMSprop(p, alpha=1), "alpha is a number of at least 0 and below 1; got 1"),
+        (lambda p: RMSprop(p, momentum=None), "momentum is a number of at least 0; got None"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, message):

@@ -27,7 +27,10 @@ def test_every_public_name_exists_and_is_documented():
 def test_layers_import_one_way():
     """Keep the flow cli → runs → training → models → tensor → ops → primitive → graph → modes, kernels below all."""
     package = Path(ac.__file__).parent
-    above = ("transforms", "gradient_checkpoint", "anomaly", "inspection", "models", "training", "runs", "benchmark")
+    above = (
+        "transforms", "gradient_checkpoint", "anomaly", "inspection", "layers", "composition", "models", "training",
+        "runs", "benchmark",
+    )  # fmt: skip
     for name in ("modes", "graph", "primitive", "tensor"):
         text = (package / f"{name}.py").read_text(encoding="utf-8")
         for other in above:
@@ -38,6 +41,10 @@ def test_layers_import_one_way():
         "models": ("autograd_cnn.training", "autograd_cnn.runs", "autograd_cnn.cli"),
         "data": ("autograd_cnn.training", "autograd_cnn.tensor", "autograd_cnn.ops"),
     }
+    for name in ("layers", "composition", "initialization", "optim"):
+        text = (package / f"{name}.py").read_text(encoding="utf-8")
+        for other in ("models", "training", "runs", "cli"):
+            assert f"autograd_cnn.{other}" not in text, f"{name}.py imports {other}"
     for folder, others in forbidden.items():
         for path in (package / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")

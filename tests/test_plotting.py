@@ -49,6 +49,15 @@ def test_learning_curve_shows_training_and_test(tmp_path, epochs):
         assert has_color(half, plotting._TEST)
 
 
+def test_learning_curve_without_a_test_set_shows_none(tmp_path):
+    untested = history(3, 9, test_loss=[None] * 3, test_accuracy=[None] * 3)
+    plotting.learning_curve(untested, tmp_path / "curve.png")
+    picture = pixels(tmp_path / "curve.png")
+    for half in (picture[:, :675], picture[:, 675:]):
+        assert has_color(half, plotting._TRAIN)
+        assert not has_color(half, plotting._TEST)
+
+
 @pytest.mark.parametrize(
     "broken",
     [

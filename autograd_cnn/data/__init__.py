@@ -1,33 +1,46 @@
-"""Data sets as plain arrays, and images in, out and augmented."""
+"""Data sets as plain arrays, in batches, and images in, out and augmented."""
 
+import dataclasses
 from pathlib import Path
 
-from autograd_cnn.data import digits, mnist
+from autograd_cnn.data import digits, folders, mnist
 from autograd_cnn.data.dataset import DataError, Dataset
+from autograd_cnn.data.images import resize
+from autograd_cnn.data.loader import DataLoader
 
-__all__ = ["NAMES", "SPLITS", "DataError", "Dataset", "fetch", "load"]
+__all__ = ["NAMES", "PUBLISHED", "SPLITS", "DataError", "DataLoader", "Dataset", "absolute", "fetch", "load"]
 
-NAMES = ("digits", *mnist.SOURCES)
+FOLDER = "folder:"
+PUBLISHED = ("digits", *mnist.SOURCES)
+NAMES = (*PUBLISHED, f"{FOLDER}PATH")
 SPLITS = ("train", "test")
 
 
-def load(name: str, split: str) -> Dataset:
+def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad: bool = False) -> Dataset:
     """Load one split of a data set.
 
     Parameters
     ----------
-    name : {"digits", "mnist"}
+    name : {"digits", "mnist", "fashion-mnist", "kmnist"} or "folder:PATH"
         `digits` is part of the package. The files of `mnist`, plain or gzipped, are looked for in the folder
         `mnist` of `$AUTOGRAD_CNN_DATA`, if set, and of the user's cache folder, and else downloaded into the
-        first of these.
+        first of these; likewise those of `fashion-mnist` and `kmnist`, gzipped as published. "folder:PATH" reads
+        image files from PATH/train/CLASS and PATH/test/CLASS, or from PATH/CLASS, and then holds out a sixth of
+        each class for testing: see `folders.read_folder`.
     split : {"train", "test"}
         Which split.
+    size : tuple of int, optional
+        Height and width wanted; the data's own if not given, which of a folder is the most common of its
+        training images.
+    skip_bad : bool, default False
+        Leave out files of a folder that cannot be read, and list them in `skipped`, in place of an error.
 
     Returns
     -------
     Dataset
-        Images (N, C, H, W), float32 in [0, 1], bright on dark; labels (N,), int64; the names of the classes.
-        `digits` has 1,437 and 360 images of 1×8×8, `mnist` 60,000 and 10,000 of 1×28×28.
+        Images (N, C, H, W), float32 in [0, 1]; labels (N,), int64; the names of the classes. `digits` has 1,437
+        and 360 images of 1×8×8, the others 60,000 and 10,000 of 1×28×28, all bright on dark. The images of a
+        folder are grey, 1×H×W, and dark on bright if their files are.
 
     Raises
     ------
@@ -41,6 +54,12 @@ def load(name: str, split: str) -> Dataset:
 
     Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits", 1998.
 
+    H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
+    Algorithms", 2017, arXiv:1708.07747.
+
+    T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto and D. Ha, "Deep Learning for Classical
+    Japanese Literature", 2018, arXiv:1812.01718.
+
     Examples
     --------
     >>> train = load("digits", "train")
@@ -49,9 +68,23 @@ def load(name: str, split: str) -> Dataset:
     >>> train.class_names[train.labels[0]]
     '0'
     """
-    _check("data set", name, NAMES)
     _check("split", split, SPLITS)
-    return digits.load(split) if name == "digits" else mnist.load(name, split)
+    if name.startswith(FOLDER):
+        return folders.read_folder(_path(name), split, size=size, skip_bad=skip_bad)
+    _check("data set", name, NAMES)
+    dataset = digits.load(split) if name == "digits" else mnist.load(name, split)
+    return dataset if size is None else dataclasses.replace(dataset, images=resize(dataset.images, size))
+
+
+def absolute(name: str) -> str:
+    """Return the name of a data set as it holds in any working directory: a folder's path is made absolute.
+
+    Examples
+    --------
+    >>> absolute("digits")
+    'digits'
+    """
+    return f"{FOLDER}{_path(name).absolute()}" if name.startswith(FOLDER) else name
 
 
 def fetch(name: str) -> list[Path]:
@@ -59,7 +92,7 @@ def fetch(name: str) -> list[Path]:
 
     Parameters
     ----------
-    name : {"digits", "mnist"}
+    name : {"digits", "mnist", "fashion-mnist", "kmnist"}
         Which data set.
 
     Returns
@@ -77,8 +110,14 @@ def fetch(name: str) -> list[Path]:
     >>> fetch("digits")
     []
     """
-    _check("data set", name, NAMES)
+    _check("data set", name, PUBLISHED)
     return [] if name == "digits" else mnist.fetch(name)
+
+
+def _path(name: str) -> Path:
+    if not (path := name.removeprefix(FOLDER)):
+        raise DataError(f"{name!r} names no folder: expected {FOLDER} and a path, as in {FOLDER}drawings")
+    return Path(path).expanduser()
 
 
 def _check(kind: str, given: str, known: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """What every loader returns, and the one exception that it raises."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ class Dataset:
         Class of each image: an index into `class_names`.
     class_names : tuple of str
         One name for each class.
+    skipped : tuple of (Path, str)
+        Files that a loader was told to leave out if they are bad, and what is wrong with each.
 
     Examples
     --------
@@ -33,6 +36,7 @@ class Dataset:
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
+    skipped: tuple[tuple[Path, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

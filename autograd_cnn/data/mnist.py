@@ -27,7 +27,9 @@ class Source:
     """Where the files of a data set come from, and what they must hold."""
 
     mirrors: tuple[str, ...]
-    md5: dict[str, str]  # of the content uncompressed: mirrors compress differently
+    # By file name. Under a name in .gz the digest is of the gzipped file, which has to be that very file; under
+    # another it is of the content uncompressed, as mirrors may compress it differently.
+    md5: dict[str, str]
     class_names: tuple[str, ...]
 
 
@@ -46,7 +48,34 @@ SOURCES = {
         },
         class_names=tuple("0123456789"),
     ),
-}
+    # H. Xiao, K. Rasul and R. Vollgraf, 2017, MIT; the digests are in their README and in torchvision.
+    "fashion-mnist": Source(
+        mirrors=(
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+        md5={
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        class_names=(
+            "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        ),
+    ),
+    # T. Clanuwat and others, 2018, CC BY-SA 4.0; the digests are torchvision's.
+    "kmnist": Source(
+        mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        md5={
+            "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+        class_names=tuple("おきすつなはまやれを"),
+    ),
+}  # fmt: skip
 
 
 def load(name: str, split: str) -> Dataset:
@@ -76,7 +105,7 @@ def _verified(name: str, file: str) -> tuple[Path, bytes]:
     path = _find(name, file) or _download(name, file)
     content = read_bytes(path)
     try:
-        _verify(content, SOURCES[name].md5[file])
+        _verify(name, file, path, content)
     except DataError as error:
         raise DataError(
             f"{path} is not the {file} of {name}: it {error}; replace it, or remove it to have it downloaded"
@@ -85,8 +114,9 @@ def _verified(name: str, file: str) -> tuple[Path, bytes]:
 
 
 def _find(name: str, file: str) -> Path | None:
+    names = (file, f"{file}.gz") if file in SOURCES[name].md5 else (f"{file}.gz",)
     for folder in folders(name):
-        for path in (folder / file, folder / f"{file}.gz"):
+        for path in (folder / name for name in names):
             try:
                 if path.is_file():
                     return path
@@ -117,7 +147,7 @@ def _download(name: str, file: str) -> Path:
             try:
                 # Not pooch.retrieve, which checks the compressed file and logs to the terminal.
                 pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(url, part, None)
-                _verify(decompress(part.read_bytes()), SOURCES[name].md5[file])
+                _verify(name, file, part, decompress(part.read_bytes()))
                 return part.replace(path)
             except (OSError, DataError) as error:
                 failures.append(f"{url} ({_reason(error)})")
@@ -125,17 +155,22 @@ def _download(name: str, file: str) -> Path:
                 traceback.clear_frames(error.__traceback__)
     finally:
         part.unlink(missing_ok=True)
+    form = "each plain or with .gz" if file in SOURCES[name].md5 else "as published"
     raise DataError(
         f"{name} cannot be downloaded: tried {', then '.join(failures)}; check the network, or put "
-        f"{', '.join(SOURCES[name].md5)} (each plain or with .gz) into {folder} by hand, or set {VARIABLE} "
+        f"{', '.join(SOURCES[name].md5)} ({form}) into {folder} by hand, or set {VARIABLE} "
         f"to a folder whose {name}/ has them"
     )
 
 
-def _verify(content: bytes, md5: str) -> None:
-    seen = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if seen != md5:
-        raise DataError(f"has the md5 {seen} when uncompressed, expected {md5}")
+def _verify(name: str, file: str, path: Path, content: bytes) -> None:
+    """Compare with its digest a file's uncompressed content, or the file at `path` as it is."""
+    known = SOURCES[name].md5
+    plain = file in known
+    expected = known[file] if plain else known[f"{file}.gz"]
+    seen = hashlib.md5(content if plain else path.read_bytes(), usedforsecurity=False).hexdigest()
+    if seen != expected:
+        raise DataError(f"has the md5 {seen}{' when uncompressed' * plain}, expected {expected}")
 
 
 def _reason(error: BaseException) -> str:

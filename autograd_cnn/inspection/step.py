@@ -31,18 +31,19 @@ def inspect_step(model_name: str, data_name: str, batch_size: int, seed: int, fo
     model = models.get(model_name)
     batch = runs.load_data(data_name, "train", model)
     images, labels = batch.images[:batch_size], batch.labels[:batch_size]
-    params = model.init(np.random.default_rng(seed), num_classes=len(batch.class_names))
-    optimizer = optim.Adam(params)
+    rng = np.random.default_rng(seed)
+    params = model.init(rng, num_classes=len(batch.class_names))
+    optimizer = optim.Adam(models.trainable(params))
 
     def forward() -> Any:
-        return ops.softmax_cross_entropy(model.apply(params, images, training=True), labels)
+        return ops.softmax_cross_entropy(model.apply(params, images, training=True, rng=rng), labels)
 
     def step() -> None:
         optimizer.zero_grad()
         forward().backward()
         optimizer.step()
 
-    found = summary(model.apply, params, images, training=True)
+    found = summary(model.apply, params, images, training=True, rng=rng)
     graph = draw_graph(forward(), params)
     step()
     with profile() as seen:

@@ -44,7 +44,7 @@ class Summary:
     """What `summary` found; ``print`` it."""
 
     rows: list[Row]
-    parameters: int
+    parameters: int  # numbers; those in Tensors that require no gradient, as running statistics, do not count
 
     @property
     def multiply_adds(self) -> int:
@@ -111,7 +111,12 @@ def summary(apply: Callable[..., Any], params: Mapping[str, Any], x: Any, **opti
                      Counter(array for _, array in leaves))  # fmt: skip
     with switched(recording=True), observed_by(lister):
         apply(trees.rebuild(params, wanted), x, **options)
-    return Summary(lister.rows, sum(array.size for _, array in leaves))
+    return Summary(lister.rows, sum(np.size(leaf) for _, leaf in trees.leaves(params) if _counts(leaf)))
+
+
+def _counts(leaf: Any) -> bool:
+    """Whether a leaf is a parameter; an array may be one."""
+    return leaf.requires_grad if isinstance(leaf, Tensor) else True
 
 
 class _Lister:

@@ -1,6 +1,7 @@
 """Models as functions: each module has `init(rng, …)`, which makes parameters, and `apply(params, x, …)`.
 
-Parameters are a plain dict of Tensors with PyTorch's names and shapes.
+Parameters are a plain dict of Tensors with PyTorch's names and shapes. Running statistics stand among them, and
+require no gradient: an optimizer gets the `trainable` ones.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograd_cnn.models import lenet5, mlp
+from autograd_cnn.models import conv3x3, convnet_bn, lenet5, mlp, simple_convnet
 from autograd_cnn.tensor import Tensor
 
 
@@ -34,7 +35,13 @@ class Model(Protocol):
         """Give the logits (N, num_classes) of images (N, C, H, W)."""
 
 
-_MODELS: dict[str, Model] = {"lenet5": lenet5, "mlp": mlp}
+_MODELS: dict[str, Model] = {
+    "lenet5": lenet5,
+    "mlp": mlp,
+    "conv3x3": conv3x3,
+    "simple_convnet": simple_convnet,
+    "convnet_bn": convnet_bn,
+}
 
 
 def names() -> list[str]:
@@ -55,4 +62,30 @@ def get(name: str) -> Model:
     return _MODELS[name]
 
 
-__all__ = ["Model", "Params", "UnknownModelError", "get", "lenet5", "mlp", "names"]
+def trainable(params: Params) -> dict[str, Tensor]:
+    """Give the parameters that an optimizer is to move: those that require a gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn import models
+    >>> params = models.convnet_bn.init(np.random.default_rng(0))
+    >>> sorted(params.keys() - models.trainable(params).keys())
+    ['bn1.running_mean', 'bn1.running_var', 'bn2.running_mean', 'bn2.running_var']
+    """
+    return {name: p for name, p in params.items() if p.requires_grad}
+
+
+__all__ = [
+    "Model",
+    "Params",
+    "UnknownModelError",
+    "conv3x3",
+    "convnet_bn",
+    "get",
+    "lenet5",
+    "mlp",
+    "names",
+    "simple_convnet",
+    "trainable",
+]

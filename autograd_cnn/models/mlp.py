@@ -1,21 +1,24 @@
-"""A multilayer perceptron with one hidden layer of relu units."""
+"""A multilayer perceptron with one hidden layer, of relu units unless told otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_cnn import ops
-from autograd_cnn.initialization import he, zeros
+from autograd_cnn.initialization import he, normal, zeros
 from autograd_cnn.tensor import Tensor
 
 INPUT_SHAPE = (1, 28, 28)
 
 
-def init(rng: np.random.Generator, *, num_classes: int = 10, hidden: int = 300) -> dict[str, Tensor]:
-    """Draw initial parameters: He weights, zero biases.
+def init(
+    rng: np.random.Generator, *, num_classes: int = 10, hidden: int = 300, std: float | None = None
+) -> dict[str, Tensor]:
+    """Draw initial parameters: He weights, or normal ones of standard deviation `std`, and zero biases.
 
     Examples
     --------
@@ -24,18 +27,38 @@ def init(rng: np.random.Generator, *, num_classes: int = 10, hidden: int = 300) 
     >>> {name: p.shape for name, p in mlp.init(np.random.default_rng(0), hidden=100).items()}
     {'fc1.weight': (100, 784), 'fc1.bias': (100,), 'fc2.weight': (10, 100), 'fc2.bias': (10,)}
     """
+    draw: Callable[..., Tensor] = he if std is None else functools.partial(normal, std=std)
     return {
-        "fc1.weight": he(rng, (hidden, 784)),
+        "fc1.weight": draw(rng, (hidden, 784)),
         "fc1.bias": zeros(hidden),
-        "fc2.weight": he(rng, (num_classes, hidden)),
+        "fc2.weight": draw(rng, (num_classes, hidden)),
         "fc2.bias": zeros(num_classes),
     }
 
 
 def apply(
-    params: Mapping[str, Tensor], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
+    params: Mapping[str, Tensor],
+    x: Any,
+    *,
+    training: bool = False,
+    rng: np.random.Generator | None = None,
+    activation: Callable[[Any], Any] = ops.relu,
 ) -> Any:
-    """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same."""
+    """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
+
+    `activation` is that of the hidden units, and part of the model. The network of before relu and He's
+    weights is ``functools.partial(mlp.apply, activation=ac.sigmoid)`` with ``mlp.init(rng, std=1.0)``.
+
+    Examples
+    --------
+    >>> import functools
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> from autograd_cnn.models import mlp
+    >>> apply = functools.partial(mlp.apply, activation=ac.sigmoid)
+    >>> apply(mlp.init(np.random.default_rng(0), std=1.0), np.zeros((5, 1, 28, 28), np.float32)).shape
+    (5, 10)
+    """
     x = ops.flatten(x, 1)
-    x = ops.relu(ops.linear(x, params["fc1.weight"], params["fc1.bias"]))
+    x = activation(ops.linear(x, params["fc1.weight"], params["fc1.bias"]))
     return ops.linear(x, params["fc2.weight"], params["fc2.bias"])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from autograd_cnn.data.augment import affine, augment
+from autograd_cnn.data.augment import _smoother, affine, augment, elastic
 
 
 def batches(square=False):
@@ -32,9 +32,10 @@ def shifted(images, down, right):
 
 @given(batches())
 def test_nothing_changes_at_strength_zero(images):
-    result = augment(images, np.random.default_rng(0), shift=0, rotate=0, scale=0)
-    np.testing.assert_array_equal(result, images, strict=True)
-    assert not np.shares_memory(result, images)
+    rng = np.random.default_rng(0)
+    for result in (augment(images, rng, shift=0, rotate=0, scale=0, shear=0), elastic(images, rng, alpha=0)):
+        np.testing.assert_array_equal(result, images, strict=True)
+        assert not np.shares_memory(result, images)
 
 
 @given(batches(), st.integers(-9, 9), st.integers(-9, 9))
@@ -66,16 +67,28 @@ def test_enlargement_spreads_pixels_from_the_centre():
     np.testing.assert_allclose(affine(image, scale=2)[0, 0], np.outer(tent, tent), atol=1e-6)
 
 
+def test_shear_leans_upright_lines_to_the_right():
+    upright = np.zeros((1, 1, 3, 5), np.float32)
+    upright[..., 2] = 1
+    leaning = [[0, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0]]
+    np.testing.assert_allclose(affine(upright, shear=45)[0, 0], leaning, atol=1e-6)
+    np.testing.assert_allclose(affine(upright, shear=-45)[0, 0], leaning[::-1], atol=1e-6)
+    half = np.degrees(np.arctan(0.5))
+    steep = [[0, 0, 0.5, 0.5, 0], [0, 0, 1, 0, 0], [0, 0.5, 0.5, 0, 0]]
+    np.testing.assert_allclose(affine(upright, shear=half)[0, 0], steep, atol=1e-6)
+
+
 @given(st.data(), batches())
 def test_agrees_with_scipy(data, images):
     n, centre = len(images), (np.array(images.shape[2:]) - 1) / 2
     shift = data.draw(amounts((n, 2), -3, 3))
     rotate = data.draw(amounts(n, -180, 180))
     scale = data.draw(amounts(n, 0.5, 2))
-    result = affine(images, shift=shift, rotate=rotate, scale=scale)
+    shear = data.draw(amounts(n, -60, 60))
+    result = affine(images, shift=shift, rotate=rotate, scale=scale, shear=shear)
     for k in range(n):
         cos, sin = np.cos(np.radians(rotate[k])), np.sin(np.radians(rotate[k]))
-        forward = scale[k] * np.array([[cos, -sin], [sin, cos]])
+        forward = scale[k] * np.array([[cos, -sin], [sin, cos]]) @ [[1, 0], [-np.tan(np.radians(shear[k])), 1]]
         inverse = np.linalg.inv(forward)
         offset = centre - inverse @ (centre + shift[k])
         for channel, seen in zip(images[k], result[k], strict=True):
@@ -86,35 +99,112 @@ def test_agrees_with_scipy(data, images):
 
 @given(batches(), st.integers(0, 9))
 def test_shape_type_range_and_input_are_kept(images, seed):
-    before = images.copy()
-    result = augment(images, np.random.default_rng(seed), shift=3, rotate=180, scale=0.9)
-    assert result.shape == images.shape
-    assert result.dtype == np.float32
-    np.testing.assert_array_equal(images, before)
-    assert np.all(result >= 0)
-    assert np.all(result <= images.max(initial=0) + 1e-6)
+    before, rng = images.copy(), np.random.default_rng(seed)
+    images.flags.writeable = False
+    for result in (augment(images, rng, shift=3, rotate=180, scale=0.9, shear=60), elastic(images, rng, sigma=2)):
+        assert result.shape == images.shape
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(images, before)
+        assert np.all(result >= 0)
+        assert np.all(result <= images.max(initial=0) + 1e-6)
 
 
-@given(batches(), st.floats(-3, 3, width=32), st.floats(-3, 3, width=32))
-def test_linear_in_the_images(images, a, b):
+def bent(images, rng):
+    return elastic(images, rng, alpha=9, sigma=1.5)
+
+
+def moved(images, rng):
+    return augment(images, rng, shift=1.5, rotate=30, scale=0.2, shear=20)
+
+
+@pytest.mark.parametrize("distort", [moved, bent])
+@given(images=batches(), a=st.floats(-3, 3, width=32), b=st.floats(-3, 3, width=32))
+def test_linear_in_the_images(distort, images, a, b):
     def f(images):
-        return augment(images, np.random.default_rng(1), shift=1.5, rotate=30, scale=0.2)
+        return distort(images, np.random.default_rng(1))
 
     other = np.flip(images, axis=(1, 2, 3)).copy()
     combined = f(np.float32(a) * images + np.float32(b) * other)
     np.testing.assert_allclose(combined, a * f(images) + b * f(other), atol=1e-5)
 
 
-def test_the_generator_decides(rng):
+@pytest.mark.parametrize("distort", [augment, moved, elastic, bent])
+def test_the_generator_decides(distort, rng):
     images = rng.random((4, 1, 9, 9), dtype=np.float32)
-    first = augment(images, np.random.default_rng(5))
-    np.testing.assert_array_equal(first, augment(images, np.random.default_rng(5)))
-    assert np.any(first != augment(images, np.random.default_rng(6)))
+    first = distort(images, np.random.default_rng(5))
+    np.testing.assert_array_equal(first, distort(images, np.random.default_rng(5)))
+    assert np.any(first != distort(images, np.random.default_rng(6)))
 
 
-def test_images_move_apart_and_channels_together(rng):
+def test_without_shear_no_draw_is_spent_on_it():
+    """As before there was shear: the order, rows of two shifts, a rotation for each image, a scale for each."""
+    images, rng = np.random.default_rng(0).random((3, 1, 9, 9), np.float32), np.random.default_rng(5)
+    by_hand = affine(
+        images, shift=rng.uniform(-2, 2, (3, 2)), rotate=rng.uniform(-15, 15, 3), scale=rng.uniform(0.85, 1.15, 3)
+    )
+    other = np.random.default_rng(5)
+    np.testing.assert_array_equal(augment(images, other), by_hand)
+    assert other.random() == rng.random()
+
+
+@given(st.data(), batches())
+def test_each_image_is_moved_by_its_own_amounts_alone(data, images):
+    n = len(images)
+    own = {
+        "shift": data.draw(amounts((n, 2), -3, 3)),
+        "rotate": data.draw(amounts(n, -180, 180)),
+        "scale": data.draw(amounts(n, 0.5, 2)),
+        "shear": data.draw(amounts(n, -60, 60)),
+    }
+    together = affine(images, **own)
+    for k in range(n):
+        alone = affine(images[k : k + 1], **{name: amount[k : k + 1] for name, amount in own.items()})
+        np.testing.assert_array_equal(together[k : k + 1], alone)
+
+
+@given(batches(), st.integers(0, 9))
+def test_images_are_bent_by_draws_in_their_order(images, seed):
+    together = elastic(images, np.random.default_rng(seed), sigma=1.5)
+    rng = np.random.default_rng(seed)
+    for k in range(len(images)):
+        np.testing.assert_allclose(together[k : k + 1], elastic(images[k : k + 1], rng, sigma=1.5), atol=1e-5)
+
+
+@given(st.floats(0, 3), st.floats(0.3, 5), st.integers(0, 9))
+def test_bending_leaves_one_colour_alone_and_no_displacement_exceeds_alpha(alpha, sigma, seed):
+    plain, inside = np.full((3, 1, 9, 12), 0.7, np.float32), (..., slice(3, -3), slice(3, -3))
+    result = elastic(plain, np.random.default_rng(seed), alpha=alpha, sigma=sigma)
+    np.testing.assert_array_equal(result[inside], plain[inside])
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize(("alpha", "sigma"), [(8, 2), (8, 4), (6, 1.5)])
+def test_displacements_have_the_size_and_smoothness_that_are_promised(rng, axis, alpha, sigma):
+    """On a ramp, what is shown is the coordinate of where it was seen."""
+    at = np.arange(48, dtype=np.float32)
+    ramp = np.broadcast_to(at if axis == 3 else at[:, np.newaxis], (300, 1, 48, 48)).copy()
+    inside = slice(alpha, -alpha)
+    displacement = (elastic(ramp, rng, alpha=alpha, sigma=sigma) - ramp)[:, 0, inside, inside]
+    expected = alpha / (2 * np.sqrt(3 * np.pi) * sigma)
+    assert np.sqrt((displacement**2).mean()) == pytest.approx(expected, rel=0.05)
+    assert abs(displacement.mean()) < expected / 10
+    # Neighbours go together: of a Gaussian's white noise, pixels d apart correlate by exp(−d² / 4σ²).
+    a, b = displacement[:, :, 3:], displacement[:, :, :-3]
+    assert (a * b).mean() / (displacement**2).mean() == pytest.approx(np.exp(-9 / (4 * sigma**2)), abs=0.05)
+
+
+@given(st.integers(1, 12), st.floats(0.2, 5))
+def test_smoothing_is_scipy_s(length, sigma):
+    radius = int(4 * sigma + 0.5)
+    noise = np.random.default_rng(0).random(length + 2 * radius)
+    expected = ndimage.gaussian_filter1d(noise, sigma, mode="constant")[radius : radius + length]
+    np.testing.assert_allclose(_smoother(length, sigma, radius) @ noise, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("distort", [augment, elastic])
+def test_images_move_apart_and_channels_together(distort, rng):
     images = np.broadcast_to(rng.random((9, 9), dtype=np.float32), (5, 3, 9, 9))
-    result = augment(images, rng)
+    result = distort(images, rng)
     np.testing.assert_array_equal(result, np.repeat(result[:, :1], 3, axis=1))
     assert len({image.tobytes() for image in result}) == 5
 
@@ -137,6 +227,8 @@ def test_shifts_fill_their_range_and_no_more(rng):
         ({"rotate": np.inf}, "rotate is inf: expected"),
         ({"rotate": np.nan}, "rotate is nan: expected"),
         ({"scale": 1}, "scale is 1: expected a finite number, from 0 up to, not including, 1"),
+        ({"shear": 90}, "shear is 90: expected a finite number, from 0 up to, not including, 90"),
+        ({"shear": np.nan}, "shear is nan: expected"),
     ],
 )
 def test_wrong_strengths(rng, strength, message):
@@ -151,6 +243,8 @@ def test_wrong_strengths(rng, strength, message):
         ({"scale": [1, np.inf]}, "scale is inf: expected a finite number above 0"),
         ({"shift": (0, np.nan)}, "shift is nan: expected a finite number$"),
         ({"rotate": [0, -np.inf]}, "rotate is -inf: expected a finite number$"),
+        ({"shear": -90}, "shear is -90: expected a finite number between -90 and 90"),
+        ({"shear": [0, np.nan]}, "shear is nan: expected a finite number between -90 and 90"),
     ],
 )
 def test_wrong_amounts(amount, message):
@@ -158,7 +252,23 @@ def test_wrong_amounts(amount, message):
         affine(np.zeros((2, 1, 2, 2), np.float32), **amount)
 
 
+@pytest.mark.parametrize(
+    ("strength", "message"),
+    [
+        ({"alpha": -1}, "alpha is -1: expected a finite number, 0 or more"),
+        ({"alpha": np.nan}, "alpha is nan: expected"),
+        ({"sigma": 0}, "sigma is 0: expected a finite number above 0"),
+        ({"sigma": np.inf}, "sigma is inf: expected"),
+        ({"sigma": np.nan}, "sigma is nan: expected"),
+    ],
+)
+def test_wrong_bending(rng, strength, message):
+    with pytest.raises(ValueError, match=message):
+        elastic(np.zeros((1, 1, 2, 2), np.float32), rng, **strength)
+
+
+@pytest.mark.parametrize("distort", [augment, elastic])
 @pytest.mark.parametrize("images", [np.zeros((1, 1, 2, 2)), np.zeros((1, 2, 2), np.float32)])
-def test_wrong_images(rng, images):
+def test_wrong_images(rng, images, distort):
     with pytest.raises(ValueError, match=r"images are float.* of shape .*: expected float32 of shape \(N, C, H, W\)"):
-        augment(images, rng)
+        distort(images, rng)

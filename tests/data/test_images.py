@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from autograd_cnn.data import DataError, load
-from autograd_cnn.data.images import bright_on_dark, read_image, resize, write_image
+from autograd_cnn.data.images import bright_on_dark, polarity, read_image, resize, with_polarity, write_image
 
 # Grey of 8 bits, dark at the top left, and the same from 0 to 1.
 GREY = np.linspace(0, 255, 20).astype(np.uint8).reshape(4, 5)
@@ -315,3 +315,31 @@ def test_dark_ink_on_white_paper_is_inverted():
 def test_digits_are_left_as_they_are():
     images = load("digits", "test").images
     assert all(bright_on_dark(image) is image for image in images)
+
+
+@pytest.mark.parametrize(
+    ("bright", "expected"),
+    [
+        (0, "bright on dark"),
+        (1, "bright on dark"),
+        (2, "mixed"),
+        (8, "mixed"),
+        (9, "dark on bright"),
+        (10, "dark on bright"),
+    ],
+)
+def test_polarity_is_that_of_nine_images_in_ten(bright, expected):
+    images = np.full((10, 3, 5, 4), 0.1, np.float32)
+    images[:bright] = 0.9
+    assert polarity(images) == expected
+
+
+def test_images_are_turned_to_a_polarity():
+    digits = load("digits", "test").images[:5]
+    assert polarity(digits) == "bright on dark"
+    for image in digits:
+        assert with_polarity(image, "bright on dark") is image
+        assert with_polarity(image, "mixed") is image
+        np.testing.assert_array_equal(with_polarity(image, "dark on bright"), 1 - image)
+        np.testing.assert_array_equal(with_polarity(1 - image, "dark on bright"), 1 - image)
+        np.testing.assert_array_equal(with_polarity(1 - image, "bright on dark"), image)

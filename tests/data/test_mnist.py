@@ -86,6 +86,12 @@ def use_mirrors(monkeypatch, *mirrors):
     monkeypatch.setitem(mnist.SOURCES, "mnist", mnist.Source(mirrors, md5, tuple("0123456789")))
 
 
+def use_gzip_digests(monkeypatch, *mirrors):
+    """Put the small data set in the place of one whose digests are of the gzipped files."""
+    md5 = {path[1:]: hashlib.md5(archive).hexdigest() for path, archive in ARCHIVES.items()}
+    monkeypatch.setitem(mnist.SOURCES, "kmnist", mnist.Source(mirrors, md5, tuple("おきすつなはまやれを")))
+
+
 def fill(folder, zipped=False):
     folder.mkdir(parents=True)
     for name, content in CONTENT.items():
@@ -295,7 +301,63 @@ def test_reasons_are_short(error, reason):
     assert mnist._reason(error) == reason
 
 
+# Digests of the gzipped files
+
+
+def test_gzipped_files_are_verified_as_they_are(folder, monkeypatch, working):
+    use_gzip_digests(monkeypatch, working)
+    dataset = load("kmnist", "train")
+    np.testing.assert_array_equal(dataset.images, IMAGES[:, np.newaxis] / np.float32(255), strict=True)
+    assert [dataset.class_names[label] for label in dataset.labels] == ["や", "す"]
+    use_gzip_digests(monkeypatch)
+    load("kmnist", "train")
+    assert names(folder.with_name("kmnist")) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+
+
+def test_the_same_content_compressed_otherwise_is_refused(folder, monkeypatch):
+    use_gzip_digests(monkeypatch)
+    path = folder.with_name("kmnist") / "t10k-images-idx3-ubyte.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(CONTENT["t10k-images-idx3-ubyte"], 0))
+    seen, expected = (hashlib.md5(x).hexdigest() for x in (path.read_bytes(), ARCHIVES[f"/{path.name}"]))
+    with pytest.raises(DataError) as caught:
+        load("kmnist", "test")
+    assert str(caught.value) == (
+        f"{path} is not the t10k-images-idx3-ubyte of kmnist: it has the md5 {seen}, expected {expected}; "
+        "replace it, or remove it to have it downloaded"
+    )
+
+
+def test_without_a_digest_of_its_own_a_plain_file_is_not_taken(folder, monkeypatch, working):
+    use_gzip_digests(monkeypatch, working)
+    fill(folder.with_name("kmnist"))
+    assert {path.suffix for path in fetch("kmnist")} == {".gz"}
+
+
+def test_a_bad_download_is_told_from_a_gzipped_digest(folder, monkeypatch):
+    archives = {path: gzip.compress(CONTENT[path[1:-3]], 0) for path in ARCHIVES}
+    with serving(archives) as (url, _):
+        use_gzip_digests(monkeypatch, url)
+        with pytest.raises(DataError) as caught:
+            fetch("kmnist")
+    expected = hashlib.md5(ARCHIVES["/train-images-idx3-ubyte.gz"]).hexdigest()
+    assert f"expected {expected}); check the network, or put train-images-idx3-ubyte.gz, " in str(caught.value)
+    assert "t10k-labels-idx1-ubyte.gz (as published) into" in str(caught.value)
+    assert names(folder.with_name("kmnist")) == []
+
+
 # The table, and the files themselves
+
+
+@pytest.mark.parametrize("name", mnist.SOURCES)
+def test_every_data_set_has_a_digest_a_file_and_a_name_a_class(monkeypatch, name):
+    monkeypatch.undo()
+    source = mnist.SOURCES[name]
+    assert [file.removesuffix(".gz") for file in source.md5] == [f for files in mnist.FILES.values() for f in files]
+    assert all(len(digest) == 32 and set(digest) <= set("0123456789abcdef") for digest in source.md5.values())
+    assert len(set(source.md5.values())) == 4
+    assert len(set(source.class_names)) == 10
+    assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in source.mirrors)
 
 
 @pytest.mark.skipif(

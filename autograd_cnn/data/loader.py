@@ -1,0 +1,122 @@
+"""A data set in batches, in another order every epoch, which the seed and the epoch's number decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_cnn.data.dataset import Dataset
+
+Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
+Transform = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
+
+
+class DataLoader:
+    """The images and labels of a data set, a batch at a time.
+
+    Each iteration is an epoch: the first is epoch 1. An epoch draws its order and its transforms from a generator of
+    its own, seeded with (seed, epoch), so `epoch(n)` gives the same bits whatever ran before it or runs beside it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        It is not copied.
+    batch_size : int, default 32
+        Images of a batch.
+    shuffle : bool, default False
+        Give the images in a random order. Otherwise they come in their own, and batches are read-only views.
+    limit : int, optional
+        Use no more than this many images, the first ones.
+    transform : callable, optional
+        `transform(images, rng)` gives the images of a batch anew, with all draws from `rng`, as `augment` does.
+    drop_last : bool, default False
+        Leave out the last batch if it is smaller than the others.
+    seed : int, default 0
+        Seeds every random draw.
+
+    Raises
+    ------
+    TypeError
+        If `dataset` is no Dataset.
+    ValueError
+        If there are more or fewer labels than images, or a number is out of range.
+
+    Examples
+    --------
+    >>> from autograd_cnn import data
+    >>> from autograd_cnn.data.augment import augment
+    >>> loader = data.DataLoader(data.load("digits", "train"), shuffle=True, transform=augment)
+    >>> len(loader)
+    45
+    >>> images, labels = next(iter(loader))
+    >>> images.shape, labels.shape
+    ((32, 1, 8, 8), (32,))
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        *,
+        limit: int | None = None,
+        transform: Transform | None = None,
+        drop_last: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"dataset is a {type(dataset).__name__}: expected a Dataset, as data.load gives it")
+        if len(dataset.images) != len(dataset.labels):
+            raise ValueError(
+                f"the data set has {len(dataset.images)} images and {len(dataset.labels)} labels: "
+                "expected a label for each image"
+            )
+        self.dataset = dataset
+        self.batch_size = _whole_number("batch_size", batch_size, 1)
+        self.shuffle = shuffle
+        self.limit = limit if limit is None else _whole_number("limit", limit, 1)
+        self.transform = transform
+        self.drop_last = drop_last
+        self.seed = _whole_number("seed", seed, 0)
+        self._begun = 0
+
+    def __len__(self) -> int:
+        """Give the number of batches."""
+        count = len(self.dataset.images[: self.limit])
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Begin the next epoch, whether or not the last one was finished."""
+        self._begun += 1
+        return self.epoch(self._begun)
+
+    def epoch(self, n: int) -> Iterator[Batch]:
+        """Give the batches of the n-th epoch, from 1: images (B, C, H, W) and labels (B,)."""
+        rng = np.random.default_rng([self.seed, _whole_number("the epoch", n, 1)])
+        # Read-only, as what is written into a view would be there in the next epoch.
+        images, labels = self.dataset.images[: self.limit], self.dataset.labels[: self.limit]
+        images.flags.writeable = labels.flags.writeable = False
+        order = rng.permutation(len(images)) if self.shuffle else None
+        for k in range(len(self)):
+            part = slice(k * self.batch_size, (k + 1) * self.batch_size)
+            index = part if order is None else order[part]
+            batch, classes = images[index], labels[index]
+            if self.transform is not None:
+                batch = self.transform(batch, rng)
+                if np.shape(batch)[:1] != classes.shape:
+                    raise ValueError(
+                        f"transform was given {len(classes)} images, and gave an array of shape {np.shape(batch)}: "
+                        "expected as many images"
+                    )
+            yield batch, classes
+
+    def __repr__(self) -> str:
+        return f"<DataLoader: {len(self)} batches of {self.batch_size} from {self.dataset!r}>"
+
+
+def _whole_number(name: str, value: int, least: int) -> int:
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {value!r}: expected a whole number, {least} or more")
+    return int(value)

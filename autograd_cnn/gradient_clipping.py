@@ -1,0 +1,113 @@
+"""Clipping gradients: between `backward()` and an optimizer's step, what is too large is made smaller."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Real
+
+import numpy as np
+
+from autograd_cnn.graph import Array
+from autograd_cnn.tensor import Tensor
+
+Parameters = Mapping[str, Tensor] | Iterable[Tensor]
+
+
+def clip_grad_norm(params: Parameters, max_norm: float) -> float:
+    """Scale all gradients by one number, in place, so that their norm as one vector is at most `max_norm`.
+
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1. As in
+    PyTorch the factor is max_norm / (norm + 1e-6), where that is below 1.
+
+    Parameters
+    ----------
+    params : dict of str to Tensor, or iterable of Tensors
+        Those without a gradient are left out.
+    max_norm : float
+        Not negative; infinity only measures.
+
+    Returns
+    -------
+    float
+        The 2-norm of all gradients together, before clipping.
+
+    Raises
+    ------
+    ValueError
+        If a gradient is not finite, there are no parameters at all, or `max_norm` is negative; then no gradient is
+        changed.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> ac.clip_grad_norm([w], max_norm=1.0)
+    10.0
+    >>> w.grad.round(4)
+    array([0.6, 0.8], dtype=float32)
+    """
+    _check_limit("max_norm", max_norm)
+    grads = _gradients(params)
+    # Squares of what is divided by the largest neither overflow nor vanish.
+    largest = 0.0
+    for name, grad in grads.items():
+        peak = float(np.max(np.abs(grad), initial=0))
+        if not math.isfinite(peak):
+            raise ValueError(
+                f"the gradient of parameter {name!r} is not finite, and so has no norm to clip; "
+                "look for its source with detect_anomaly(), or try a lower learning rate"
+            )
+        largest = max(largest, peak)
+    if not largest:
+        return 0.0
+    shares = (grad.ravel(order="K") / largest for grad in grads.values())
+    norm = largest * math.sqrt(sum(float(share @ share) for share in shares))
+    scale = float(max_norm) / (norm + 1e-6)
+    if scale < 1:
+        for grad in grads.values():
+            grad *= scale
+    return norm
+
+
+def clip_grad_value(params: Parameters, clip_value: float) -> None:
+    """Limit every element of every gradient to −clip_value … clip_value, in place.
+
+    Parameters
+    ----------
+    params : dict of str to Tensor, or iterable of Tensors
+        Those without a gradient are left out.
+    clip_value : float
+        Not negative. What is not a number stays so.
+
+    Raises
+    ------
+    ValueError
+        If there are no parameters at all, or `clip_value` is negative.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([3.0, 0.1], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> ac.clip_grad_value([w], clip_value=1.0)
+    >>> w.grad
+    array([1. , 0.2], dtype=float32)
+    """
+    _check_limit("clip_value", clip_value)
+    for grad in _gradients(params).values():
+        np.clip(grad, -float(clip_value), float(clip_value), out=grad)
+
+
+def _gradients(params: Parameters) -> dict[str, Array]:
+    """Give the gradients of those parameters that have one, by name or place."""
+    named = dict(params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params)))
+    if not named:
+        raise ValueError("there is no parameter whose gradient could be clipped; was an iterator used up before?")
+    return {name: p.grad for name, p in named.items() if p.grad is not None}
+
+
+def _check_limit(name: str, limit: float) -> None:
+    if not isinstance(limit, Real) or not limit >= 0:
+        raise ValueError(f"{name} is a number of at least 0; got {limit!r}")

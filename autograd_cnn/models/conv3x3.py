@@ -1,0 +1,53 @@
+"""The least of convolutional networks: eight filters of 3×3, max-pooling, and a linear layer.
+
+V. Zhou, "CNNs, part 1: an introduction to convolutional neural networks", 2019. A hidden layer between pooling and
+the classes is optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn import ops
+from autograd_cnn.initialization import he, zeros
+from autograd_cnn.tensor import Tensor
+
+INPUT_SHAPE = (1, 28, 28)
+
+
+def init(rng: np.random.Generator, *, num_classes: int = 10, hidden: int | None = None) -> dict[str, Tensor]:
+    """Draw initial parameters: He weights, zero biases.
+
+    With `hidden`, 512 for instance, there is a layer of so many relu units before the last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn.models import conv3x3
+    >>> {name: p.shape for name, p in conv3x3.init(np.random.default_rng(0)).items()}
+    {'conv1.weight': (8, 1, 3, 3), 'conv1.bias': (8,), 'fc1.weight': (10, 1352), 'fc1.bias': (10,)}
+    """
+    params = {"conv1.weight": he(rng, (8, 1, 3, 3)), "conv1.bias": zeros(8)}
+    widths = [8 * 13 * 13, num_classes] if hidden is None else [8 * 13 * 13, hidden, num_classes]
+    for i in range(1, len(widths)):
+        params[f"fc{i}.weight"] = he(rng, (widths[i], widths[i - 1]))
+        params[f"fc{i}.bias"] = zeros(widths[i])
+    return params
+
+
+def apply(
+    params: Mapping[str, Tensor], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
+) -> Any:
+    """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
+
+    Pixels come from 0 to 1 as for every model here, and are shifted to −0.5 … 0.5 first. There is a hidden layer
+    if `params` have a second linear one.
+    """
+    p = params
+    x = ops.conv2d(ops.subtract(x, 0.5), p["conv1.weight"], p["conv1.bias"])
+    x = ops.flatten(ops.max_pool2d(x, 2), 1)
+    x = ops.linear(x, p["fc1.weight"], p["fc1.bias"])
+    return ops.linear(ops.relu(x), p["fc2.weight"], p["fc2.bias"]) if "fc2.weight" in p else x

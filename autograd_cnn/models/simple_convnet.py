@@ -1,0 +1,85 @@
+"""One convolution and two linear layers, with batch normalization and dropout to be had.
+
+K. Saitoh, "Deep Learning from Scratch", 2016, chapter 7: SimpleConvNet.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn import ops
+from autograd_cnn.initialization import batch_norm as batch_norm_params
+from autograd_cnn.initialization import he, normal, zeros
+from autograd_cnn.tensor import Tensor
+
+INPUT_SHAPE = (1, 28, 28)
+
+
+def init(
+    rng: np.random.Generator, *, num_classes: int = 10, std: float | None = None, batch_norm: bool = False
+) -> dict[str, Tensor]:
+    """Draw initial parameters: He weights, or normal ones of standard deviation `std`, and zero biases.
+
+    The published `std` is 0.01. With `batch_norm`, normalization follows the convolution and the first linear
+    layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn.models import simple_convnet
+    >>> params = simple_convnet.init(np.random.default_rng(0), std=0.01)
+    >>> sum(p.size for p in params.values())
+    433890
+    """
+    draw: Callable[..., Tensor] = he if std is None else functools.partial(normal, std=std)
+    params = {
+        "conv1.weight": draw(rng, (30, 1, 5, 5)),
+        "conv1.bias": zeros(30),
+        "fc1.weight": draw(rng, (100, 30 * 12 * 12)),
+        "fc1.bias": zeros(100),
+        "fc2.weight": draw(rng, (num_classes, 100)),
+        "fc2.bias": zeros(num_classes),
+    }
+    return params | batch_norm_params(30, "bn1.") | batch_norm_params(100, "bn2.") if batch_norm else params
+
+
+def apply(
+    params: Mapping[str, Tensor],
+    x: Any,
+    *,
+    training: bool = False,
+    rng: np.random.Generator | None = None,
+    dropout: float = 0.0,
+) -> Any:
+    """Give the logits (N, num_classes) of images (N, 1, 28, 28).
+
+    Where `params` have batch normalization, training normalizes by the batch and moves the running statistics,
+    and evaluation goes by these; a batch to train on then has two images at least. `dropout` is the probability
+    with which training drops each of the last layer's inputs: ``functools.partial(simple_convnet.apply,
+    dropout=0.5)`` is the model with it, and needs `rng` in training.
+
+    Examples
+    --------
+    >>> import functools
+    >>> import numpy as np
+    >>> from autograd_cnn.models import simple_convnet
+    >>> rng = np.random.default_rng(0)
+    >>> apply = functools.partial(simple_convnet.apply, dropout=0.5)
+    >>> params = simple_convnet.init(rng, batch_norm=True)
+    >>> apply(params, rng.random((5, 1, 28, 28), np.float32), training=True, rng=rng).shape
+    (5, 10)
+    """
+    p = params
+    x = ops.conv2d(x, p["conv1.weight"], p["conv1.bias"])
+    if "bn1.weight" in p:
+        x = ops.batch_norm(x, p["bn1.weight"], p["bn1.bias"], p["bn1.running_mean"], p["bn1.running_var"], training)
+    x = ops.flatten(ops.max_pool2d(ops.relu(x), 2), 1)
+    x = ops.linear(x, p["fc1.weight"], p["fc1.bias"])
+    if "bn2.weight" in p:
+        x = ops.batch_norm(x, p["bn2.weight"], p["bn2.bias"], p["bn2.running_mean"], p["bn2.running_var"], training)
+    x = ops.dropout(ops.relu(x), dropout, training, rng)
+    return ops.linear(x, p["fc2.weight"], p["fc2.bias"])
