@@ -18,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 #: Multiply-adds below which a second thread costs more than it gains.
-SMALLEST_WORK = 12_000_000
+SMALLEST_WORK = 20_000_000
 
 _count = 1
 _pool: ThreadPoolExecutor | None = None
