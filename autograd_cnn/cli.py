@@ -122,6 +122,20 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
     inspect.set_defaults(run=_inspect)
 
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="train a published system as its author did, then by our recipe",
+        description="Train a published system as its author did, then by our recipe. A table of both is printed, and "
+        "goes into a folder with pictures and the figures.",
+    )
+    reproduce.add_argument("name", nargs="?", metavar="NAME", help="which system; --list names them")
+    reproduce.add_argument("--list", action="store_true", help="print the systems' names, one a line")
+    reproduce.add_argument("--quick", action="store_true", help="a tenth of the images, two epochs at most")
+    reproduce.add_argument("--data", default="mnist", metavar="NAME", help=_one_of(data.NAMES, "mnist"))
+    reproduce.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of every random draw (default: 0)")
+    reproduce.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
+    reproduce.set_defaults(run=_reproduce)
+
     bench = commands.add_parser(
         "bench",
         help="time training steps, inference and single ops",
@@ -190,34 +204,21 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
+    from autograd_cnn.progress import training_bar
 
     run = _resume(options) if options.resume else _start(options)
     s = run.settings
     _show_skipped(run.train, run.test)
     print(f"{s.model} on {s.data}: {len(run.train)} images, {s.epochs} epochs, seed {s.seed}")
 
-    # A terminal sees the bar move; a log file gets a line now and then.
-    bar = tqdm(
-        total=run.steps, initial=len(run.history.step_losses), unit="step", dynamic_ncols=True,
-        mininterval=0.1 if sys.stderr.isatty() else 10.0,
-    )  # fmt: skip
-
-    def show(epoch: int, loss: float, accuracy: float) -> None:
-        tested = f", test {run.history.epochs[-1].test_accuracy:.1%}" if run.history.epochs else ""
-        bar.set_description(f"epoch {epoch}/{s.epochs}", refresh=False)
-        bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{tested}", refresh=False)
-        bar.update()
-
-    with bar:
-        try:
+    try:
+        with training_bar(s.epochs, run.steps, run.history) as show:
             run.fit(on_step=show)
-        except KeyboardInterrupt:
-            bar.close()
-            if run.history.epochs:
-                done = len(run.history.epochs)
-                print(f"stopped after epoch {done}; go on with: train --resume {run.folder}", file=sys.stderr)
-            raise
+    except KeyboardInterrupt:
+        if run.history.epochs:
+            done = len(run.history.epochs)
+            print(f"stopped after epoch {done}; go on with: train --resume {run.folder}", file=sys.stderr)
+        raise
     summary, report = run.finish()
     print(report)
     print(
@@ -295,6 +296,26 @@ def _inspect(options: argparse.Namespace) -> None:
     summary, profile = inspect_step(options.model, options.data, options.batch_size, options.seed, folder)
     print(f"{options.model}, one training step of {options.batch_size} images\n\n{summary}\n\n{profile}\n")
     print(f"summary, graph and profile are in {folder}")
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from autograd_cnn import runs
+    from autograd_cnn.reproductions import FILES, REPRODUCTIONS, Study
+
+    if options.list:
+        print("\n".join(REPRODUCTIONS))
+        return
+    if options.name not in REPRODUCTIONS:
+        given = "no name was given" if options.name is None else f"there is no system {options.name!r}"
+        raise runs.RunError(f"{given}: expected one of {', '.join(REPRODUCTIONS)}")
+    folder = options.out or _new_folder(f"reproduce-{options.name}")
+    runs.claim_folder(folder, FILES)
+    train, test = (runs.load_data(options.data, split, models.lenet5) for split in data.SPLITS)
+    system = REPRODUCTIONS[options.name]
+    print(f"{options.name}: {system.TITLE}\n")
+    study = Study(options.name, folder, train, test, options.quick, options.seed)
+    system.run(study)
+    print(f"\n{study.save()}\n\nfigures and pictures are in {folder}")
 
 
 def _bench(options: argparse.Namespace) -> None:

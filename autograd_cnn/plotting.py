@@ -1,6 +1,7 @@
 """Pictures of a training and of what it learned, as PNG files. They need no display, and leave pyplot alone."""
 
 import io
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # Blue and vermilion of Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers too.
 _TRAIN, _TEST = "#0072B2", "#D55E00"
+#: The same authors' colours, for more than two curves.
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 _INK, _FAINT = "#333333", "#DDDDDD"
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -203,25 +206,30 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], path: str | 
     save(draw, (side + 2.2, side + 1.2), path)
 
 
-def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Filters of the first layer") -> None:
-    """Draw the filters of a convolution.
+def filters(
+    weight: ArrayLike | Mapping[str, ArrayLike],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "Filters of the first layer",
+) -> None:
+    """Draw the filters of a convolution, or those of several side by side, on one scale.
 
     Filters of three channels are drawn in red, green and blue, with grey for 0. Otherwise a filter's channels
     stand side by side, with white for 0, red above and blue below.
 
     Parameters
     ----------
-    weight : array_like, shape (F, C, KH, KW)
-        As `conv2d` takes it.
+    weight : array_like, shape (F, C, KH, KW), or dict of them by their headings
+        As `conv2d` takes it. All of a dict have one shape.
     path : path-like
         The PNG file to write; it appears once it is whole.
     title : str
-        The heading.
+        The heading of it all.
 
     Raises
     ------
     ValueError
-        If the weight does not have four axes, or is empty.
+        If a weight does not have four axes, or is empty, or shapes differ.
     OSError
         If the file cannot be written.
 
@@ -233,16 +241,20 @@ def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Fi
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     plotting.filters(weight, pathlib.Path(folder, "filters.png"))
     """
-    values = np.asarray(weight, np.float64)
-    if values.ndim != 4 or not values.size:
-        raise ValueError(f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape}")
+    panels = dict(weight) if isinstance(weight, Mapping) else {title: weight}
+    shapes = {np.shape(panel) for panel in panels.values()}
+    if len(shapes) != 1:
+        raise ValueError(f"weights to draw side by side have one shape; got {sorted(shapes) or 'none'}")
+    values = np.stack([np.asarray(panel, np.float64) for panel in panels.values()])
+    if values.ndim != 5 or not values.size:
+        raise ValueError(f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape[1:]}")
     finite = np.isfinite(values)
     limit = float(np.abs(values).max(initial=0, where=finite)) or 1.0
-    in_color = values.shape[1] == 3
+    in_color = values.shape[2] == 3
     if in_color:
         values = (np.where(finite, values, -limit) / limit + 1) / 2
-        values = values.transpose(0, 2, 3, 1)[:, np.newaxis]
-    count, channels, height, width = values.shape[:4]
+        values = values.transpose(0, 1, 3, 4, 2)[:, :, np.newaxis]
+    count, channels, height, width = values.shape[1:5]
 
     # In units of a tile's width: a tile for each channel, close together within a filter.
     narrow, gap, tall = 0.06, 0.25, height / width
@@ -253,18 +265,148 @@ def filters(weight: ArrayLike, path: str | os.PathLike[str], *, title: str = "Fi
     unit = min(0.8, 8 / extent[0], 8 / extent[1])  # inches
 
     def draw(figure: "Figure") -> None:
-        axes = figure.subplots()
-        for (f, c), tile in ((i, values[i]) for i in np.ndindex(count, channels)):
-            x, y = gap + f % columns * across + c * (1 + narrow), gap + f // columns * down
-            box = (x, x + 1, y + tall, y)
-            image = axes.imshow(tile, "RdBu_r", vmin=-limit, vmax=limit, extent=box, interpolation="nearest")
-        axes.set(title=title, facecolor=_FAINT, xticks=[], yticks=[], xlim=(0, extent[0]), ylim=(extent[1], 0))
-        axes.spines[:].set_visible(False)
+        for axes, heading, tiles in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, values, strict=True):
+            for f, c in np.ndindex(count, channels):
+                x, y = gap + f % columns * across + c * (1 + narrow), gap + f // columns * down
+                box = (x, x + 1, y + tall, y)
+                image = axes.imshow(tiles[f, c], "RdBu_r", vmin=-limit, vmax=limit, extent=box, interpolation="nearest")
+            axes.set_title(heading, fontweight="bold" if len(panels) == 1 else "normal")
+            axes.set(facecolor=_FAINT, xticks=[], yticks=[], xlim=(0, extent[0]), ylim=(extent[1], 0))
+            axes.spines[:].set_visible(False)
+        if len(panels) > 1:
+            figure.suptitle(title, fontweight="bold", fontsize=11)
         if not in_color:
-            bar = figure.colorbar(image, ax=axes, label="weight")
+            bar = figure.colorbar(image, ax=figure.axes, label="weight")
             bar.ax.spines[:].set_visible(False)
 
-    save(draw, (max(unit * extent[0], 2) + 1, max(unit * extent[1], 1) + 0.5), path)
+    save(draw, (max(unit * extent[0] * len(panels), 2) + 1, max(unit * extent[1], 1) + 0.5 * len(shapes)), path)
+
+
+def curves(series: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, title: str, ylabel: str) -> None:
+    """Draw figures of the same epochs beside one another, a curve each.
+
+    Parameters
+    ----------
+    series : dict of str to sequence of float
+        By its name, the figure of every epoch, from the first.
+    path : path-like
+        The PNG file to write; it appears once it is whole.
+    title, ylabel : str
+        The heading, and what the figures are.
+
+    Raises
+    ------
+    ValueError
+        If there is no series.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from autograd_cnn import plotting
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "curves.png")
+    ...     plotting.curves({"SGD": [0.3, 0.5], "Adam": [0.8, 0.9]}, path, title="Accuracy", ylabel="accuracy")
+    """
+    _require_series(series)
+
+    def draw(figure: "Figure") -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        axes = figure.subplots()
+        for (name, values), color in zip(series.items(), itertools.cycle(_PALETTE), strict=False):
+            axes.plot(range(1, len(values) + 1), _drawable(values), color=color, label=name, marker="o", markersize=3)
+        axes.set(title=title, xlabel="epoch", ylabel=ylabel)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+
+    save(draw, (6.4, 4.0), path)
+
+
+def dots(series: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, title: str, xlabel: str) -> None:
+    """Draw a few figures of each kind as dots on a line of their own, with a stroke at their mean.
+
+    Parameters
+    ----------
+    series : dict of str to sequence of float
+    path : path-like
+        The PNG file to write; it appears once it is whole.
+    title, xlabel : str
+        The heading, and what the figures are.
+
+    Raises
+    ------
+    ValueError
+        If there is no series.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from autograd_cnn import plotting
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "dots.png")
+    ...     plotting.dots({"one": [0.91, 0.93], "other": [0.95]}, path, title="Accuracy", xlabel="accuracy")
+    """
+    _require_series(series)
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for y, values in enumerate(series.values()):
+            axes.plot(values, [y] * len(values), "o", color=_TRAIN, alpha=0.6, markersize=6)
+            axes.plot([np.mean(values)], [y], "|", color=_TEST, markersize=16, markeredgewidth=2)
+        axes.set_yticks(range(len(series)), list(series))
+        axes.set_ylim(len(series) - 0.5, -0.5)
+        axes.set(title=title, xlabel=xlabel)
+
+    save(draw, (7.0, 0.8 + 0.55 * len(series)), path)
+
+
+def histograms(series: Mapping[str, ArrayLike], path: str | os.PathLike[str], *, title: str, xlabel: str) -> None:
+    """Draw how numbers from 0 to 1 are spread, a panel for each kind, one above the other.
+
+    Parameters
+    ----------
+    series : dict of str to array_like, shape (N,)
+    path : path-like
+        The PNG file to write; it appears once it is whole.
+    title, xlabel : str
+        The heading, and what the numbers are.
+
+    Raises
+    ------
+    ValueError
+        If there is no series.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from autograd_cnn import plotting
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "histograms.png")
+    ...     plotting.histograms({"sure": [0.9, 1.0]}, path, title="Confidence", xlabel="probability")
+    """
+    _require_series(series)
+
+    def draw(figure: "Figure") -> None:
+        panels = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (name, values) in zip(panels, series.items(), strict=True):
+            axes.hist(np.asarray(values), bins=50, range=(0, 1), color=_TRAIN)
+            axes.set_ylabel("images")
+            axes.set_title(f"{name}: mean {np.mean(np.asarray(values)):.3f}", fontweight="normal", fontsize=9)
+        panels[-1].set(xlabel=xlabel, xlim=(0, 1))
+        figure.suptitle(title, fontweight="bold", fontsize=11)
+
+    save(draw, (6.4, 0.8 + 1.3 * len(series)), path)
+
+
+def _require_series(series: Mapping[str, Any]) -> None:
+    if not series:
+        raise ValueError("there is nothing to draw; expected at least one named series")
 
 
 def save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str | os.PathLike[str]) -> None:

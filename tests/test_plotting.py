@@ -223,3 +223,48 @@ def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         plotting.filters(np.ones((1, 1, 2, 2)), path)
     assert caught.value.filename == str(path)
+
+
+SERIES = {"SGD": [0.1, 0.4, 0.5], "Adam": [0.5, 0.8], "broken": [0.2, NAN, INF]}
+
+
+@pytest.mark.parametrize(
+    ("draw", "labels"),
+    [
+        (plotting.curves, {"title": "Accuracy", "ylabel": "accuracy"}),
+        (plotting.dots, {"title": "Accuracy", "xlabel": "accuracy"}),
+        (plotting.histograms, {"title": "Confidence", "xlabel": "probability"}),
+    ],
+)
+def test_series_are_drawn_and_none_is_refused(tmp_path, draw, labels):
+    finite = {name: values[:2] for name, values in SERIES.items() if name != "broken"}
+    draw(finite, tmp_path / "series.png", **labels)
+    assert has_color(pixels(tmp_path / "series.png"), plotting._TRAIN, 60)
+    with pytest.raises(ValueError, match="expected at least one named series"):
+        draw({}, tmp_path / "none.png", **labels)
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_curves_have_a_colour_each_and_leave_out_what_is_no_number(tmp_path):
+    plotting.curves(SERIES, tmp_path / "curves.png", title="Loss", ylabel="loss")
+    picture = pixels(tmp_path / "curves.png")
+    assert all(has_color(picture, color) for color in plotting._PALETTE[:3])
+    assert not has_color(picture, plotting._PALETTE[3])
+
+
+def test_filters_before_and_after_share_a_scale(tmp_path):
+    weight = np.zeros((4, 1, 3, 3))
+    plotting.filters({"before": weight + 0.5, "after": weight - 1}, tmp_path / "both.png")
+    plotting.filters(weight - 1, tmp_path / "one.png")
+    both, one = pixels(tmp_path / "both.png"), pixels(tmp_path / "one.png")
+    assert both.shape[1] > 1.5 * one.shape[1]
+    darkest = "#053061"  # the scale's lowest blue, where −1 is the limit
+    assert has_color(both[:, both.shape[1] // 2 :], darkest)
+    assert has_color(one, darkest)
+
+
+def test_filters_of_different_shapes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="weights to draw side by side have one shape"):
+        plotting.filters({"a": np.zeros((1, 1, 3, 3)), "b": np.zeros((1, 1, 5, 5))}, tmp_path / "none.png")
+    with pytest.raises(ValueError, match="weights to draw side by side have one shape; got none"):
+        plotting.filters({}, tmp_path / "none.png")

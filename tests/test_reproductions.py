@@ -1,0 +1,133 @@
+"""The published systems: that each runs from the command line, and that their pieces are what they say."""
+
+import dataclasses
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import autograd_cnn as ac
+from autograd_cnn import data, layers, models, training
+from autograd_cnn.reproductions import REPRODUCTIONS, Study, conv3x3, lenet5, mlp, simple_convnet
+from tests.test_cli import assert_refused, call
+
+PICTURES = {
+    "digit-folders": {"as_published.png", "ours.png"},
+    "conv3x3": {"accuracies.png"},
+    "mlp": {"losses.png"},
+    "simple-convnet": {"optimizers.png", "variants.png", "filters.png", "as_published.png"},
+    "lenet5": {"as_published.png", "ours.png", "confidence.png"},
+}
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_a_system_is_reproduced_by_one_command(name, tmp_path):
+    done = call("reproduce", name, "--quick", "--data", "digits", "--out", "found", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "found"
+    results = json.loads((folder / "results.json").read_text())
+    assert results["name"] == name
+    assert results["quick"] is True
+    assert (folder / "table.txt").read_text() in done.stdout
+    for finding in results["findings"]:
+        for column in ("figure", "published", "reproduced", "ours"):
+            assert finding[column] in done.stdout
+    assert any(f["reproduced"] for f in results["findings"])
+    assert any(f["ours"] for f in results["findings"])
+    assert {p.name for p in folder.glob("*.png")} == PICTURES[name]
+    for picture in folder.glob("*.png"):
+        with Image.open(picture) as image:
+            image.verify()
+
+
+def test_the_names_are_listed_one_a_line(tmp_path):
+    done = call("reproduce", "--list", cwd=tmp_path)
+    assert done.stdout.split("\n") == [*PICTURES, ""]
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "beginning"),
+    [
+        (["reproduce"], "error: no name was given: expected one of digit-folders, conv3x3"),
+        (["reproduce", "alexnet"], "error: there is no system 'alexnet': expected one of digit-folders, conv3x3"),
+        (["reproduce", "mlp", "--data", "letters"], "error: there is no data set 'letters'"),
+        (["reproduce", "mlp", "--out", "taken"], "error: taken already holds results.json of an earlier run"),
+    ],
+)
+def test_bad_input_is_refused(arguments, beginning, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "results.json").write_text("{}")
+    assert_refused(call(*arguments, cwd=tmp_path), beginning)
+
+
+class TestLostSoftmax:
+    def test_the_gradient_is_logits_minus_one_hot(self, rng):
+        logits, labels = rng.standard_normal((5, 10)), rng.integers(0, 10, 5)
+        gradient = ac.grad(lenet5.squared_error)(logits, labels)
+        np.testing.assert_allclose(gradient, logits - np.eye(10)[labels], atol=1e-14)
+
+    def test_logits_of_zeros_and_a_one_have_the_published_confidence_and_loss(self):
+        labels = np.arange(10)
+        assert pytest.approx(0.232, abs=5e-4) == lenet5.CONFIDENCE
+        assert ac.softmax(np.eye(10)).max(1) == pytest.approx(lenet5.CONFIDENCE, rel=1e-12)
+        assert float(ac.softmax_cross_entropy(np.eye(10), labels)) == pytest.approx(1.461, abs=5e-4)
+        assert -math.log(lenet5.CONFIDENCE) == pytest.approx(1.461, abs=5e-4)
+
+    def test_training_by_it_ends_there(self):
+        digits = data.load("digits", "train")
+        few = dataclasses.replace(digits, images=digits.images[:200], labels=digits.labels[:200])
+        init, apply = ac.sequential(layers.flatten, layers.linear(64, 100), ac.relu, layers.linear(100, 10))
+        params = init(np.random.default_rng(0))
+        optimizer = ac.optim.SGD(params, lr=5e-3)
+        training.fit(apply, params, few, optimizer=optimizer, epochs=1000, schedule=None, loss=lenet5.squared_error)
+        found = training.evaluate(apply, params, few)
+        assert found.accuracy == 1
+        assert found.mean_confidence == pytest.approx(lenet5.CONFIDENCE, abs=0.002)
+        assert found.loss == pytest.approx(1.461, abs=0.01)
+
+
+def test_the_sequence_is_lenet5(rng):
+    init, apply = lenet5.lenet5(10)
+    params, images = init(np.random.default_rng(3)), rng.random((4, 1, 28, 28), np.float32)
+    assert list(params) == list(models.lenet5.init(np.random.default_rng(3)))
+    np.testing.assert_array_equal(apply(params, images).data, models.lenet5.apply(params, images).data)
+
+
+@pytest.mark.parametrize("hidden", [None, 512])
+def test_the_program_of_every_framework_is_conv3x3(hidden, rng):
+    params, images = models.conv3x3.init(rng, hidden=hidden), rng.random((4, 1, 28, 28), np.float32)
+    ops = SimpleNamespace(**{name: getattr(ac, name) for name in ac.ops.__all__})
+    ops.flatten = lambda x, start: ac.flatten(x, start)
+    found = conv3x3.apply(ops, params, images)
+    np.testing.assert_array_equal(found.data, models.conv3x3.apply(params, images).data)
+
+
+class TestGradientComparison:
+    digits = data.load("digits", "train", size=(28, 28))
+
+    def compare(self):
+        return simple_convnet.compare_gradients(simple_convnet.model.init, self.digits, seed=0)
+
+    def test_backpropagation_agrees_with_differences(self):
+        assert max(self.compare().values()) < 1e-6
+
+    def test_it_sees_a_wrong_gradient(self, monkeypatch):
+        rule = ac.linear.rules["weight"]
+        right = rule.function
+        monkeypatch.setattr(rule, "function", lambda grad, **kept: right(grad, **kept) * 1.01)
+        distances = self.compare()
+        assert distances["fc2.weight"] > 1e-3
+        assert distances["fc2.bias"] < 1e-6
+
+
+def test_a_quick_study_takes_a_tenth(tmp_path):
+    digits = data.load("digits", "train")
+    study = Study("mlp", tmp_path, digits, digits, quick=True)
+    train, test = study.first(1000, 500)
+    assert (len(train), len(test)) == (100, 50)
+    assert study.epochs(len(mlp.LOSSES)) == 2
+    assert Study("mlp", tmp_path, digits, digits).epochs(10) == 10
