@@ -15,6 +15,7 @@ from autograd_cnn.kernels.layout import Array
 PASS = 20
 
 _BLOCK = 4096  # elements
+_LONG = 8 * _BLOCK  # below, blocks cost more than they gain
 _INTEGERS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}
 
 
@@ -26,7 +27,7 @@ def as_bits(x: Array) -> Array:
 def relu(x: Array) -> Array:
     """Maximum of x and 0."""
     vector = _vector(x)
-    if vector is None or x.size < _BLOCK or x.dtype.kind != "f":
+    if vector is None or x.size < _LONG or x.dtype.kind != "f":
         return np.asarray(np.maximum(x, 0))
     out = np.empty_like(x)
     zeros = _zeros(x.dtype)
@@ -39,7 +40,7 @@ def relu_grad(grad: Array, out: Array) -> Array:
     """Give the gradient where the rectifier's output is positive, and 0 elsewhere."""
     bits = as_bits(grad)
     vectors = _vector(bits), _vector(out)
-    if vectors[0] is None or vectors[1] is None or grad.strides != out.strides or grad.size < _BLOCK:
+    if vectors[0] is None or vectors[1] is None or grad.strides != out.strides or grad.size < _LONG:
         product: Array = np.multiply(bits, out > 0)
         return product.view(grad.dtype)
     total = np.empty_like(grad)

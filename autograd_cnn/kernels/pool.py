@@ -6,6 +6,7 @@ C·W·N contiguous elements, then along the width of what is left.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,14 +18,33 @@ from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_image
 from autograd_cnn.kernels.window import Pair, Window
 
 
+_FEW = 2  # images that convolution leaves in their own order, see `conv._choose`
+
+
 def _size(x: Array) -> Pair:
     return x.shape[2], x.shape[3]
+
+
+def _rows(x: Array) -> Array:
+    """Give images as rows; a few are viewed as they are stored, as copying would take longer than all else."""
+    return x.transpose(2, 1, 3, 0) if len(x) <= _FEW and x.flags.c_contiguous else to_rows(x)
+
+
+def _padded(x: Array, window: Window, value: float = 0) -> Array:
+    """Give the rows of images, surrounded with `value` wherever a window reaches beyond them."""
+    return _rows(x) if window.padded(_size(x)) == _size(x) else padded_rows(x, window, value)
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Make rows (H, C, W, N); a few images in their own order, (N, C, H, W)."""
+    h, c, w, n = shape
+    return np.empty((n, c, h, w), dtype).transpose(2, 1, 3, 0) if n <= _FEW else np.empty(shape, dtype)
 
 
 def _reduce(rows: Array, window: Window, count: Pair, combine: np.ufunc) -> Array:
     """Combine the elements of every window, of which there are `count`, in an array of its own."""
     _, channels, _, batch = rows.shape
-    out = np.empty((count[0], channels, count[1], batch), rows.dtype)
+    out = _empty((count[0], channels, count[1], batch), rows.dtype)
 
     def reduce(part: Sequence[int]) -> None:
         source = rows[part[0] * window.stride[0] :]
@@ -51,13 +71,19 @@ def _fold(arrays: Sequence[Array], combine: np.ufunc, out: Array | None = None) 
 
 def _taps(rows: Array, window: Window, out: Array) -> Iterator[Array]:
     """View, for each tap of the window in turn, the elements it meets: (H', C, W', N)."""
-    for i, j in window.taps():
-        yield rows[window.rows(i, out.shape[0]), :, window.columns(j, out.shape[2])]
+    for place in _places(window, (out.shape[0], out.shape[2])):
+        yield rows[place]
+
+
+@functools.lru_cache(maxsize=512)
+def _places(window: Window, count: Pair) -> list[tuple[slice, slice, slice]]:
+    """Give where each tap's elements stand in rows; to work it out takes as long as to compare them, in one image."""
+    return [(window.rows(i, count[0]), slice(None), window.columns(j, count[1])) for i, j in window.taps()]
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
     """Maximum of every window of (N, C, H, W); padding counts as −inf."""
-    rows = padded_rows(x, window, -np.inf)
+    rows = _padded(x, window, -np.inf)
     return to_images(_reduce(rows, window, window.positions(_size(x)), np.maximum))
 
 
@@ -82,9 +108,11 @@ def _tiled(rows: Array, out: Array, window: Window) -> bool:
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
-    rows, out, grad = padded_rows(x, window, -np.inf), to_rows(out), to_rows(grad)
+    rows, out, grad = _padded(x, window, -np.inf), _rows(out), _rows(grad)
     bits, overlaps = as_bits(grad), window.overlaps
-    total = (np.empty if _tiled(rows, out, window) else np.zeros)(rows.shape, grad.dtype)
+    total = _empty(rows.shape, grad.dtype)
+    if not _tiled(rows, out, window):
+        total[...] = 0
 
     def send(part: Sequence[int]) -> None:
         top, here = part[0] * window.stride[0], slice(part[0], part[-1] + 1)
@@ -102,9 +130,9 @@ def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
 
 def max_pool2d_pick(values: Array, x: Array, out: Array, window: Window) -> Array:
     """Pick from `values`, shaped as `x`, the element at every window's first maximum: the adjoint of the above."""
-    rows, source = padded_rows(x, window, -np.inf), padded_rows(values, window)
-    picked = np.zeros_like(to_rows(out), dtype=values.dtype)
-    for value, hit in zip(_taps(source, window, picked), _hits(rows, to_rows(out), window), strict=True):
+    rows, source = _padded(x, window, -np.inf), _padded(values, window)
+    picked = np.zeros_like(_rows(out), dtype=values.dtype)
+    for value, hit in zip(_taps(source, window, picked), _hits(rows, _rows(out), window), strict=True):
         picked += np.multiply(as_bits(value), hit).view(values.dtype)
     return to_images(picked)
 
@@ -127,7 +155,7 @@ def _share(image: Pair, window: Window, count_include_pad: bool, dtype: np.dtype
 
 def avg_pool2d(x: Array, window: Window, count_include_pad: bool = True) -> Array:
     """Mean of every window of (N, C, H, W); padding counts as zeros, or not at all."""
-    total = _reduce(padded_rows(x, window), window, window.positions(_size(x)), np.add)
+    total = _reduce(_padded(x, window), window, window.positions(_size(x)), np.add)
     total *= _share(_size(x), window, count_include_pad, total.dtype)
     return to_images(total)
 
@@ -135,7 +163,7 @@ def avg_pool2d(x: Array, window: Window, count_include_pad: bool = True) -> Arra
 def avg_pool2d_grad(grad: Array, x_shape: tuple[int, ...], window: Window, count_include_pad: bool = True) -> Array:
     """Spread the gradient of every window evenly over it."""
     image = x_shape[2], x_shape[3]
-    share = to_rows(grad) * _share(image, window, count_include_pad, grad.dtype)
+    share = _rows(grad) * _share(image, window, count_include_pad, grad.dtype)
     height, width = window.padded(image)
     total = np.zeros((height, x_shape[1], width, x_shape[0]), share.dtype)
     for target in _taps(total, window, share):

@@ -98,9 +98,10 @@ def _(grad, weight):
 
 @linear.backward("weight")
 def _(grad, x, x_shape, weight_shape):
-    outs, ins = weight_shape
-    rows = math.prod(x_shape[:-1])
-    return matmul(transpose(reshape(grad, (rows, outs))), reshape(x, (rows, ins)))
+    if len(x_shape) != 2:
+        rows, (outs, ins) = math.prod(x_shape[:-1]), weight_shape
+        grad, x = reshape(grad, (rows, outs)), reshape(x, (rows, ins))
+    return matmul(transpose(grad), x)
 
 
 @linear.backward("bias")

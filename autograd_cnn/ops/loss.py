@@ -78,28 +78,32 @@ def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
 
 
 @primitive
-def _softmax_cross_entropy(logits: Any, targets: Any) -> Array:
-    """−Σ targets · log softmax(logits) over the classes; a target of 0 costs nothing, whatever its logit."""
-    axis = _class_axis(logits.ndim)
-    log_probabilities = log_softmax(logits, axis)
-    return -np.sum(targets * np.where(targets == 0, 0, log_probabilities), axis, dtype=logits.dtype)
+def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> Array:
+    """−Σ targets · log softmax(logits) over the classes; with a divisor, the sum of that by it.
+
+    A target of 0 costs nothing, whatever its logit.
+    """
+    axis = _class_axis(logits.ndim) if divisor is None else None
+    costs = targets * np.where(targets == 0, 0, log_softmax(logits, _class_axis(logits.ndim)))
+    losses = -np.sum(costs, axis, dtype=logits.dtype)
+    return losses if divisor is None else np.divide(losses, divisor, dtype=logits.dtype)
 
 
 @_softmax_cross_entropy.backward("logits")
-def _(grad, logits, targets):
+def _(grad, logits, targets, divisor):
     axis = _class_axis(logits.ndim)
-    return (softmax(logits, axis) * sum(targets, axis, True) - targets) * _spread(grad, axis)
+    return (softmax(logits, axis) * sum(targets, axis, True) - targets) * _spread(grad, axis, divisor)
 
 
 @_softmax_cross_entropy.backward("targets")
-def _(grad, logits):
+def _(grad, logits, divisor):
     axis = _class_axis(logits.ndim)
-    return -log_softmax(logits, axis) * _spread(grad, axis)
+    return -log_softmax(logits, axis) * _spread(grad, axis, divisor)
 
 
-def _spread(grad: Any, axis: int) -> Any:
-    """Give a gradient an axis for the classes."""
-    return grad.reshape((*grad.shape[:axis], 1, *grad.shape[axis:]))
+def _spread(grad: Any, axis: int, divisor: float | None) -> Any:
+    """Give the gradient of the losses an axis for the classes; that of their sum, by a divisor, fits as it is."""
+    return grad.reshape((*grad.shape[:axis], 1, *grad.shape[axis:])) if divisor is None else grad / divisor
 
 
 def softmax_cross_entropy(
@@ -169,7 +173,7 @@ def softmax_cross_entropy(
 
     if labels.dtype.kind == "f" and labels.shape == shape:
         smooth = add(multiply(targets, 1 - label_smoothing), label_smoothing / max(classes, 1))
-        losses = _softmax_cross_entropy(logits, multiply(smooth, weights))
+        losses = _softmax_cross_entropy(logits, multiply(smooth, weights), None)
         return _reduce(losses, reduction)
 
     ignored = _check_labels(op, labels, shape, ignore_index)
@@ -181,8 +185,10 @@ def softmax_cross_entropy(
         counted = np.expand_dims(labels >= 0, axis)
         spread = counted * weights * (label_smoothing / max(classes, 1))
         dense = (one_hot * (1 - label_smoothing) + spread).astype(dtype, copy=False)
-    losses = _softmax_cross_entropy(logits, dense)
-    return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)
+    divisor = {"none": None, "sum": 1.0, "mean": float(np.sum(one_hot))}[reduction]
+    if divisor == 0:
+        return _weighted_mean(_softmax_cross_entropy(logits, dense, None), one_hot)
+    return _softmax_cross_entropy(logits, dense, divisor)
 
 
 def _weighted_mean(losses: Any, one_hot: Array) -> Any:
