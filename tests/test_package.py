@@ -29,7 +29,7 @@ def test_layers_import_one_way():
     package = Path(ac.__file__).parent
     above = (
         "transforms", "gradient_checkpoint", "anomaly", "inspection", "layers", "composition", "models", "training",
-        "runs", "benchmark",
+        "runs", "benchmark", "reproductions",
     )  # fmt: skip
     for name in ("modes", "graph", "primitive", "tensor"):
         text = (package / f"{name}.py").read_text(encoding="utf-8")

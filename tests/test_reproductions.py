@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 import autograd_cnn as ac
 from autograd_cnn import data, layers, models, training
 from autograd_cnn.reproductions import REPRODUCTIONS, Study, conv3x3, lenet5, mlp, simple_convnet
+from tests import reproductions_table
 from tests.test_cli import assert_refused, call
 
 PICTURES = {
@@ -131,3 +134,25 @@ def test_a_quick_study_takes_a_tenth(tmp_path):
     assert (len(train), len(test)) == (100, 50)
     assert study.epochs(len(mlp.LOSSES)) == 2
     assert Study("mlp", tmp_path, digits, digits).epochs(10) == 10
+
+
+def test_the_readme_has_a_row_for_each_system():
+    readme = reproductions_table.README.read_text(encoding="utf-8")
+    table = readme.split(reproductions_table.BEGIN)[1].split(reproductions_table.END)[0]
+    rows = table.splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(REPRODUCTIONS)
+    for row, system in zip(rows, REPRODUCTIONS.values(), strict=True):
+        assert row.split("`: ")[1].startswith(system.TITLE)
+        assert all(cell.strip() for cell in row.strip("|").split("|"))
+
+
+def test_the_readmes_table_is_made_of_what_runs_left(tmp_path):
+    for name, system in REPRODUCTIONS.items():
+        (tmp_path / name).mkdir()
+        headline = {"figure": system.TITLE, "published": "a", "reproduced": "b", "ours": "c", "seconds": 1.4}
+        (tmp_path / name / "results.json").write_text(json.dumps({"headline": headline}))
+    command = [sys.executable, "-m", "tests.reproductions_table", "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "| system | as published | reproduced | ours | seconds |"
+    assert lines[4] == f"| `mlp`: {mlp.TITLE} | a | b | c | 1 |"

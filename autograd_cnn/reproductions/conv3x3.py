@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from autograd_cnn import models, plotting
 from autograd_cnn.benchmark import Framework, Network, Ours, PyTorch, installed
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.graph import Array
-from autograd_cnn.reproductions.study import Study
+from autograd_cnn.reproductions.study import Finding, Study
 
 TITLE = "eight filters of 3×3, in NumPy and in PyTorch, five times over"
 
@@ -35,12 +36,23 @@ def apply(F: Any, p: Mapping[str, Any], x: Any) -> Any:
     return F.linear(F.relu(x), p["fc2.weight"], p["fc2.bias"]) if "fc2.weight" in p else x
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """What one framework came to, from several seeds."""
+
+    accuracies: list[float]
+    seconds_an_image: float
+
+    def __str__(self) -> str:
+        return f"{statistics.mean(self.accuracies):.2%} ± {statistics.stdev(self.accuracies):.2%}"
+
+
 def run(study: Study) -> None:
     """Train both networks one image at a time and in batches, here and in PyTorch."""
+    few, many = study.first(10_000, 10_000), study.first(60_000, 10_000)
     frameworks = installed(Ours, PyTorch)
-    few = study.first(10_000, 10_000)
-    many = study.first(60_000, 10_000)
     accuracies: dict[str, list[float]] = {}
+    headlines: dict[int, list[str]] = {1: [], BATCH: []}
     for hidden in (None, 512):
         network = _network(hidden, len(few[0].class_names))
         shape = "8 filters" if hidden is None else f"8 filters, {hidden} hidden"
@@ -50,19 +62,26 @@ def run(study: Study) -> None:
             (f"batches of {BATCH}", BATCH, LR * BATCH / 2, many),
         ):
             found = _repeat(study, network, frameworks, train, test, batch_size, lr)
-            told = "which is steadier and faster?" if hidden is None and batch_size == 1 else ""
-            for name, (scores, each) in found.items():
-                what = f"{shape}, {how}"
-                who = "" if name == Ours.name else f" ({name})"
-                spread = f"{statistics.mean(scores):.2%} ± {statistics.stdev(scores):.2%}"
-                total = each * len(train) * study.epochs(3)
-                study.add(f"{what}{who}", told, *_columns(spread, batch_size), total)
-                print(f"{what}, {name}: {spread} of {len(test):,} right, {each * 1e6:.0f} µs an image")
-                study.numbers[f"{what}, {name}"] = {"accuracies": scores, "seconds_an_image": each}
-                accuracies[f"{shape},\n{how}, {name}"] = scores
-            if len(found) > 1:
-                (_, ours), (_, theirs) = (found[f.name] for f in frameworks)
-                study.add(f"{what}: PyTorch's time by ours", "", *_columns(f"{theirs / ours:.2f}", batch_size))
+            for name, result in found.items():
+                what = f"{shape}, {how}, {name}"
+                seconds = result.seconds_an_image * len(train) * study.epochs(3)
+                study.add(what, "", *_columns(str(result), batch_size), seconds)
+                study.numbers[what] = vars(result)
+                accuracies[f"{shape},\n{how}, {name}"] = result.accuracies
+                print(f"{what}: {result} of {len(test):,} right, {result.seconds_an_image * 1e6:.0f} µs an image")
+            headline = f"{shape} {found[Ours.name]}"
+            if PyTorch.name in found:
+                ratio = found[PyTorch.name].seconds_an_image / found[Ours.name].seconds_an_image
+                study.add(f"{shape}, {how}: PyTorch's time by ours", "", *_columns(f"{ratio:.2f}", batch_size))
+                headline += f", PyTorch {found[PyTorch.name]} in {ratio:.2f} of the time"
+            headlines[batch_size].append(headline)
+    study.headline = Finding(
+        TITLE,
+        "which is steadier and faster, NumPy or PyTorch?",
+        "; ".join(headlines[1]),
+        "in batches: " + "; ".join(headlines[BATCH]),
+        sum(finding.seconds or 0 for finding in study.findings),
+    )
     plotting.dots(accuracies, study.picture("accuracies"), title="Test accuracy of each seed", xlabel="accuracy")
 
 
@@ -87,8 +106,8 @@ def _repeat(
     test: Dataset,
     batch_size: int,
     lr: float,
-) -> dict[str, tuple[list[float], float]]:
-    """Train from five seeds, by turns: give each framework's accuracies, and its median seconds an image."""
+) -> dict[str, Repeated]:
+    """Train from five seeds, the frameworks by turns; the seconds an image are their median."""
     scores: dict[str, list[float]] = {f.name: [] for f in frameworks}
     seconds: dict[str, list[float]] = {f.name: [] for f in frameworks}
     epochs = study.epochs(3)
@@ -105,4 +124,4 @@ def _repeat(
             seconds[framework.name].append((time.perf_counter() - begin) / (epochs * len(train)))
             logits = trained.logits(framework.tensor(test.images))
             scores[framework.name].append(float((logits.argmax(1) == test.labels).mean()))
-    return {f.name: (scores[f.name], statistics.median(seconds[f.name])) for f in frameworks}
+    return {f.name: Repeated(scores[f.name], statistics.median(seconds[f.name])) for f in frameworks}

@@ -1,7 +1,8 @@
 """Two linear layers with a sigmoid between them, from standard normal weights, by plain SGD on one image at a time.
 
-The write-up prints the mean loss of every epoch. It does not say how many hidden units there are: of 40 to 300, 50
-follow its losses most closely, and with 300 the first epoch's loss is 7.0 in place of 4.7.
+The write-up prints the mean loss of every epoch. It does not say how many hidden units there are. With 300 the first
+epoch's loss is 7.0 in place of 4.7; with 50 to 64 it is 3.9 to 4.7 and the tenth's 0.92 to 1.09, by size and seed: 54
+are taken.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import numpy as np
 from autograd_cnn import models, ops, optim, plotting, schedules
 from autograd_cnn.data import DataLoader
 from autograd_cnn.data.augment import augment
-from autograd_cnn.reproductions.study import Study
+from autograd_cnn.reproductions.study import Finding, Study
 
 TITLE = "a multilayer perceptron with a sigmoid, by plain SGD on one image at a time"
 
 LOSSES = (4.694, 2.559, 2.002, 1.715, 1.532, 1.400, 1.300, 1.220, 1.152, 1.095)
 """The mean training loss of each epoch, as published."""
-HIDDEN = 50
+HIDDEN = 54
 
 
 def run(study: Study) -> None:
@@ -47,6 +48,14 @@ def run(study: Study) -> None:
         study.add("test loss", "", f"{published.evaluation.loss:.3f}", f"{e.loss:.4f}", ours.seconds)
         study.add("test accuracy", "", published.accuracy, ours.accuracy)
         study.numbers["ours"] = ours.numbers()
+        study.headline = Finding(
+            TITLE,
+            f"mean loss from {LOSSES[0]} to {LOSSES[-1]} in 10 epochs of 47 to 55 s",
+            f"from {losses[0]:.3f} to {losses[-1]:.3f}, at most {max(distances, key=abs):+.1%} off, "
+            f"in epochs of {published.seconds / len(losses):.1f} s; {published.accuracy}",
+            f"test loss {e.loss:.4f} and {ours.accuracy} in {ours.seconds:.1f} s",
+            published.seconds + ours.seconds,
+        )
 
     for i in (0, len(losses) - 1):
         study.add(f"mean loss of epoch {i + 1}", f"{LOSSES[i]:.3f}", f"{losses[i]:.3f}")

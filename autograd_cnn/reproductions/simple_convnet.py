@@ -4,6 +4,9 @@ The write-up trains on 2,000 images and tests on 1,000, in batches of 100, for 2
 standard deviation 0.01; Adam at 0.001. It checks backpropagation by numerical gradients, and shows the first layer's
 filters turn from noise into edges. The other optimizers' rates are its defaults, 0.01, but for RMSprop, which takes
 0.001 here: at 0.01 it diverges.
+
+It says near 96 %. With 2,000 images Adam comes to 90 or 91 %, from three seeds, and in 60 epochs to 93 %; near 96 % it
+is with 5,000, which are tried too.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import autograd_cnn as ac
 from autograd_cnn import models, optim, plotting, schedules, serialization
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
-from autograd_cnn.reproductions.study import Study, Trained
+from autograd_cnn.reproductions.study import Finding, Study, Trained
 
 TITLE = "one convolution and two linear layers, with six optimizers, dropout and batch normalization"
 
@@ -56,6 +59,8 @@ def run(study: Study) -> None:
     for name, (_, result) in trained.items():
         if name != "Adam":
             study.add(f"accuracy with {name}", "", result.accuracy, "", result.seconds)
+    more = _fit(study, study.first(5_000, 1)[0], test, "with 5,000 images, Adam", published_init, OPTIMIZERS["Adam"])[1]
+    study.add("accuracy with Adam, 5,000 images", "", more.accuracy, "", more.seconds)
     plotting.curves(
         {name: _test_accuracies(result) for name, (_, result) in trained.items()}, study.picture("optimizers"),
         title="Test accuracy by optimizer", ylabel="accuracy",
@@ -92,6 +97,10 @@ def run(study: Study) -> None:
         optim.Adam(models.trainable(params), lr=2e-3), study.epochs(10), schedule=schedules.cosine,
     )  # fmt: skip
     study.add("accuracy with all of the training images", "", "", ours.accuracy, ours.seconds)
+    study.headline = Finding(
+        TITLE, "near 96 % of 1,000 right, trained on 2,000", f"{adam.accuracy}; trained on 5,000 {more.accuracy}",
+        f"{ours.accuracy} of {len(test):,}, trained on {len(train):,}", adam.seconds + more.seconds + ours.seconds,
+    )  # fmt: skip
     study.numbers |= {name: result.numbers() for name, (_, result) in trained.items()}
     study.numbers |= {name: result.numbers() for name, result in variants.items()} | {"ours": ours.numbers()}
 

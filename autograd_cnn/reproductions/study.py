@@ -53,6 +53,8 @@ class Study:
     seed : int
         Seeds every draw.
     findings : list of Finding
+    headline : Finding
+        What it comes to, in a sentence each; the README has it.
     numbers : dict
         What the findings say, as numbers, for `results.json`.
     """
@@ -64,6 +66,7 @@ class Study:
     quick: bool = False
     seed: int = 0
     findings: list[Finding] = field(default_factory=list)
+    headline: Finding | None = None
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def first(self, train: int, test: int) -> tuple[Dataset, Dataset]:
@@ -131,6 +134,9 @@ class Study:
             for f in self.findings
         ]
         table = text.table(header, rows, left=4)
+        if self.headline is not None:
+            h = self.headline
+            table += f"\n\nas published: {h.published}\nreproduced:   {h.reproduced}\nours:         {h.ours}"
         content = {
             "name": self.name,
             "quick": self.quick,
@@ -139,6 +145,7 @@ class Study:
             "date": datetime.date.today().isoformat(),
             "python": platform.python_version(),
             "numpy": np.__version__,
+            "headline": self.headline and dataclasses.asdict(self.headline),
             "findings": [dataclasses.asdict(f) for f in self.findings],
             "numbers": self.numbers,
         }
