@@ -17,7 +17,6 @@ from autograd_cnn.kernels.elementwise import PASS, as_bits
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.window import Pair, Window
 
-
 _FEW = 2  # images that convolution leaves in their own order, see `conv._choose`
 
 

@@ -78,9 +78,10 @@ def run(study: Study) -> None:
     best = models.convnet_bn
     params = best.init(np.random.default_rng(study.seed), num_classes=classes)
     loader = DataLoader(train, 64, shuffle=True, seed=study.seed, transform=mild, drop_last=True)
+    optimizer = optim.AdamW(models.trainable(params), lr=2e-3, weight_decay=0.05)
     top = study.fit(
-        "convnet_bn, the best recipe", best.apply, params, loader, test, optim.Adam(models.trainable(params), lr=2e-3),
-        study.epochs(12), schedule=schedules.warm_up(0.1),
+        "convnet_bn, the best recipe", best.apply, params, loader, test, optimizer, study.epochs(12),
+        schedule=schedules.warm_up(0.1),
     )  # fmt: skip
 
     d, o, t = defect.evaluation, ours.evaluation, top.evaluation
