@@ -132,7 +132,7 @@ class Primitive(Generic[P]):
             return None
         names, shapes = self._needs(tuple([edge.name for edge in edges]))
         bound["out"] = out
-        kept = {name: _kept(bound[name]) for name in names}
+        kept = {name: value.data if isinstance(value := bound[name], Variable) else _kept(value) for name in names}
         for parameter, name in shapes:
             kept[parameter] = _shape(bound[name])
         return Node(self.name, edges, kept, out)
@@ -173,9 +173,7 @@ def _array(value: Any) -> Any:
 
 
 def _kept(value: Any) -> Any:
-    """Give an argument as a rule gets it: an array, an option, or of a variadic input a tuple of arrays."""
-    if isinstance(value, Variable):
-        return value.data
+    """Give what is no Variable as a rule gets it: an option, or of a variadic input a tuple of arrays."""
     return tuple(map(_array, value)) if isinstance(value, tuple) else value
 
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from autograd_cnn.kernels.layout import Array, to_rows
 
+_sum: Any = np.add.reduce  # what np.sum calls, after as much time again
+
 
 def sum(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """Sum over `axis`, as `np.sum`."""
     if axis == (0, 2, 3) and x.ndim == 4 and x.dtype.char in "fd":
         total = _over_all_but_channels(x)
         return total.reshape(1, -1, 1, 1) if keepdims else total
-    return np.asarray(np.sum(x, axis=axis, keepdims=keepdims))
+    return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
 
 
 def mean(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:

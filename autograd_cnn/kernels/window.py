@@ -34,23 +34,20 @@ class Window:
 
     def positions(self, image: Pair) -> Pair:
         """Count the places the window takes on an image (H, W): the size of the output."""
-        return self._positions(image[0], 0), self._positions(image[1], 1)
-
-    def _positions(self, length: int, axis: int) -> int:
-        room = length + 2 * self.padding[axis] - self.extent[axis]
+        (height, width), (top, left), (down, right) = self.extent, self.padding, self.stride
+        rooms = image[0] + 2 * top - height, image[1] + 2 * left - width
         if not self.ceil_mode:
-            return room // self.stride[axis] + 1
-        last = -(-room // self.stride[axis])
+            return rooms[0] // down + 1, rooms[1] // right + 1
+        last = -(-rooms[0] // down), -(-rooms[1] // right)
         # As in PyTorch: a window that would start in the padding at the end is left out.
-        return last if last * self.stride[axis] >= length + self.padding[axis] else last + 1
+        return last[0] + (last[0] * down < image[0] + top), last[1] + (last[1] * right < image[1] + left)
 
     def padded(self, image: Pair) -> Pair:
         """Give the size of an image with its padding, and with what a last window hangs over."""
-        return self._padded(image[0], 0), self._padded(image[1], 1)
-
-    def _padded(self, length: int, axis: int) -> int:
-        reached = (self._positions(length, axis) - 1) * self.stride[axis] + self.extent[axis]
-        return max(length + 2 * self.padding[axis], reached)
+        (height, width), (top, left), (down, right) = self.extent, self.padding, self.stride
+        count = self.positions(image)
+        reached = (count[0] - 1) * down + height, (count[1] - 1) * right + width
+        return max(image[0] + 2 * top, reached[0]), max(image[1] + 2 * left, reached[1])
 
     @property
     def turns(self) -> bool:
