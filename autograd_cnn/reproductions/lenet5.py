@@ -5,6 +5,9 @@ test images right; but its mean confidence is 23 %, and its loss stays at 1.46. 
 was logits − one-hot. That is the gradient of the squared error of the logits, which settle at 0 and 1: and the softmax
 of a row of nine zeros and a one is e / (e + 9) = 0.232, and its cross-entropy ln(e + 9) − 1 = 1.461. The order of the
 logits is right, so nobody who looks at the accuracy alone will see it.
+
+After the 50 epochs the logits still scatter about 0 and 1, which costs 0.01 to 0.02 of loss; on 200 images, learned to
+the end, both figures are the limits' (`tests/test_reproductions.py`).
 """
 
 from __future__ import annotations
@@ -64,11 +67,7 @@ def run(study: Study) -> None:
     with study.timed() as seconds:
         training.predict(apply, params, test.images, batch_size=32)
     speed = len(test) / seconds()
-    # Where the logits settle, once the steps of a constant rate no longer shake them.
-    settled = study.fit(
-        "the same for five more epochs, as the rate falls to 0", apply, params, loader, train,
-        optim.SGD(params, lr=1e-3), study.epochs(5), schedule=schedules.cosine, loss=squared_error,
-    ).evaluation  # fmt: skip
+    learned = training.evaluate(apply, params, train)
 
     mild = functools.partial(augment, rotate=10, scale=0.1)
     loader = DataLoader(train, 32, shuffle=True, seed=study.seed, transform=mild)
@@ -93,8 +92,8 @@ def run(study: Study) -> None:
     study.add("accuracy, 10,000 test images", "98.76%", defect.accuracy, ours.accuracy, ours.seconds)
     study.add("mean confidence, test images", "23%", f"{d.mean_confidence:.2%}", f"{o.mean_confidence:.2%}")
     study.add("loss, test images", "1.46", f"{d.loss:.4f}", f"{o.loss:.4f}")
-    study.add("settled: confidence, training images", f"{CONFIDENCE:.4f} in theory", f"{settled.mean_confidence:.4f}")
-    study.add("settled: loss, training images", f"{-math.log(CONFIDENCE):.4f} in theory", f"{settled.loss:.4f}")
+    study.add("mean confidence, training images", f"{CONFIDENCE:.3f}, the limit", f"{learned.mean_confidence:.3f}")
+    study.add("loss, training images", f"{-math.log(CONFIDENCE):.3f}, the limit", f"{learned.loss:.3f}")
     study.add("training steps a second", "8 to 12", f"{steps:.0f}", "", defect.seconds)
     study.add("images a second, inference", "332", f"{speed:,.0f}")
     study.add("accuracy of convnet_bn", "", "", top.accuracy, top.seconds)
@@ -102,7 +101,7 @@ def run(study: Study) -> None:
         TITLE,
         "98.76 %, mean confidence 23 %, loss 1.46",
         f"{defect.accuracy}, mean confidence {d.mean_confidence:.1%}, loss {d.loss:.3f} "
-        f"(settled, on the training images, {settled.mean_confidence:.1%} and {settled.loss:.3f})",
+        f"(on the training images {learned.mean_confidence:.1%} and {learned.loss:.3f})",
         f"{ours.accuracy}, mean confidence {o.mean_confidence:.1%}, loss {o.loss:.3f}; convnet_bn {top.accuracy}",
         defect.seconds + ours.seconds + top.seconds,
     )
@@ -111,8 +110,8 @@ def run(study: Study) -> None:
         | {
             "steps_a_second": steps,
             "images_a_second": speed,
-            "settled_confidence": settled.mean_confidence,
-            "settled_loss": settled.loss,
+            "training_confidence": learned.mean_confidence,
+            "training_loss": learned.loss,
         },
         "ours": ours.numbers(),
         "best": top.numbers(),
@@ -126,8 +125,8 @@ def run(study: Study) -> None:
     )  # fmt: skip
     print(
         f"\nThe lesson: without its softmax the gradient pulls the logits to 0 and 1. A row of them has the softmax "
-        f"e / (e + 9) = {CONFIDENCE:.3f} and the loss {-math.log(CONFIDENCE):.3f}; found once settled were "
-        f"{settled.mean_confidence:.3f} and {settled.loss:.3f}, at an accuracy that tells nothing of it."
+        f"e / (e + 9) = {CONFIDENCE:.3f} and the loss {-math.log(CONFIDENCE):.3f}; found on the training images were "
+        f"{learned.mean_confidence:.3f} and {learned.loss:.3f}, at an accuracy that tells nothing of it."
     )
 
 
