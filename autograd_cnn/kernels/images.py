@@ -37,6 +37,37 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
     return total.reshape(weight_shape)
 
 
+def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int) -> Array:
+    """Give the gradient of the input: the columns' is filters.T @ `grad`, and goes back to where they were copied."""
+    batch, channels, h, w = x_shape
+    features, height, width = grad.shape[1:]
+    filters = weight.reshape(groups, features // groups, math.prod(weight.shape[1:]))
+    grad = grad.reshape(batch, groups, features // groups, height * width)
+    columns = np.matmul(filters.swapaxes(1, 2), grad).reshape(batch, channels, *window.size, height, width)
+    tall, wide = window.padded((h, w))
+    rows = _overlay(columns, -1, wide, window.dilation[1], window.stride[1])
+    total = _overlay(rows, -2, tall, window.dilation[0], window.stride[0])
+    top, left = window.padding
+    return total[:, :, top : top + h, left : left + w]
+
+
+def _overlay(columns: Array, axis: int, length: int, apart: int, step: int) -> Array:
+    """Sum over the taps, third axis from the end, what each sends to its places along another, made `length` long.
+
+    Each tap's share is laid out for itself, `apart` further along, and then they are summed: three calls, where
+    adding tap by tap takes one for each.
+    """
+    shape = list(columns.shape)
+    shape[axis] = length
+    shares = np.zeros(shape, columns.dtype)
+    strides = list(shares.strides)
+    strides[-3] += apart * strides[axis]
+    strides[axis] *= step
+    np.ndarray(columns.shape, columns.dtype, shares, 0, tuple(strides))[...] = columns
+    total: Array = shares.sum(-3)
+    return total
+
+
 def _columns(x: Array, window: Window, groups: int) -> Array:
     """Copy what the windows see: (N, groups, C·KH·KW, H'·W')."""
     n, c, h, w = x.shape

@@ -59,7 +59,9 @@ def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_
         raise TypeError(f"{op}: class indices are integers; got dtype {labels.dtype}")
     if labels.shape != expected:
         raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
-    if labels.min(initial=0) >= 0 and labels.max(initial=-1) < classes and not 0 <= ignore_index < classes:
+    # The ufuncs' own reductions: the methods' take as long again to get there.
+    lowest, highest = np.minimum.reduce(labels, None, initial=0), np.maximum.reduce(labels, None, initial=0)
+    if lowest >= 0 and highest < classes and not 0 <= ignore_index < classes:
         return False
     outside = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
     if outside.size:
@@ -73,8 +75,8 @@ def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_
 def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
     """Give 1 at each label, along the axis of the classes; nothing for a label that is none."""
     axis = _class_axis(labels.ndim + 1)
-    shape = (classes,) + (1,) * (labels.ndim - axis)
-    return (np.expand_dims(labels, axis) == np.arange(classes).reshape(shape)).astype(dtype)
+    labels = labels.reshape((*labels.shape[:axis], 1, *labels.shape[axis:]))
+    return (labels == np.arange(classes).reshape((classes,) + (1,) * (labels.ndim - 1 - axis))).astype(dtype)
 
 
 @primitive
@@ -182,10 +184,10 @@ def softmax_cross_entropy(
     one_hot = _one_hot(labels, classes, dtype)
     dense = one_hot = one_hot if weight is None else one_hot * weights
     if label_smoothing:
-        counted = np.expand_dims(labels >= 0, axis)
-        spread = counted * weights * (label_smoothing / max(classes, 1))
+        spread = np.expand_dims(labels >= 0, axis) * weights * (label_smoothing / max(classes, 1))
         dense = (one_hot * (1 - label_smoothing) + spread).astype(dtype, copy=False)
-    divisor = {"none": None, "sum": 1.0, "mean": float(np.sum(one_hot))}[reduction]
+    counted = labels.size if weight is None and not ignored else float(np.sum(one_hot))
+    divisor = {"none": None, "sum": 1.0, "mean": float(counted)}[reduction]
     if divisor == 0:
         return _weighted_mean(_softmax_cross_entropy(logits, dense, None), one_hot)
     return _softmax_cross_entropy(logits, dense, divisor)

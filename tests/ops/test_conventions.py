@@ -204,3 +204,12 @@ def test_convolution_keeps_nothing_of_the_size_of_its_columns(rng):
     out = ac.conv2d(x, weight, padding=2)
     kept = [v for v in out.node.kept.values() if isinstance(v, np.ndarray)]
     assert {id(v) for v in kept} == {id(x.data), id(weight.data)}
+
+
+@pytest.mark.parametrize("loss", [ac.softmax_cross_entropy, ac.nll_loss])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.uint64, np.int64])
+def test_labels_are_integers_of_any_kind(loss, dtype, rng):
+    logits, labels = rng.standard_normal((3, 4)), np.array([0, 3, 1])
+    assert loss(logits, labels.astype(dtype)) == loss(logits, labels)
+    with pytest.raises(ValueError, match="a label is from 0 to 3, or -100 to be ignored; 1 of 3 are not"):
+        loss(logits, np.array([0, 4, 1], dtype))
