@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from autograd_cnn.kernels import Pair, Window
+
+Check = TypeVar("Check", bound=Callable[..., Any])
+
+
+def remembered(check: Check) -> Check:
+    """Remember what a check of hashable arguments gave: an op and its rules ask for the same again and again."""
+    known = functools.lru_cache(maxsize=512, typed=True)(check)  # 2.0 is no stride, though it equals 2
+
+    @functools.wraps(check)
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return known(*args, **kwargs)
+        except TypeError:  # lists have no hash
+            return check(*args, **kwargs)
+
+    return ask  # type: ignore[return-value]
 
 
 def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
@@ -38,16 +55,6 @@ def window(
     ceil_mode: bool = False,
 ) -> Window:
     """Check a window against the images it slides over."""
-    try:  # an op and its rules ask for the same window again and again
-        return _window(op, x_shape, size, stride, padding, dilation, ceil_mode)
-    except TypeError:  # lists have no hash
-        return _window.__wrapped__(op, x_shape, size, stride, padding, dilation, ceil_mode)
-
-
-@functools.lru_cache(maxsize=512)
-def _window(
-    op: str, x_shape: tuple[int, ...], size: Pair, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
-) -> Window:
     result = Window(
         size,
         stride=pair(op, "stride", stride, least=1),

@@ -18,6 +18,7 @@ from autograd_cnn.primitive import primitive
 PairLike = int | tuple[int, int]
 
 
+@checks.remembered
 def _window(
     op: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], stride: Any, padding: Any, dilation: Any
 ) -> kernels.Window:

@@ -13,6 +13,7 @@ from autograd_cnn.primitive import primitive
 PairLike = int | tuple[int, int]
 
 
+@checks.remembered
 def _window(
     op: str, x_shape: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> kernels.Window:

@@ -175,3 +175,11 @@ def test_a_refused_call_changes_nothing():
         ac.batch_norm(zeros(1, 3), np.ones(3), zeros(3), mean, variance, training=True)
     assert mean.tolist() == [0, 0, 0]
     assert variance.tolist() == [1, 1, 1]
+
+
+def test_a_setting_of_a_wrong_type_is_refused_though_an_equal_one_was_seen():
+    x = zeros(1, 1, 4, 4)
+    ac.max_pool2d(x, 2, 2)
+    with pytest.raises(ValueError, match=re.escape("stride is an int or a pair of ints, each at least 1; got 2.0")):
+        ac.max_pool2d(x, 2, 2.0)
+    assert ac.max_pool2d(x, [2, 2], [2, 2]).shape == (1, 1, 2, 2)
