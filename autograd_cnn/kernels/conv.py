@@ -67,7 +67,9 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
 def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
     """Give the gradient of a convolution's input (N, C, H, W), from that of its output (N, F, H', W')."""
     batch, channels, *image = x_shape
-    if _choose(weight.shape, window, groups, batch, (grad.shape[2], grad.shape[3])) == "images":
+    positions = grad.shape[2], grad.shape[3]
+    few = _choose(weight.shape, window, groups, batch, positions) == "images"
+    if few and images.largest_share(x_shape, window, positions) <= images.LARGEST_COLUMNS:
         return images.conv2d_grad_input(grad, weight, x_shape, window, groups)
     turns = window.turns and _turns_well(weight.shape, window, groups, batch, (image[0], image[1]))
     if turns and _finite_floats(grad, weight):  # a zero of the padding times infinity would be nan

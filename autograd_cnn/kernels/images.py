@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from autograd_cnn.kernels.layout import Array
-from autograd_cnn.kernels.window import Window
+from autograd_cnn.kernels.window import Pair, Window
 
 #: Elements of the largest columns: 4 MiB in float32.
 LARGEST_COLUMNS = 2**20
@@ -49,6 +49,12 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     total = _overlay(rows, -2, tall, window.dilation[0], window.stride[0])
     top, left = window.padding
     return total[:, :, top : top + h, left : left + w]
+
+
+def largest_share(x_shape: tuple[int, ...], window: Window, positions: Pair) -> int:
+    """Count the elements of the largest scratch of the above; a wide step makes it many times the columns."""
+    (tall, wide), (rows, across) = window.padded((x_shape[2], x_shape[3])), window.size
+    return x_shape[0] * x_shape[1] * rows * wide * max(across * positions[0], tall)
 
 
 def _overlay(columns: Array, axis: int, length: int, apart: int, step: int) -> Array:

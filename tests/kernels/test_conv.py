@@ -84,3 +84,15 @@ def test_the_scratch_is_bounded(rng):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak - out.nbytes < 1.5 * 4 * conv.LARGEST_COLUMNS
+
+
+@pytest.mark.parametrize("settings", [{"stride": (1, 5000)}, {"stride": (40, 1)}, {"dilation": (1, 5000)}])
+def test_the_gradient_of_one_image_keeps_to_the_scratch_however_wide_the_step(settings):
+    window = kernels.Window((3, 3), **settings)
+    x_shape, weight = (1, 4, 100, 20003), np.ones((4, 4, 3, 3), np.float32)
+    grad = np.ones((1, 4, *window.positions((100, 20003))), np.float32)
+    tracemalloc.start()
+    out = kernels.conv2d_grad_input(grad, weight, x_shape, window)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - out.nbytes < 1.5 * 4 * conv.LARGEST_COLUMNS
