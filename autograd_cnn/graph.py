@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn import kernels
 from autograd_cnn.call_site import call_site
 from autograd_cnn.modes import Observer, current, switched
 
@@ -164,7 +165,9 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
     """Sum `grad` down to `shape`: the adjoint of broadcasting an array of `shape` up to `grad`'s shape."""
     extra = grad.ndim - len(shape)
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and grad.shape[extra + i] != 1)
-    return grad.sum(axis=(*range(extra), *stretched)).reshape(shape)
+    axes = (*range(extra), *stretched)
+    total = kernels.sum(grad, axes) if isinstance(grad, np.ndarray) else grad.sum(axis=axes)
+    return total.reshape(shape)
 
 
 def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

@@ -11,7 +11,7 @@ from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
 from autograd_cnn.ops.elementwise import add, multiply, sqrt, subtract
-from autograd_cnn.ops.reduction import mean, sum, var
+from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
 
@@ -49,40 +49,10 @@ def _(grad, x, out, axis, eps, moments):
     return centered / sqrt(variance + eps)
 
 
-@primitive
-def scale_and_shift(x: Any, weight: Any, bias: Any) -> Array:
-    """`x * weight + bias`, where weight and bias broadcast to x."""
-    return np.asarray(x * weight + bias)
-
-
-@scale_and_shift.backward("x")
-def _(grad, weight):
-    return grad * weight
-
-
-@scale_and_shift.backward("weight")
-def _(grad, x, weight_shape):
-    return _sum_to(grad * x, weight_shape)
-
-
-@scale_and_shift.backward("bias")
-def _(grad, bias_shape):
-    return _sum_to(grad, bias_shape)
-
-
-def _sum_to(grad: Any, shape: tuple[int, ...]) -> Any:
-    """Sum down to what was broadcast; the graph would too, but not with all axes named at once, as `sum` is fast."""
-    extra = grad.ndim - len(shape)
-    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1))
-    return reshape(sum(grad, axes), shape)
-
-
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
     """Scale and shift, where there is something to scale and shift by."""
-    if weight is not None and bias is not None:
-        return scale_and_shift(x, weight, bias)
     if weight is not None:
-        return multiply(x, weight)
+        x = multiply(x, weight)
     return x if bias is None else add(x, bias)
 
 
