@@ -341,9 +341,8 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from autograd_cnn.data import folders
+    from autograd_cnn.progress import bar
 
     write = folders.write_folder if options.layout == "folders" else folders.write_labelled_files
     splits = data.SPLITS if options.split == "both" else (options.split,)
@@ -352,12 +351,8 @@ def _export(options: argparse.Namespace) -> None:
     datasets = {split: data.load(options.name, split) for split in splits}
     for split, dataset in datasets.items():
         indices = folders.take_evenly(dataset.labels, options.limit or len(dataset)).tolist()
-        # A terminal sees the bar move; a log file gets a line now and then.
-        bar = tqdm(
-            indices, desc=split, unit="image", dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0
-        )
-        with bar:
-            write(options.out / split, dataset, bar)
+        with bar(indices, desc=split, unit="image") as moving:
+            write(options.out / split, dataset, moving)
         print(f"{len(indices)} images are in {options.out / split}")
 
 

@@ -1,12 +1,20 @@
-"""A bar that shows how far a training has come."""
+"""Bars that show how far work has come."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from autograd_cnn.training import History
+
+
+def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
+    """Make a bar of tqdm's: a terminal sees it move, and a log file gets a line now and then."""
+    from tqdm import tqdm
+
+    return tqdm(items, dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0, **options)
 
 
 @contextmanager
@@ -20,20 +28,14 @@ def training_bar(epochs: int, steps: int, history: History) -> Iterator[Callable
     history : History
         Of this training, with what it has behind it.
     """
-    from tqdm import tqdm
-
-    # A terminal sees the bar move; a log file gets a line now and then.
-    bar = tqdm(
-        total=steps, initial=len(history.step_losses), unit="step", dynamic_ncols=True,
-        mininterval=0.1 if sys.stderr.isatty() else 10.0,
-    )  # fmt: skip
+    steps_bar = bar(total=steps, initial=len(history.step_losses), unit="step")
 
     def show(epoch: int, loss: float, accuracy: float) -> None:
         last = history.epochs[-1].test_accuracy if history.epochs else None
         tested = "" if last is None else f", test {last:.1%}"
-        bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
-        bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{tested}", refresh=False)
-        bar.update()
+        steps_bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
+        steps_bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{tested}", refresh=False)
+        steps_bar.update()
 
-    with bar:
+    with steps_bar:
         yield show

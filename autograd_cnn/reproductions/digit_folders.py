@@ -12,7 +12,7 @@ from autograd_cnn import layers, models, ops, optim, plotting, schedules
 from autograd_cnn.composition import sequential
 from autograd_cnn.data import DataLoader, folders
 from autograd_cnn.data.augment import augment
-from autograd_cnn.reproductions.study import Finding, Study
+from autograd_cnn.reproductions.study import Finding, Study, stopwatch
 
 TITLE = "a network of one convolution, on digits kept as PNG files in a folder a class"
 
@@ -21,12 +21,12 @@ def run(study: Study) -> None:
     """Write the folders, read them, train as published, then LeNet-5 by our recipe."""
     train, test = study.first(10_000, 5_000)
     images = study.folder / "images"
-    with study.timed() as seconds:
-        for split, dataset in (("train", train), ("test", test)):
-            folders.write_folder(images / split, dataset)
+    seconds = stopwatch()
+    for split, dataset in (("train", train), ("test", test)):
+        folders.write_folder(images / split, dataset)
     study.add(f"{len(train) + len(test):,} PNG files written", seconds=seconds())
-    with study.timed() as seconds:
-        train, test = (folders.read_folder(images, split) for split in ("train", "test"))
+    seconds = stopwatch()
+    train, test = (folders.read_folder(images, split) for split in ("train", "test"))
     study.add("read again", seconds=seconds())
 
     init, apply = sequential(

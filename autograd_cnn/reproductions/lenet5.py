@@ -24,7 +24,7 @@ from autograd_cnn import composition, layers, models, ops, optim, plotting, sche
 from autograd_cnn.data import DataLoader, Dataset, folders
 from autograd_cnn.data.augment import augment
 from autograd_cnn.layers import Layer
-from autograd_cnn.reproductions.study import Finding, Study
+from autograd_cnn.reproductions.study import Finding, Study, stopwatch
 
 TITLE = "LeNet-5 from PNG files, with a gradient that had lost its softmax"
 
@@ -64,8 +64,8 @@ def run(study: Study) -> None:
         study.epochs(50), loss=squared_error,
     )  # fmt: skip
     plotting.learning_curve(defect.history.to_dict(), study.picture("as_published"))
-    with study.timed() as seconds:
-        training.predict(apply, params, test.images, batch_size=32)
+    seconds = stopwatch()
+    training.predict(apply, params, test.images, batch_size=32)
     speed = len(test) / seconds()
     learned = training.evaluate(apply, params, train)
 
@@ -132,7 +132,8 @@ def run(study: Study) -> None:
 
 def _through_files(study: Study, dataset: Dataset) -> Dataset:
     """Write images as idx-N-label-L.png and read them again: the same, but for half a 255th of rounding."""
-    with tempfile.TemporaryDirectory() as folder, study.timed() as seconds:
+    seconds = stopwatch()
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "images")
         folders.write_labelled_files(path, dataset)
         again = folders.read_labelled_files(path, dataset.class_names)

@@ -7,8 +7,7 @@ import datetime
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,12 +110,6 @@ class Study:
         """Add a line to the table."""
         self.findings.append(Finding(figure, published, reproduced, ours, seconds))
 
-    @contextmanager
-    def timed(self) -> Iterator[Callable[[], float]]:
-        """Give a function that tells the seconds since."""
-        begin = time.perf_counter()
-        yield lambda: time.perf_counter() - begin
-
     def picture(self, name: str) -> Path:
         """Give the path of a picture in the folder, which is made."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -191,6 +184,12 @@ class Trained:
             "train_losses": [r.train_loss for r in self.history.epochs],
             "test_accuracies": [r.test_accuracy for r in self.history.epochs],
         }
+
+
+def stopwatch() -> Callable[[], float]:
+    """Give a function that tells the seconds since now."""
+    begin = time.perf_counter()
+    return lambda: time.perf_counter() - begin
 
 
 def _take(dataset: Dataset, count: int) -> Dataset:
