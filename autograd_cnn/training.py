@@ -243,7 +243,7 @@ def fit(
     test : Dataset, optional
         Is evaluated at the end of every epoch.
     loss : callable
-        `loss(logits, labels)` gives what is minimized.
+        `loss(logits, labels)` gives what is minimized. The test set's loss is the softmax cross-entropy whatever it is.
     schedule : callable, optional
         The share of the learning rate at a given progress, 0 to 1, as in `schedules`; constant if None.
     clip_norm : float, optional

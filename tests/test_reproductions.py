@@ -22,7 +22,7 @@ PICTURES = {
     "conv3x3": {"accuracies.png"},
     "mlp": {"losses.png"},
     "simple-convnet": {"optimizers.png", "variants.png", "filters.png", "as_published.png"},
-    "lenet5": {"as_published.png", "ours.png", "confidence.png"},
+    "lenet5": {"test_losses.png", "ours.png", "confidence.png"},
 }
 
 

@@ -63,7 +63,6 @@ def run(study: Study) -> None:
         "as published, without softmax in the gradient", apply, params, loader, test, optim.SGD(params, lr=1e-3),
         study.epochs(50), loss=squared_error,
     )  # fmt: skip
-    plotting.learning_curve(defect.history.to_dict(), study.picture("as_published"))
     seconds = stopwatch()
     training.predict(apply, params, test.images, batch_size=32)
     speed = len(test) / seconds()
@@ -77,6 +76,13 @@ def run(study: Study) -> None:
         schedule=schedules.cosine,
     )  # fmt: skip
     plotting.learning_curve(ours.history.to_dict(), study.picture("ours"))
+    plotting.curves(
+        {
+            name: [epoch.test_loss or 0.0 for epoch in result.history.epochs]
+            for name, result in {"logits − one-hot": defect, "softmax − one-hot": ours}.items()
+        },
+        study.picture("test_losses"), title="Test loss by the gradient trained with", ylabel="cross-entropy",
+    )  # fmt: skip
 
     best = models.convnet_bn
     params = best.init(np.random.default_rng(study.seed), num_classes=classes)
