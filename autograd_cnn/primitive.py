@@ -41,7 +41,7 @@ class Primitive(Generic[P]):
         self.differentiable = differentiable
         self.constant_in = constant_in
         self.rules: dict[str, _Rule] = {}
-        self._needed: dict[tuple[str, ...], tuple[list[str], list[tuple[str, str]]]] = {}
+        self._recipe = functools.lru_cache(maxsize=256)(self._make_recipe)
         parameters = inspect.signature(forward).parameters.values()
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -67,7 +67,7 @@ class Primitive(Generic[P]):
 
         def register(function: Rule) -> Rule:
             self.rules[name] = _Rule(self, name, function)
-            self._needed.clear()
+            self._recipe.cache_clear()
             return function
 
         return register
@@ -77,19 +77,22 @@ class Primitive(Generic[P]):
         modes = current()
         if modes.observers:
             return self._observed(modes, args, kwargs)
-        kind: type[Variable] | None = None
-        wanted = False
-        for value in (*args, *kwargs.values()):
+        values = (*args, *kwargs.values())
+        for value in values:
             if isinstance(value, Variable):
-                kind = type(value)
-                wanted = wanted or value.requires_grad
-        if kind is None:
+                wrap = value.wrap
+                break
+        else:
             return self.forward(*args, **kwargs)
-        arrays: dict[str, Any] = {k: v.data if isinstance(v, Variable) else v for k, v in kwargs.items()}
-        out = np.asarray(self.forward(*[v.data if isinstance(v, Variable) else v for v in args], **arrays))
-        if wanted and self.differentiable and modes.recording:
-            return kind.wrap(out, self._record(args, kwargs, out))
-        return kind.wrap(out)
+        arrays = tuple([value.data if isinstance(value, Variable) else value for value in values])
+        positional = len(args)
+        out = np.asarray(self.forward(*arrays[:positional], **dict(zip(kwargs, arrays[positional:], strict=True))))
+        if modes.recording and self.differentiable:
+            wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
+            if True in wanted:
+                recipe = self._recipe(positional, tuple(kwargs), wanted)
+                return wrap(out, self._record(recipe, values, arrays, out))
+        return wrap(out)
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute the op, and show it to the observers; what it calls itself is part of it."""
@@ -114,38 +117,50 @@ class Primitive(Generic[P]):
             bound[self._variadic] = args[len(self._positional) :]
         return bound
 
-    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Array) -> Node | None:
+    def _record(self, recipe: _Recipe, values: tuple[Any, ...], arrays: tuple[Any, ...], out: Array) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
-        bound = self.bind(args, kwargs)
-        edges: list[Edge] = []
-        for name, value in bound.items():
-            if isinstance(value, Variable):
-                if value.requires_grad and name not in self.constant_in:
-                    source = place_of(value)
-                    edges.append(Edge(name, None, self._rule(name), source, source.version))
-            elif name == self._variadic:
-                for place, item in enumerate(value):
-                    if isinstance(item, Variable) and item.requires_grad:
-                        source = place_of(item)
-                        edges.append(Edge(name, place, self._rule(name), source, source.version))
-        if not edges:
+        if not recipe.edges:
             return None
-        names, shapes = self._needs(tuple([edge.name for edge in edges]))
-        bound["out"] = out
-        kept = {name: value.data if isinstance(value := bound[name], Variable) else _kept(value) for name in names}
-        for parameter, name in shapes:
-            kept[parameter] = _shape(bound[name])
+        kept = recipe.options.copy()
+        for name, at in recipe.arrays:
+            kept[name] = _kept(arrays[at])
+        for name, at in recipe.shapes:
+            kept[name] = _shape(arrays[at])
+        if recipe.out:
+            kept["out"] = out
+        edges = []
+        for name, place, rule, at in recipe.edges:
+            source = place_of(values[at])
+            edges.append(Edge(name, place, rule, source, source.version))
         return Node(self.name, edges, kept, out)
 
-    def _needs(self, wanted: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
-        """Give what the rules of some inputs name: inputs and options, and (parameter, input) of shapes alone."""
-        needed = self._needed.get(wanted)
-        if needed is None:
-            rules = [self.rules[name] for name in dict.fromkeys(wanted)]
-            names = list(dict.fromkeys(name for rule in rules for name in rule.names))
-            shapes = list(dict.fromkeys(shape for rule in rules for shape in rule.shapes))
-            needed = self._needed[wanted] = names, shapes
-        return needed
+    def _make_recipe(self, positional: int, keywords: tuple[str, ...], wanted: tuple[bool, ...]) -> _Recipe:
+        """Work out what to record of calls with so many positional arguments and these others."""
+        found: dict[str, int | slice] = dict(zip(self._positional, range(positional), strict=False))
+        found |= {name: positional + i for i, name in enumerate(keywords)}
+        if self._variadic is not None:
+            found[self._variadic] = slice(len(self._positional), positional)
+        edges: list[tuple[str, int | None, _Rule, int]] = []
+        for name in [*self._defaults, *([] if self._variadic is None else [self._variadic])]:
+            at = found.get(name)
+            if name in self.constant_in or at is None:
+                continue
+            if isinstance(at, slice):
+                edges += [(name, i - at.start, self._rule(name), i) for i in range(at.start, at.stop) if wanted[i]]
+            elif wanted[at]:
+                edges.append((name, None, self._rule(name), at))
+        rules = [self.rules[name] for name in dict.fromkeys(name for name, *_ in edges)]
+        names = dict.fromkeys(name for rule in rules for name in rule.names)
+        shapes = dict.fromkeys(shape for rule in rules for shape in rule.shapes)
+        options = {name: self._defaults[name] for name in names if name not in found and name != "out"}
+        options |= {name: _shape(self._defaults[x]) for name, x in shapes if x not in found}
+        return _Recipe(
+            edges,
+            options,
+            [(name, found[name]) for name in names if name in found],
+            [(name, found[x]) for name, x in shapes if x in found],
+            "out" in names,
+        )
 
     def _rule(self, name: str) -> _Rule:
         try:
@@ -166,6 +181,21 @@ class Forward(NamedTuple):
     out: Any
     begin: float
     end: float
+
+
+class _Recipe(NamedTuple):
+    """What to record of a call; its arguments stand in a row, the positional ones first."""
+
+    edges: list[tuple[str, int | None, _Rule, int]]
+    """Of each wanted input its name, its place if it is variadic, its rule, and where in the row it stands."""
+    options: dict[str, Any]
+    """What the rules ask for that the caller left out, by its name."""
+    arrays: list[tuple[str, Any]]
+    """What else they ask for, by its name, and where it stands: an index, or the slice of a variadic input."""
+    shapes: list[tuple[str, Any]]
+    """The same, of what they ask the shapes of."""
+    out: bool
+    """Whether they ask for the output."""
 
 
 def _array(value: Any) -> Any:
@@ -189,13 +219,17 @@ class _Rule:
     def __init__(self, op: Primitive[...], name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
-        asked = list(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters
+        asked = list(parameters)
         if not asked or asked[0] != "grad":
             raise TypeError(
                 f"a backward rule takes the gradient of the output first, as `grad`; the rule of "
                 f"{op.name!r} for {name!r} takes {asked}"
             )
-        self.index = "index" in asked and "index" not in op._names
+        if by_name := [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]:
+            raise TypeError(
+                f"a backward rule is called by position; that of {op.name!r} for {name!r} takes {by_name} by name alone"
+            )
         self.names: list[str] = []  # inputs, options and `out`, passed as they are
         self.shapes: list[tuple[str, str]] = []  # (parameter, input): shapes alone, which keep no array alive
         for parameter in asked[1:]:
@@ -208,14 +242,13 @@ class _Rule:
                     f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
                     f"input, an option or NAME_shape; {op.name!r} has {sorted(op._names)}"
                 )
-        self.asked = [*self.names, *(parameter for parameter, _ in self.shapes)]
+        self.asked = asked[1:]
 
-    def __call__(self, grad: Any, kept: dict[str, Any], index: int | None) -> Any:
-        """Give the gradient of the input; `index` tells which of a variadic input's arrays."""
-        arguments = {name: kept[name] for name in self.asked}
-        if self.index:
-            arguments["index"] = index
-        return self.function(grad, **arguments)
+    def __call__(self, grad: Any, kept: dict[str, Any], place: int | None) -> Any:
+        """Give the gradient of the input; `place` tells which of a variadic input's arrays."""
+        if place is not None:
+            kept = kept | {"index": place}
+        return self.function(grad, *[kept[name] for name in self.asked])
 
 
 @overload

@@ -1,13 +1,15 @@
-"""Convolution of a few images: one product with all the columns (im2col), in plain (N, C, H, W) order.
+"""Convolution and pooling of a few images, in plain (N, C, H, W) order: what the windows see is copied, all at once.
 
-With a handful of images a call takes what its NumPy calls take, some microseconds each, and this makes the fewest.
-Every element is copied once a tap, which many images would pay dearly for.
+With a handful of images a call takes what its NumPy calls take, some microseconds each, and this makes the fewest:
+convolution is one product with all the columns (im2col). Every element is copied once a tap, which many images would
+pay dearly for.
 
 Chellapilla, Puri and Simard, "High performance convolutional neural networks for document processing", 2006.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -76,15 +78,49 @@ def _overlay(columns: Array, axis: int, length: int, apart: int, step: int) -> A
 
 def _columns(x: Array, window: Window, groups: int) -> Array:
     """Copy what the windows see: (N, groups, C·KH·KW, H'·W')."""
+    n, c, *taps, height, width = (windows := _windows(x, window, 0)).shape
+    return windows.reshape(n, groups, c // groups * math.prod(taps), height * width)
+
+
+def _windows(x: Array, window: Window, value: float) -> Array:
+    """View what the windows see, of images surrounded with `value`: (N, C, KH, KW, H', W')."""
     n, c, h, w = x.shape
     (top, left), image = window.padding, (h, w)
-    height, width = window.positions(image)
+    tall, wide = window.padded(image)
     padded = np.ascontiguousarray(x)
-    if top or left:
-        padded = np.zeros((n, c, *window.padded(image)), x.dtype)
+    if (tall, wide) != image:
+        padded = np.full((n, c, tall, wide), value, x.dtype)
         padded[:, :, top : top + h, left : left + w] = x
     each, channel, row, column = padded.strides
     (down, right), (apart, across) = window.stride, window.dilation
     strides = each, channel, row * apart, column * across, row * down, column * right
-    windows: Array = np.ndarray((n, c, *window.size, height, width), x.dtype, padded, 0, strides)
-    return windows.reshape(n, groups, c // groups * window.size[0] * window.size[1], height * width)
+    return np.ndarray((n, c, *window.size, *window.positions(image)), x.dtype, padded, 0, strides)
+
+
+def max_pool2d(x: Array, window: Window) -> Array:
+    """Maximum of every window; padding counts as −inf."""
+    taps = _taps(x, window)
+    return np.maximum.reduce(taps, 0).reshape(len(x), x.shape[1], *window.positions((x.shape[2], x.shape[3])))
+
+
+def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
+    """Send the gradient of every window to its first maximum; windows may not overlap, nor reach beyond the image."""
+    places = _places(x.shape, window)
+    first = np.full(out.size, x.size)  # where none is equal: an element at the end, to be dropped
+    hits = _taps(x, window) == out.reshape(-1)
+    for i in range(len(places) - 1, -1, -1):
+        np.putmask(first, hits[i], places[i])
+    total = np.zeros(x.size + 1, grad.dtype)
+    total[first] = grad.reshape(-1)
+    return total[:-1].reshape(x.shape)
+
+
+def _taps(x: Array, window: Window) -> Array:
+    """Copy what each tap of the windows meets: (KH·KW, N·C·H'·W')."""
+    return _windows(x, window, -np.inf).transpose(2, 3, 0, 1, 4, 5).reshape(math.prod(window.size), -1)
+
+
+@functools.lru_cache(maxsize=32)
+def _places(x_shape: tuple[int, ...], window: Window) -> Array:
+    """Give where in the images each tap's elements stand: (KH·KW, N·C·H'·W')."""
+    return _taps(np.arange(math.prod(x_shape)).reshape(x_shape), window)

@@ -7,17 +7,26 @@ C·W·N contiguous elements, then along the width of what is left.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd_cnn.kernels import threads
+from autograd_cnn.kernels import images, threads
 from autograd_cnn.kernels.elementwise import PASS, as_bits
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.window import Pair, Window
 
 _FEW = 2  # images that convolution leaves in their own order, see `conv._choose`
+
+
+_SMALL = 20_000  # elements that a few images' windows see in all: then NumPy's calls take longer than the elements
+
+
+def _small(x: Array, window: Window) -> bool:
+    """Whether what the windows of a few images see is best copied first."""
+    return len(x) <= _FEW and 0 < x.size * math.prod(window.size) <= _SMALL * math.prod(window.stride)
 
 
 def _size(x: Array) -> Pair:
@@ -82,6 +91,8 @@ def _places(window: Window, count: Pair) -> list[tuple[slice, slice, slice]]:
 
 def max_pool2d(x: Array, window: Window) -> Array:
     """Maximum of every window of (N, C, H, W); padding counts as −inf."""
+    if _small(x, window):
+        return images.max_pool2d(x, window)
     rows = _padded(x, window, -np.inf)
     return to_images(_reduce(rows, window, window.positions(_size(x)), np.maximum))
 
@@ -107,6 +118,8 @@ def _tiled(rows: Array, out: Array, window: Window) -> bool:
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
+    if _small(x, window) and not window.overlaps and window.padded(_size(x)) == _size(x):
+        return images.max_pool2d_grad(grad, x, out, window)
     rows, out, grad = _padded(x, window, -np.inf), _rows(out), _rows(grad)
     bits, overlaps = as_bits(grad), window.overlaps
     total = _empty(rows.shape, grad.dtype)
