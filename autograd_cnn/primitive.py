@@ -204,7 +204,7 @@ def _array(value: Any) -> Any:
 
 def _kept(value: Any) -> Any:
     """Give what is no Variable as a rule gets it: an option, or of a variadic input a tuple of arrays."""
-    return tuple(map(_array, value)) if isinstance(value, tuple) else value
+    return tuple(map(_array, value)) if type(value) is tuple else value
 
 
 def _shape(value: Any) -> Any:

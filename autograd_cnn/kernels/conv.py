@@ -69,7 +69,7 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     batch, channels, *image = x_shape
     positions = grad.shape[2], grad.shape[3]
     few = _choose(weight.shape, window, groups, batch, positions) == "images"
-    if few and images.largest_share(x_shape, window, positions) <= images.LARGEST_COLUMNS:
+    if few and images.shares_size(x_shape, window) <= images.LARGEST_COLUMNS:
         return images.conv2d_grad_input(grad, weight, x_shape, window, groups)
     turns = window.turns and _turns_well(weight.shape, window, groups, batch, (image[0], image[1]))
     if turns and _finite_floats(grad, weight):  # a zero of the padding times infinity would be nan

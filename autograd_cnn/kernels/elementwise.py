@@ -26,8 +26,7 @@ def as_bits(x: Array) -> Array:
 
 def relu(x: Array) -> Array:
     """Maximum of x and 0."""
-    vector = _vector(x)
-    if vector is None or x.size < _LONG or x.dtype.kind != "f":
+    if x.size < _LONG or x.dtype.kind != "f" or (vector := _vector(x)) is None:
         return np.asarray(np.maximum(x, 0))
     out = np.empty_like(x)
     zeros = _zeros(x.dtype)
@@ -39,13 +38,14 @@ def relu(x: Array) -> Array:
 def relu_grad(grad: Array, out: Array) -> Array:
     """Give the gradient where the rectifier's output is positive, and 0 elsewhere."""
     bits = as_bits(grad)
-    vectors = _vector(bits), _vector(out)
-    if vectors[0] is None or vectors[1] is None or grad.strides != out.strides or grad.size < _LONG:
-        product: Array = np.multiply(bits, out > 0)
-        return product.view(grad.dtype)
-    total = np.empty_like(grad)
-    _over_blocks(lambda g, y, out: np.multiply(g, y > 0, out=out), *vectors, out=_vector(as_bits(total)))
-    return total
+    if grad.size >= _LONG and grad.strides == out.strides:
+        vectors = _vector(bits), _vector(out)
+        if vectors[0] is not None and vectors[1] is not None:
+            total = np.empty_like(grad)
+            _over_blocks(lambda g, y, out: np.multiply(g, y > 0, out=out), *vectors, out=_vector(as_bits(total)))
+            return total
+    product: Array = np.multiply(bits, out > 0)
+    return product.view(grad.dtype)
 
 
 def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:

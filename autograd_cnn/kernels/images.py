@@ -32,48 +32,41 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
 
 
 def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int) -> Array:
-    """Give the gradient of the weight: `grad` @ columns.T, summed over the images."""
+    """Give the gradient of the weight: (columns @ `grad`ᵀ)ᵀ, summed over the images."""
     batch, features, height, width = grad.shape
     grad = grad.reshape(batch, groups, features // groups, height * width)
-    total: Array = np.matmul(grad, _columns(x, window, groups).swapaxes(2, 3)).sum(0)
-    return total.reshape(weight_shape)
+    # The taller matrix first: 16 features by 150 taps took 8.1 µs, and 150 by 16 takes 4.
+    products: Array = np.matmul(_columns(x, window, groups), grad.swapaxes(2, 3))
+    total: Array = products[0] if batch == 1 else products.sum(0)
+    return total.swapaxes(1, 2).reshape(weight_shape)
 
 
 def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int) -> Array:
-    """Give the gradient of the input: the columns' is filters.T @ `grad`, and goes back to where they were copied."""
+    """Give the gradient of the input: the columns' is filters.T @ `grad`, and goes back to where they were copied.
+
+    Each tap's share is laid out for itself, an image of zeros around it, and then they are summed: three calls,
+    where adding tap by tap takes one for each.
+    """
     batch, channels, h, w = x_shape
     features, height, width = grad.shape[1:]
     filters = weight.reshape(groups, features // groups, math.prod(weight.shape[1:]))
     grad = grad.reshape(batch, groups, features // groups, height * width)
-    columns = np.matmul(filters.swapaxes(1, 2), grad).reshape(batch, channels, *window.size, height, width)
-    tall, wide = window.padded((h, w))
-    rows = _overlay(columns, -1, wide, window.dilation[1], window.stride[1])
-    total = _overlay(rows, -2, tall, window.dilation[0], window.stride[0])
-    top, left = window.padding
-    return total[:, :, top : top + h, left : left + w]
-
-
-def largest_share(x_shape: tuple[int, ...], window: Window, positions: Pair) -> int:
-    """Count the elements of the largest scratch of the above; a wide step makes it many times the columns."""
-    (tall, wide), (rows, across) = window.padded((x_shape[2], x_shape[3])), window.size
-    return x_shape[0] * x_shape[1] * rows * wide * max(across * positions[0], tall)
-
-
-def _overlay(columns: Array, axis: int, length: int, apart: int, step: int) -> Array:
-    """Sum over the taps, third axis from the end, what each sends to its places along another, made `length` long.
-
-    Each tap's share is laid out for itself, `apart` further along, and then they are summed: three calls, where
-    adding tap by tap takes one for each.
-    """
-    shape = list(columns.shape)
-    shape[axis] = length
-    shares = np.zeros(shape, columns.dtype)
-    strides = list(shares.strides)
-    strides[-3] += apart * strides[axis]
-    strides[axis] *= step
-    np.ndarray(columns.shape, columns.dtype, shares, 0, tuple(strides))[...] = columns
-    total: Array = shares.sum(-3)
+    columns: Array = np.matmul(filters.swapaxes(1, 2), grad)
+    shares = np.zeros((batch, channels, *window.size, *window.padded((h, w))), columns.dtype)
+    each, channel, tap_down, tap_across, row, column = shares.strides
+    (down, right), (apart, across) = window.stride, window.dilation
+    strides = each, channel, tap_down + row * apart, tap_across + column * across, row * down, column * right
+    shape = (batch, channels, *window.size, height, width)
+    np.ndarray(shape, columns.dtype, shares, 0, strides)[...] = columns.reshape(shape)
+    (top, left) = window.padding
+    total: Array = shares.sum((2, 3))[:, :, top : top + h, left : left + w]
     return total
+
+
+def shares_size(x_shape: tuple[int, ...], window: Window) -> int:
+    """Count the elements of the largest scratch of the above."""
+    tall, wide = window.padded((x_shape[2], x_shape[3]))
+    return x_shape[0] * x_shape[1] * window.size[0] * window.size[1] * tall * wide
 
 
 def _columns(x: Array, window: Window, groups: int) -> Array:

@@ -33,5 +33,5 @@ def _over_all_but_channels(x: Array) -> Array:
     stored = x if x.flags.c_contiguous else to_rows(x)  # (N, C, H, W) or (H, C, W, N)
     outer, channels, *inner = stored.shape
     sums = stored.reshape(outer * channels, math.prod(inner)).dot(np.ones(math.prod(inner), x.dtype))
-    total: Array = sums.reshape(outer, channels).sum(0)
+    total: Array = sums if outer == 1 else sums.reshape(outer, channels).sum(0)
     return total

@@ -150,8 +150,8 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 @primitive
 def softmax(x: Any, axis: int = -1) -> Array:
     """Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    powers /= np.sum(powers, axis=axis, keepdims=True)
+    powers = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
+    powers /= np.add.reduce(powers, axis, keepdims=True)
     return powers
 
 
@@ -163,8 +163,8 @@ def _(grad, out, axis):
 @primitive
 def log_softmax(x: Any, axis: int = -1) -> Array:
     """Logarithm of the softmax along `axis`, exact where the softmax itself would be 0."""
-    shifted = x - np.max(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - np.maximum.reduce(x, axis, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
 
 @log_softmax.backward("x")

@@ -59,9 +59,9 @@ def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_
         raise TypeError(f"{op}: class indices are integers; got dtype {labels.dtype}")
     if labels.shape != expected:
         raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
-    # The ufuncs' own reductions: the methods' take as long again to get there.
-    lowest, highest = np.minimum.reduce(labels, None, initial=0), np.maximum.reduce(labels, None, initial=0)
-    if lowest >= 0 and highest < classes and not 0 <= ignore_index < classes:
+    bits = labels.view(labels.dtype.str.replace("i", "u"))  # in which negative numbers are the largest
+    # The ufunc's own reduction: the method's takes as long again to get there.
+    if np.maximum.reduce(bits, None, initial=0) < classes and not 0 <= ignore_index < classes:
         return False
     outside = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
     if outside.size:
@@ -87,7 +87,7 @@ def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> 
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
     costs = targets * np.where(targets == 0, 0, log_softmax(logits, _class_axis(logits.ndim)))
-    losses = -np.sum(costs, axis, dtype=logits.dtype)
+    losses = -np.add.reduce(costs, axis, dtype=logits.dtype)
     return losses if divisor is None else np.divide(losses, divisor, dtype=logits.dtype)
 
 

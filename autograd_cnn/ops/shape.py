@@ -30,7 +30,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Array:
     """Permute the axes; without `axes`, reverse them."""
     if axes is not None and sorted(a % max(x.ndim, 1) for a in axes) != list(range(x.ndim)):
         raise ValueError(f"transpose: axes names each of the {x.ndim} axes of shape {x.shape} once; got {tuple(axes)}")
-    return np.transpose(x, axes)
+    return x.transpose(axes)
 
 
 @transpose.backward("x")
