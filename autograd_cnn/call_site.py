@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -51,6 +52,11 @@ class CallSite(NamedTuple):
 def call_site(inside: int = 0) -> CallSite:
     """Give the innermost line that is not of the machinery, which at least `inside` of the callers are."""
     frame: FrameType = sys._getframe(1 + inside)
-    while frame.f_globals.get("__name__", "").startswith(_MACHINERY) and frame.f_back is not None:
+    while _is_machinery(frame.f_globals.get("__name__", "")) and frame.f_back is not None:
         frame = frame.f_back
     return CallSite(frame.f_code, frame.f_lasti)
+
+
+@functools.cache
+def _is_machinery(module: str) -> bool:
+    return module.startswith(_MACHINERY)

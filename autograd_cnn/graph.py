@@ -120,12 +120,9 @@ class Node:
     ) -> list[tuple[Place, Any]]:
         """Give, for each input in `along` (all, if None), where it stands and its gradient."""
         self.check_unchanged(kept)
+        edges = self.edges if along is None else [edge for edge in self.edges if id(edge.source) in along]
         gradient_of = partial(_observed_gradient, observers) if observers else _gradient_of
-        return [
-            (edge.source, gradient_of(edge, self, grad, kept))
-            for edge in self.edges
-            if along is None or id(edge.source) in along
-        ]
+        return [(edge.source, gradient_of(edge, self, grad, kept)) for edge in edges]
 
 
 class Backward(NamedTuple):
@@ -182,12 +179,13 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
 
     Of an array it makes an array; of a variable, with variables in `kept`, the same rule makes a variable.
     """
-    source = edge.source
+    _, place, rule, source, _ = edge
+    like = source if isinstance(source, Node) else source.data
     try:
-        result = edge.rule(grad, kept, edge.place)
+        result = rule(grad, kept, place)
         if not isinstance(result, Variable):
             result = np.asarray(result)
-        shape = source.shape
+        shape = like.shape
         if result.shape != shape:
             if not _fits(result.shape, shape):
                 raise ValueError(
@@ -196,7 +194,7 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
                     "(or of a shape it broadcasts to)"
                 )
             result = unbroadcast(result, shape)
-        return result if result.dtype == source.dtype else result.astype(source.dtype)
+        return result if result.dtype == like.dtype else result.astype(like.dtype)
     except Exception as error:
         error.add_note(
             f"in the backward of {node.op!r} for its input {edge.name!r} of shape {source.shape}; its output has shape "

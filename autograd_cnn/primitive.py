@@ -86,7 +86,8 @@ class Primitive(Generic[P]):
             return self.forward(*args, **kwargs)
         arrays = tuple([value.data if isinstance(value, Variable) else value for value in values])
         positional = len(args)
-        out = np.asarray(self.forward(*arrays[:positional], **dict(zip(kwargs, arrays[positional:], strict=True))))
+        given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
+        out = np.asarray(self.forward(*arrays[:positional], **given))
         if modes.recording and self.differentiable:
             wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
             if True in wanted:

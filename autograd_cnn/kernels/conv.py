@@ -85,6 +85,7 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     return to_images(image_rows(total, window, (image[0], image[1])))
 
 
+@functools.lru_cache(maxsize=512)
 def _choose(
     weight_shape: tuple[int, ...], window: Window, groups: int, batch: int, positions: Pair
 ) -> Literal["images", "winograd", "bands"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,15 +53,15 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
     filters = weight.reshape(groups, features // groups, math.prod(weight.shape[1:]))
     grad = grad.reshape(batch, groups, features // groups, height * width)
     columns: Array = np.matmul(filters.swapaxes(1, 2), grad)
-    shares = np.zeros((batch, channels, *window.size, *window.padded((h, w))), columns.dtype)
-    each, channel, tap_down, tap_across, row, column = shares.strides
+    shares = np.zeros((*window.size, batch, channels, *window.padded((h, w))), columns.dtype)
+    tap_down, tap_across, each, channel, row, column = shares.strides
     (down, right), (apart, across) = window.stride, window.dilation
-    strides = each, channel, tap_down + row * apart, tap_across + column * across, row * down, column * right
-    shape = (batch, channels, *window.size, height, width)
-    np.ndarray(shape, columns.dtype, shares, 0, strides)[...] = columns.reshape(shape)
-    (top, left) = window.padding
-    total: Array = shares.sum((2, 3))[:, :, top : top + h, left : left + w]
-    return total
+    strides = tap_down + row * apart, tap_across + column * across, each, channel, row * down, column * right
+    targets: Array = np.ndarray((*window.size, batch, channels, height, width), columns.dtype, shares, 0, strides)
+    targets[...] = columns.reshape(batch, channels, *window.size, height, width).transpose(2, 3, 0, 1, 4, 5)
+    top, left = window.padding
+    total: Array = np.add.reduce(shares.reshape(-1, *shares.shape[2:]), 0)
+    return total[:, :, top : top + h, left : left + w]
 
 
 def shares_size(x_shape: tuple[int, ...], window: Window) -> int:
@@ -77,17 +78,37 @@ def _columns(x: Array, window: Window, groups: int) -> Array:
 
 def _windows(x: Array, window: Window, value: float) -> Array:
     """View what the windows see, of images surrounded with `value`: (N, C, KH, KW, H', W')."""
-    n, c, h, w = x.shape
-    (top, left), image = window.padding, (h, w)
-    tall, wide = window.padded(image)
-    padded = np.ascontiguousarray(x)
-    if (tall, wide) != image:
-        padded = np.full((n, c, tall, wide), value, x.dtype)
-        padded[:, :, top : top + h, left : left + w] = x
-    each, channel, row, column = padded.strides
-    (down, right), (apart, across) = window.stride, window.dilation
-    strides = each, channel, row * apart, column * across, row * down, column * right
-    return np.ndarray((n, c, *window.size, *window.positions(image)), x.dtype, padded, 0, strides)
+    frame = _frame(x.shape, window, x.itemsize)
+    if frame.inside is None:
+        return np.ndarray(frame.shape, x.dtype, np.ascontiguousarray(x), 0, frame.strides)
+    padded = np.full(frame.padded, value, x.dtype) if value else np.zeros(frame.padded, x.dtype)
+    padded[frame.inside] = x
+    return np.ndarray(frame.shape, x.dtype, padded, 0, frame.strides)
+
+
+class _Frame(NamedTuple):
+    """How the windows' view of images is made."""
+
+    padded: tuple[int, ...]  # shape of the images with their padding
+    inside: tuple[slice, ...] | None  # where the images are in it, if there is any padding
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=512)
+def _frame(x_shape: tuple[int, ...], window: Window, itemsize: int) -> _Frame:
+    """Work out a view, which takes as long as to copy it, in one small image."""
+    n, c, h, w = x_shape
+    (top, left), (down, right), (apart, across) = window.padding, window.stride, window.dilation
+    tall, wide = window.padded((h, w))
+    inside = np.s_[:, :, top : top + h, left : left + w] if (tall, wide) != (h, w) else None
+    each, channel, row, column = (length * itemsize for length in (c * tall * wide, tall * wide, wide, 1))
+    return _Frame(
+        (n, c, tall, wide),
+        inside,
+        (n, c, *window.size, *window.positions((h, w))),
+        (each, channel, row * apart, column * across, row * down, column * right),
+    )
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
