@@ -388,8 +388,10 @@ def _sum(x: Any, y: Any) -> Any:
 
 def _accumulate(leaf: Variable, grad: Array) -> None:
     """Add to a leaf's gradient, held in an array of its own with the leaf's memory order."""
-    if leaf.grad is None:
+    if leaf.grad is not None:
+        leaf.grad = _sum(leaf.grad, grad)
+    elif leaf.data.flags.c_contiguous:
+        leaf.grad = grad.copy()
+    else:
         leaf.grad = np.empty_like(leaf.data, subok=False)
         np.copyto(leaf.grad, grad)
-    else:
-        leaf.grad = _sum(leaf.grad, grad)

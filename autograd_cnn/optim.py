@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from numbers import Real
 from typing import Any
 
@@ -148,6 +148,12 @@ def _fraction(name: str, value: float) -> float:
     return float(value)
 
 
+@lru_cache(maxsize=64)
+def _number(value: float, dtype: np.dtype[Any]) -> Array:
+    """Give a number as an array without axes, which a ufunc takes in half the time that it takes for a float."""
+    return np.array(value, dtype)
+
+
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum as PyTorch has it.
 
@@ -184,16 +190,16 @@ class SGD(Optimizer):
     def update(self, value: Array, grad: Array, scratch: Array, step: int, **slots: Array) -> None:  # noqa: ARG002
         """Apply the rule above to one parameter."""
         if self.momentum:
-            velocity = slots["velocity"]
-            velocity *= self.momentum
+            velocity, momentum = slots["velocity"], _number(self.momentum, value.dtype)
+            velocity *= momentum
             velocity += grad
             if self.nesterov:
-                np.multiply(velocity, self.momentum, out=scratch)
+                np.multiply(velocity, momentum, out=scratch)
                 scratch += grad
                 grad = scratch
             else:
                 grad = velocity
-        value -= np.multiply(grad, self.lr, out=scratch)
+        value -= np.multiply(grad, _number(self.lr, value.dtype), out=scratch)
 
 
 class AdaGrad(Optimizer):

@@ -124,9 +124,11 @@ class Primitive(Generic[P]):
             return None
         kept = recipe.options.copy()
         for name, at in recipe.arrays:
-            kept[name] = _kept(arrays[at])
+            value = arrays[at]
+            kept[name] = tuple(map(_array, value)) if type(value) is tuple else value
         for name, at in recipe.shapes:
-            kept[name] = _shape(arrays[at])
+            value = arrays[at]
+            kept[name] = value.shape if isinstance(value, np.ndarray) else _shape(value)
         if recipe.out:
             kept["out"] = out
         edges = []
@@ -203,14 +205,7 @@ def _array(value: Any) -> Any:
     return value.data if isinstance(value, Variable) else value
 
 
-def _kept(value: Any) -> Any:
-    """Give what is no Variable as a rule gets it: an option, or of a variadic input a tuple of arrays."""
-    return tuple(map(_array, value)) if type(value) is tuple else value
-
-
 def _shape(value: Any) -> Any:
-    if isinstance(value, Variable):
-        return value.data.shape
     return tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
 
 
