@@ -349,22 +349,21 @@ def _traverse(
     ends: dict[int, tuple[Place, Any]] = {}
     pending: dict[Node, Any] = {}
     queue: list[tuple[int, Node]] = []
-
-    def send(target: Place, grad: Any) -> None:
-        if not isinstance(target, Node) or id(target) in inputs:
-            end = ends.get(id(target))
-            ends[id(target)] = (target, grad if end is None else _sum(end[1], grad))
-        elif target in pending:
-            pending[target] = _sum(pending[target], grad)
-        else:
-            pending[target] = grad
-            heapq.heappush(queue, (-target.order, target))
-
-    for place, grad in seeds:
-        send(place, grad)
     observers = current().observers
     with switched(observers=()) if observers else nullcontext():  # they see a rule as a whole
-        while queue:
+        sent = seeds
+        while True:
+            for place, grad in sent:
+                if not isinstance(place, Node) or id(place) in inputs:
+                    end = ends.get(id(place))
+                    ends[id(place)] = (place, grad if end is None else _sum(end[1], grad))
+                elif place in pending:
+                    pending[place] = _sum(pending[place], grad)
+                else:
+                    pending[place] = grad
+                    heapq.heappush(queue, (-place.order, place))
+            if not queue:
+                return ends
             _, node = heapq.heappop(queue)
             grad = pending.pop(node)
             if node.kept is None:
@@ -375,9 +374,7 @@ def _traverse(
             kept = node.kept if view is None else view(node)
             if not retain_graph:
                 node.kept = None
-            for place, contribution in node.pull(grad, kept, along, observers):
-                send(place, contribution)
-    return ends
+            sent = node.pull(grad, kept, along, observers)
 
 
 def _sum(x: Any, y: Any) -> Any:

@@ -171,7 +171,7 @@ class Tensor(Variable):
                     f"backward() on a tensor of shape {self.shape} needs a gradient of that shape; reduce it "
                     "to one number first, as in loss.mean().backward(), or pass gradient="
                 )
-            seed = np.ones_like(self.data)
+            seed = np.ones(self.shape, self.dtype)
         else:
             seed = np.asarray(_as_array(gradient, None), dtype=self.dtype)
             if seed.shape != self.shape:

@@ -103,7 +103,7 @@ def _(grad, x, x_shape, weight_shape, stride, padding, dilation, groups):
 
 @conv2d.backward("bias")
 def _(grad):
-    return sum(grad, axis=(0, 2, 3))
+    return sum(grad, (0, 2, 3))
 
 
 def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:

@@ -101,12 +101,12 @@ def _(grad, x, x_shape, weight_shape):
     if len(x_shape) != 2:
         rows, (outs, ins) = math.prod(x_shape[:-1]), weight_shape
         grad, x = reshape(grad, (rows, outs)), reshape(x, (rows, ins))
-    return matmul(transpose(grad), x)
+    return matmul(grad.T, x)
 
 
 @linear.backward("bias")
 def _(grad):
-    return sum(grad, axis=tuple(range(grad.ndim - 1)))
+    return sum(grad, tuple(range(grad.ndim - 1)))
 
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
