@@ -29,7 +29,7 @@ def matmul(x: Any, y: Any) -> Array:
         )
     x, y = promote(x, y)
     # np.matmul leaves BLAS for products of a column and a row: 68 µs for (120, 1) @ (1, 400), which np.dot takes 7.
-    return np.dot(x, y) if len(x_shape) == len(y_shape) == 2 else np.matmul(x, y)
+    return x.dot(y) if len(x_shape) == len(y_shape) == 2 else np.matmul(x, y)
 
 
 def _as_matrices(grad: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Any:
@@ -85,7 +85,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Array:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
-    out = np.matmul(x, weight.T)
+    if x.ndim == 2 and x.flags.f_contiguous:
+        # What convolution leaves, the batch innermost: 32×400 by 400×120 took 33 µs as below, and 17 this way.
+        out = weight.dot(x.T).T
+    else:
+        out = np.matmul(x, weight.T)
     if bias is not None:
         out += bias
     return out
