@@ -26,11 +26,14 @@ def as_bits(x: Array) -> Array:
 
 def relu(x: Array) -> Array:
     """Maximum of x and 0."""
-    if x.size < _LONG or x.dtype.kind != "f" or (vector := _vector(x)) is None:
+    if x.dtype.kind != "f":
+        return np.asarray(np.maximum(x, 0))
+    zeros = _zeros(x.dtype)  # with the number 0, np.maximum runs at 0.4 of the speed
+    if x.size < _LONG and x.flags.c_contiguous:
+        return np.asarray(np.maximum(x, zeros[: x.size].reshape(x.shape)))
+    if x.size < _LONG or (vector := _vector(x)) is None:
         return np.asarray(np.maximum(x, 0))
     out = np.empty_like(x)
-    zeros = _zeros(x.dtype)
-    # Beside a vector of zeros: with the number 0, np.maximum runs at 0.4 of the speed.
     _over_blocks(lambda x, out: np.maximum(x, zeros[: x.shape[-1]], out=out), vector, out=_vector(out))
     return out
 
@@ -63,7 +66,7 @@ def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
 
 @functools.cache
 def _zeros(dtype: np.dtype[Any]) -> Array:
-    return np.zeros(_BLOCK, dtype)
+    return np.zeros(_LONG, dtype)
 
 
 def _vector(x: Array) -> Array | None:

@@ -120,7 +120,8 @@ def max_pool2d(x: Array, window: Window) -> Array:
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum; windows may not overlap, nor reach beyond the image."""
     places = _places(x.shape, window)
-    first = np.full(out.size, x.size)  # where none is equal: an element at the end, to be dropped
+    first = np.empty(out.size, np.intp)
+    first.fill(x.size)  # where none is equal: an element at the end, to be dropped
     hits = _taps(x, window) == out.reshape(-1)
     for i in range(len(places) - 1, -1, -1):
         np.putmask(first, hits[i], places[i])
