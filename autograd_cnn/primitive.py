@@ -77,7 +77,7 @@ class Primitive(Generic[P]):
         modes = current()
         if modes.observers:
             return self._observed(modes, args, kwargs)
-        values = (*args, *kwargs.values())
+        values = (*args, *kwargs.values()) if kwargs else args
         for value in values:
             if isinstance(value, Variable):
                 wrap = value.wrap

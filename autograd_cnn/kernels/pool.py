@@ -24,9 +24,18 @@ _FEW = 2  # images that convolution leaves in their own order, see `conv._choose
 _SMALL = 20_000  # elements that a few images' windows see in all: then NumPy's calls take longer than the elements
 
 
-def _small(x: Array, window: Window) -> bool:
+@functools.lru_cache(maxsize=512)
+def _small(x_shape: tuple[int, ...], window: Window) -> bool:
     """Whether what the windows of a few images see is best copied first."""
-    return len(x) <= _FEW and 0 < x.size * math.prod(window.size) <= _SMALL * math.prod(window.stride)
+    seen = math.prod(x_shape) * math.prod(window.size) / math.prod(window.stride)
+    return x_shape[0] <= _FEW and 0 < seen <= _SMALL
+
+
+@functools.lru_cache(maxsize=512)
+def _small_and_apart(x_shape: tuple[int, ...], window: Window) -> bool:
+    """Whether moreover the windows neither overlap nor reach beyond the images."""
+    image = x_shape[2], x_shape[3]
+    return _small(x_shape, window) and not window.overlaps and window.padded(image) == image
 
 
 def _size(x: Array) -> Pair:
@@ -91,7 +100,7 @@ def _places(window: Window, count: Pair) -> list[tuple[slice, slice, slice]]:
 
 def max_pool2d(x: Array, window: Window) -> Array:
     """Maximum of every window of (N, C, H, W); padding counts as −inf."""
-    if _small(x, window):
+    if _small(x.shape, window):
         return images.max_pool2d(x, window)
     rows = _padded(x, window, -np.inf)
     return to_images(_reduce(rows, window, window.positions(_size(x)), np.maximum))
@@ -118,7 +127,7 @@ def _tiled(rows: Array, out: Array, window: Window) -> bool:
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
     """Send the gradient of every window to its first maximum."""
-    if _small(x, window) and not window.overlaps and window.padded(_size(x)) == _size(x):
+    if _small_and_apart(x.shape, window):
         return images.max_pool2d_grad(grad, x, out, window)
     rows, out, grad = _padded(x, window, -np.inf), _rows(out), _rows(grad)
     bits, overlaps = as_bits(grad), window.overlaps
