@@ -38,10 +38,10 @@ def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
     return numbers[0], numbers[1]
 
 
-def images(op: str, name: str, x: Any) -> None:
-    """Check that an array holds images (N, C, H, W)."""
-    if x.ndim != 4:
-        raise ValueError(f"{op}: {name} has axes (N, C, H, W); got shape {x.shape}")
+def images(op: str, name: str, shape: tuple[int, ...]) -> None:
+    """Check that a shape is that of images (N, C, H, W)."""
+    if len(shape) != 4:
+        raise ValueError(f"{op}: {name} has axes (N, C, H, W); got shape {shape}")
 
 
 def window(

@@ -26,6 +26,23 @@ def _window(
     return checks.window(op, x_shape, size, stride=stride, padding=padding, dilation=dilation)
 
 
+@checks.remembered
+def _check_shapes(
+    x_shape: tuple[int, ...], weight_shape: tuple[int, ...], bias_shape: tuple[int, ...] | None, groups: Any
+) -> None:
+    checks.images("conv2d", "x", x_shape)
+    if len(weight_shape) != 4 or 0 in weight_shape[2:]:
+        raise ValueError(f"conv2d: for x {x_shape} the weight is (F, C / groups, KH, KW); got shape {weight_shape}")
+    _check_groups("conv2d", groups, channels=x_shape[1], filters=weight_shape[0])
+    if weight_shape[1] * groups != x_shape[1]:
+        raise ValueError(
+            f"conv2d: for x {x_shape} and groups={groups} the weight is (F, {x_shape[1] // groups}, KH, KW); "
+            f"got shape {weight_shape}"
+        )
+    if bias_shape is not None and bias_shape != weight_shape[:1]:
+        raise ValueError(f"conv2d: for weight {weight_shape} the bias is {weight_shape[:1]}; got shape {bias_shape}")
+
+
 def _check_groups(op: str, groups: Any, **channels: int) -> None:
     if not isinstance(groups, int | np.integer) or groups < 1 or any(n % groups for n in channels.values()):
         counts = " and ".join(f"{n} {name}" for name, n in channels.items())
@@ -74,17 +91,7 @@ def conv2d(
     >>> ac.conv2d(np.ones((1, 3, 28, 28)), np.ones((6, 3, 5, 5)), padding=2).shape
     (1, 6, 28, 28)
     """
-    checks.images("conv2d", "x", x)
-    if weight.ndim != 4 or 0 in weight.shape[2:]:
-        raise ValueError(f"conv2d: for x {x.shape} the weight is (F, C / groups, KH, KW); got shape {weight.shape}")
-    _check_groups("conv2d", groups, channels=x.shape[1], filters=len(weight))
-    if weight.shape[1] * groups != x.shape[1]:
-        raise ValueError(
-            f"conv2d: for x {x.shape} and groups={groups} the weight is (F, {x.shape[1] // groups}, KH, KW); "
-            f"got shape {weight.shape}"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"conv2d: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
+    _check_shapes(x.shape, weight.shape, None if bias is None else bias.shape, groups)
     window = _window("conv2d", x.shape, weight.shape, stride, padding, dilation)
     return kernels.conv2d(x, weight, bias, window, groups)
 

@@ -88,7 +88,7 @@ def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> 
     axis = _class_axis(logits.ndim) if divisor is None else None
     costs = targets * np.where(targets == 0, 0, log_softmax(logits, _class_axis(logits.ndim)))
     losses = -np.add.reduce(costs, axis, dtype=logits.dtype)
-    return losses if divisor is None else np.divide(losses, divisor, dtype=logits.dtype)
+    return losses if divisor is None else losses / divisor
 
 
 @_softmax_cross_entropy.backward("logits")
