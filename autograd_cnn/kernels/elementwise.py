@@ -29,7 +29,7 @@ def relu(x: Array) -> Array:
     if x.dtype.kind != "f":
         return np.asarray(np.maximum(x, 0))
     zeros = _zeros(x.dtype)  # with the number 0, np.maximum runs at 0.4 of the speed
-    if x.size < _LONG and x.flags.c_contiguous:
+    if _BLOCK < x.size < _LONG and x.flags.c_contiguous:
         return np.asarray(np.maximum(x, zeros[: x.size].reshape(x.shape)))
     if x.size < _LONG or (vector := _vector(x)) is None:
         return np.asarray(np.maximum(x, 0))

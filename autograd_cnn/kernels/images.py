@@ -71,43 +71,58 @@ def shares_size(x_shape: tuple[int, ...], window: Window) -> int:
 
 
 def _columns(x: Array, window: Window, groups: int) -> Array:
-    """Copy what the windows see: (N, groups, C·KH·KW, H'·W')."""
-    n, c, *taps, height, width = (windows := _windows(x, window, 0)).shape
+    """Copy what the windows see: (N, groups, C·KH·KW, H'·W').
+
+    First what each column of the window meets, and of that what each row meets: 420 runs of 10 elements and 150 of 100
+    took 4 µs, where 1,500 runs of 10 took 6 to 9.
+    """
+    view = _view(x.shape, window, x.itemsize)
+    across = np.ndarray(view.across, x.dtype, _padded(x, window, 0), 0, view.strides_across).copy()
+    windows: Array = np.ndarray(view.windows, x.dtype, across, 0, view.strides_down)
+    n, c, *taps, height, width = view.windows
     return windows.reshape(n, groups, c // groups * math.prod(taps), height * width)
 
 
-def _windows(x: Array, window: Window, value: float) -> Array:
-    """View what the windows see, of images surrounded with `value`: (N, C, KH, KW, H', W')."""
-    frame = _frame(x.shape, window, x.itemsize)
-    if frame.inside is None:
-        return np.ndarray(frame.shape, x.dtype, np.ascontiguousarray(x), 0, frame.strides)
-    padded = np.full(frame.padded, value, x.dtype) if value else np.zeros(frame.padded, x.dtype)
-    padded[frame.inside] = x
-    return np.ndarray(frame.shape, x.dtype, padded, 0, frame.strides)
+def _padded(x: Array, window: Window, value: float) -> Array:
+    """Give images surrounded with `value` wherever a window reaches beyond them."""
+    view = _view(x.shape, window, x.itemsize)
+    if view.inside is None:
+        return np.ascontiguousarray(x)
+    padded = np.full(view.padded, value, x.dtype) if value else np.zeros(view.padded, x.dtype)
+    padded[view.inside] = x
+    return padded
 
 
-class _Frame(NamedTuple):
-    """How the windows' view of images is made."""
+class _View(NamedTuple):
+    """How images are looked at through windows; strides are in bytes."""
 
     padded: tuple[int, ...]  # shape of the images with their padding
     inside: tuple[slice, ...] | None  # where the images are in it, if there is any padding
-    shape: tuple[int, ...]
+    windows: tuple[int, ...]  # (N, C, KH, KW, H', W')
     strides: tuple[int, ...]
+    across: tuple[int, ...]  # (N, C, KW, H, W'): what each column of the window meets, and of a copy of that
+    strides_across: tuple[int, ...]
+    strides_down: tuple[int, ...]  # the windows again
 
 
 @functools.lru_cache(maxsize=512)
-def _frame(x_shape: tuple[int, ...], window: Window, itemsize: int) -> _Frame:
+def _view(x_shape: tuple[int, ...], window: Window, itemsize: int) -> _View:
     """Work out a view, which takes as long as to copy it, in one small image."""
     n, c, h, w = x_shape
-    (top, left), (down, right), (apart, across) = window.padding, window.stride, window.dilation
+    (top, left), (down, right), (apart, along) = window.padding, window.stride, window.dilation
     tall, wide = window.padded((h, w))
-    inside = np.s_[:, :, top : top + h, left : left + w] if (tall, wide) != (h, w) else None
+    height, width = window.positions((h, w))
     each, channel, row, column = (length * itemsize for length in (c * tall * wide, tall * wide, wide, 1))
-    return _Frame(
+    across = n, c, window.size[1], tall, width
+    image, plane, tap, line, _ = (itemsize * math.prod(across[i + 1 :]) for i in range(5))
+    return _View(
         (n, c, tall, wide),
-        inside,
-        (n, c, *window.size, *window.positions((h, w))),
-        (each, channel, row * apart, column * across, row * down, column * right),
+        np.s_[:, :, top : top + h, left : left + w] if (tall, wide) != (h, w) else None,
+        (n, c, *window.size, height, width),
+        (each, channel, row * apart, column * along, row * down, column * right),
+        across,
+        (each, channel, column * along, row, column * right),
+        (image, plane, line * apart, tap, line * down, itemsize),
     )
 
 
@@ -132,7 +147,9 @@ def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
 
 def _taps(x: Array, window: Window) -> Array:
     """Copy what each tap of the windows meets: (KH·KW, N·C·H'·W')."""
-    return _windows(x, window, -np.inf).transpose(2, 3, 0, 1, 4, 5).reshape(math.prod(window.size), -1)
+    view = _view(x.shape, window, x.itemsize)
+    windows: Array = np.ndarray(view.windows, x.dtype, _padded(x, window, -np.inf), 0, view.strides)
+    return windows.transpose(2, 3, 0, 1, 4, 5).reshape(math.prod(window.size), -1)
 
 
 @functools.lru_cache(maxsize=32)
