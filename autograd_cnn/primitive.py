@@ -243,7 +243,7 @@ class _Rule:
     def __call__(self, grad: Any, kept: dict[str, Any], place: int | None) -> Any:
         """Give the gradient of the input; `place` tells which of a variadic input's arrays."""
         if place is not None:
-            kept = kept | {"index": place}
+            kept = {"index": place} | kept
         return self.function(grad, *[kept[name] for name in self.asked])
 
 
@@ -270,7 +270,8 @@ def primitive(
     `grad`, the gradient of the output; the others name what it needs, and only that is kept alive:
     `out` (the output), an input or option by its own name, or `NAME_shape` for the shape of an input alone.
     A rule may return the gradient before unbroadcasting and in another float dtype; the graph settles both.
-    For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`.
+    For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`. Rules are called by
+    position.
 
     Parameters
     ----------

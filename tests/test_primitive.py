@@ -115,6 +115,13 @@ class TestRegistration:
         with pytest.raises(TypeError, match=f"for 'x' asks for '{asked}', which is not `out`, an input"):
             op.backward("x")(namespace["rule"])
 
+    def test_of_a_rule_with_parameters_by_name_alone(self, op):
+        def rule(grad, *, scale):
+            return grad * scale
+
+        with pytest.raises(TypeError, match=r"called by position; that of 'scaled' for 'x' takes \['scale'\] by name"):
+            op.backward("x")(rule)
+
     @pytest.mark.parametrize("name", ["grad", "out"])
     def test_of_a_forward_with_a_name_that_rules_use(self, name):
         namespace = {}

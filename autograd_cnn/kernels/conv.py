@@ -220,7 +220,7 @@ class _Plan:
 
     def make(self, out: Array, matrix: Array, rows: Array, tiles: Sequence[_Tile]) -> None:
         """Make tiles of the output."""
-        # A bias is a column of the matrix, beside a last row of ones: added afterwards, it took a fifth of the time.
+        # A bias is a column of the matrix, for a last row of ones: to add it afterwards took a fifth of the time.
         depth, width = self.depth(tiles[0].rows), tiles[0].width
         columns = np.empty((self.groups, matrix.shape[2], width * self.batch), rows.dtype)
         columns[:, depth:] = 1
@@ -261,7 +261,7 @@ class _Plan:
     def matrix(self, weight: Array, t: int, bias: Array | None = None) -> Array:
         """Give the matrix (groups, t·F, C·KW·R) that makes `t` rows of the columns of their R input rows.
 
-        A bias makes a column more.
+        A bias is one column more.
         """
         banded = np.zeros(self._banded_shape(t), weight.dtype)
         self._diagonal(banded)[:] = self._taps(weight)[:, None]
@@ -269,7 +269,7 @@ class _Plan:
         if bias is None:
             return matrix
         column = np.tile(bias.reshape(self.groups, self.features), t)[:, :, None]
-        return np.concatenate([matrix, column], 2, dtype=weight.dtype)
+        return np.concatenate([matrix, column], 2)
 
     def add_matrix(self, total: Array, matrix: Array, t: int) -> None:
         """Add a banded matrix to a weight: the adjoint of `matrix`."""

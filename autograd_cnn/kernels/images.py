@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd_cnn.kernels.layout import Array
-from autograd_cnn.kernels.window import Pair, Window
+from autograd_cnn.kernels.window import Window
 
 #: Elements of the largest columns: 4 MiB in float32.
 LARGEST_COLUMNS = 2**20
@@ -128,8 +128,8 @@ def _view(x_shape: tuple[int, ...], window: Window, itemsize: int) -> _View:
 
 def max_pool2d(x: Array, window: Window) -> Array:
     """Maximum of every window; padding counts as −inf."""
-    taps = _taps(x, window)
-    return np.maximum.reduce(taps, 0).reshape(len(x), x.shape[1], *window.positions((x.shape[2], x.shape[3])))
+    most: Array = np.maximum.reduce(_taps(x, window), 0)
+    return most.reshape(len(x), x.shape[1], *window.positions((x.shape[2], x.shape[3])))
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:

@@ -19,9 +19,7 @@ from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_image
 from autograd_cnn.kernels.window import Pair, Window
 
 _FEW = 2  # images that convolution leaves in their own order, see `conv._choose`
-
-
-_SMALL = 20_000  # elements that a few images' windows see in all: then NumPy's calls take longer than the elements
+_SMALL = 20_000  # elements that the windows of a few images see: up to here NumPy's calls take longer than they do
 
 
 @functools.lru_cache(maxsize=512)

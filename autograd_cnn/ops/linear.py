@@ -85,11 +85,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Array:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: for weight {weight.shape} the bias is {weight.shape[:1]}; got shape {bias.shape}")
-    if x.ndim == 2 and x.flags.f_contiguous:
-        # What convolution leaves, the batch innermost: 32×400 by 400×120 took 33 µs as below, and 17 this way.
-        out = weight.dot(x.T).T
-    else:
-        out = np.matmul(x, weight.T)
+    # Convolution leaves the batch innermost: 32×400 by 400×120 takes 17 µs the first way, and 33 the second.
+    out = weight.dot(x.T).T if x.ndim == 2 and x.flags.f_contiguous else np.matmul(x, weight.T)
     if bias is not None:
         out += bias
     return out

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import reference
+from autograd_cnn.kernels import pool, reference
 
 
 @st.composite
@@ -53,6 +53,8 @@ def test_convolution(data):
     x = data.draw(images(window, channels))
     weight = integers(data.draw, (filters, channels // groups, *window.size), x.dtype)
     bias = integers(data.draw, (filters,), x.dtype) if data.draw(st.booleans()) else None
+    if bias is not None and data.draw(st.booleans()):
+        bias[0] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
     out = kernels.conv2d(x, weight, bias, window, groups)
     same(out, reference.conv2d(x, weight, bias, window, groups))
     assert out.dtype == x.dtype
@@ -67,6 +69,20 @@ def test_convolution(data):
         kernels.conv2d_grad_weight(grad, x, weight.shape, window, groups),
         reference.conv2d_grad_weight(grad, x, weight.shape, window, groups),
     )
+
+
+@pytest.fixture
+def no_image_is_small(monkeypatch):
+    monkeypatch.setattr(pool, "_SMALL", 0)
+    yield
+    pool._small.cache_clear()
+    pool._small_and_apart.cache_clear()
+
+
+def test_max_pooling_of_a_few_large_images(no_image_is_small):
+    pool._small.cache_clear()
+    pool._small_and_apart.cache_clear()
+    test_max_pooling()
 
 
 @given(st.data())

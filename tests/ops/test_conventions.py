@@ -207,9 +207,23 @@ def test_convolution_keeps_nothing_of_the_size_of_its_columns(rng):
 
 
 @pytest.mark.parametrize("loss", [ac.softmax_cross_entropy, ac.nll_loss])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.uint64, np.int64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.uint64, np.int64, ">i4", ">u2"])
 def test_labels_are_integers_of_any_kind(loss, dtype, rng):
     logits, labels = rng.standard_normal((3, 4)), np.array([0, 3, 1])
     assert loss(logits, labels.astype(dtype)) == loss(logits, labels)
     with pytest.raises(ValueError, match="a label is from 0 to 3, or -100 to be ignored; 1 of 3 are not"):
         loss(logits, np.array([0, 4, 1], dtype))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("order", ["C", "F", "sliced"])
+def test_a_linear_layer_takes_any_order_in_memory(n, order, rng):
+    x, weight, bias = rng.standard_normal((n, 4)), rng.standard_normal((5, 4)), rng.standard_normal(5)
+    stored = np.repeat(x, 2, axis=1)[:, ::2] if order == "sliced" else np.array(x, order=order)
+    leaves = [ac.Tensor(a, requires_grad=True) for a in (stored, weight, bias)]
+    grad = rng.standard_normal((n, 5))
+    out = ac.linear(*leaves)
+    out.backward(grad)
+    np.testing.assert_allclose(out.data, x @ weight.T + bias, rtol=1e-12)
+    for leaf, expected in zip(leaves, (grad @ weight, grad.T @ x, grad.sum(0)), strict=True):
+        np.testing.assert_allclose(leaf.grad, expected, rtol=1e-12)
