@@ -14,7 +14,11 @@ def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
     """Make a bar of tqdm's: a terminal sees it move, and a log file gets a line now and then."""
     from tqdm import tqdm
 
-    return tqdm(items, dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0, **options)
+    class Bar(tqdm):  # type: ignore[type-arg]
+        monitor_interval = 0  # no thread that looks after stale bars: tqdm may wait for it for ever (its issue 1751)
+
+    # Nor does a bar go stale that asks for the time at every step.
+    return Bar(items, dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0, miniters=1, **options)
 
 
 @contextmanager

@@ -26,13 +26,11 @@ def as_bits(x: Array) -> Array:
 
 def relu(x: Array) -> Array:
     """Maximum of x and 0."""
-    if x.dtype.kind != "f":
-        return np.asarray(np.maximum(x, 0))
-    zeros = _zeros(x.dtype)  # with the number 0, np.maximum runs at 0.4 of the speed
+    zeros = _zeros(x.dtype)  # beside one zero, np.maximum runs at 0.4 of the speed
     if _BLOCK < x.size < _LONG and x.flags.c_contiguous:
         return np.asarray(np.maximum(x, zeros[: x.size].reshape(x.shape)))
-    if x.size < _LONG or (vector := _vector(x)) is None:
-        return np.asarray(np.maximum(x, 0))
+    if x.size < _LONG or x.dtype.kind != "f" or (vector := _vector(x)) is None:
+        return np.asarray(np.maximum(x, _zero(x.dtype)))
     out = np.empty_like(x)
     _over_blocks(lambda x, out: np.maximum(x, zeros[: x.shape[-1]], out=out), vector, out=_vector(out))
     return out
@@ -47,7 +45,7 @@ def relu_grad(grad: Array, out: Array) -> Array:
             total = np.empty_like(grad)
             _over_blocks(lambda g, y, out: np.multiply(g, y > 0, out=out), *vectors, out=_vector(as_bits(total)))
             return total
-    product: Array = np.multiply(bits, out > 0)
+    product: Array = np.multiply(bits, out > _zero(out.dtype))
     return product.view(grad.dtype)
 
 
@@ -62,6 +60,11 @@ def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
     threads.map_pieces(some, threads.split(range(whole // _BLOCK), PASS * out.size))
     if whole < out.size:
         function(*[v[whole:] for v in vectors], out=out[whole:])
+
+
+@functools.cache
+def _zero(dtype: np.dtype[Any]) -> Array:
+    return np.zeros((), dtype)  # ufuncs take it in half the time of a number, which is 0.25 µs
 
 
 @functools.cache

@@ -48,8 +48,10 @@ def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     The values are those of `np.reshape`. Flattening rows for a linear layer then copies runs of N elements
     in place of single ones.
     """
+    if x.flags.c_contiguous:
+        return x.reshape(shape)
     lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-    if x.ndim < 2 or len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize or x.flags.c_contiguous:
+    if x.ndim < 2 or len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize:
         return np.reshape(x, lengths)
     if -1 in lengths:
         rest = math.prod(n for n in lengths[1:] if n != -1)
