@@ -33,6 +33,20 @@ def command(*arguments):
     return [sys.executable, "-m", "autograd_cnn", *map(str, arguments)]
 
 
+def interruptible(*arguments, cwd):
+    """Start a process that SIGINT stops."""
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        # A job in the background is started with SIGINT ignored, and so would its children be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # Coverage takes a lock of its own as functions are entered: interrupted there, it waits for itself for ever.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
+    )
+
+
 def call(*arguments, cwd, **environment):
     return subprocess.run(
         command(*arguments),
@@ -122,14 +136,7 @@ class TestResume:
         settings = ("train", *options, "--seed", "5")
         assert call(*settings, "--out", "whole", cwd=tmp_path).returncode == 0
 
-        process = subprocess.Popen(
-            command(*settings, "--out", "stopped"),
-            cwd=tmp_path,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            # A job in the background is started with SIGINT ignored, and so would its children be.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+        process = interruptible(*settings, "--out", "stopped", cwd=tmp_path)
         checkpoint = tmp_path / "stopped" / CHECKPOINT
         while not checkpoint.exists():
             assert process.poll() is None, process.stderr.read()

@@ -18,7 +18,7 @@ from autograd_cnn.data import Dataset
 from autograd_cnn.data.folders import read_folder, read_labelled_files, write_folder
 from autograd_cnn.data.images import read_image
 from autograd_cnn.runs import CHECKPOINT
-from tests.test_cli import RESULTS, assert_refused, call, command
+from tests.test_cli import RESULTS, assert_refused, call, interruptible
 
 
 def succeed(*arguments, cwd, **environment):
@@ -67,18 +67,13 @@ class TestExport:
         digits = data.load("digits", "train")
         many = Dataset(np.repeat(digits.images, 20, axis=0), np.repeat(digits.labels, 20), digits.class_names)
         write_folder(tmp_path / "many", many)
-        process = subprocess.Popen(
-            command("data", "export-png", "folder:many", "--out", "png", "--split", "train"),
-            cwd=tmp_path,
-            stderr=subprocess.DEVNULL,
-            # A job in the background is started with SIGINT ignored, and so would its children be.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+        process = interruptible("data", "export-png", "folder:many", "--out", "png", "--split", "train", cwd=tmp_path)
         while not list(tmp_path.glob("png/.tmp-*/train/*/*")):
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
+        process.communicate(timeout=60)
+        assert process.returncode == 130
         assert list((tmp_path / "png").iterdir()) == []
 
     @pytest.mark.parametrize(

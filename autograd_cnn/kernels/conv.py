@@ -214,9 +214,10 @@ class _Plan:
 
     @property
     def work(self) -> int:
-        """Count the multiply-adds of one product over all tiles, without the zeros off the band."""
-        taps = self.window.size[0] * self.window.size[1] * self.channels
-        return self.groups * self.features * taps * self.height * self.width * self.batch
+        """Count the multiply-adds of the products over all tiles, at the speed of products of many rows."""
+        t = self.tiles[0][0] if self.tiles else 0
+        each = self.groups * self.depth(t) * (t * self.features + _HALF_SPEED_ROWS)
+        return -(-self.height // max(t, 1)) * each * self.width * self.batch
 
     def make(self, out: Array, matrix: Array, rows: Array, tiles: Sequence[_Tile]) -> None:
         """Make tiles of the output."""

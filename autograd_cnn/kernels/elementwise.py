@@ -12,7 +12,7 @@ from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array
 
 #: What one pass over an element costs, in multiply-adds: for `threads.split`.
-PASS = 20
+PASS = 45
 
 _BLOCK = 4096  # elements
 _LONG = 8 * _BLOCK  # below, blocks cost more than they gain
