@@ -214,7 +214,7 @@ class _Plan:
 
     @property
     def work(self) -> int:
-        """Count the multiply-adds of the products over all tiles, at the speed of products of many rows."""
+        """Count the multiply-adds that products of many rows would do in the time: zeros off the band count too."""
         t = self.tiles[0][0] if self.tiles else 0
         each = self.groups * self.depth(t) * (t * self.features + _HALF_SPEED_ROWS)
         return -(-self.height // max(t, 1)) * each * self.width * self.batch

@@ -1,7 +1,7 @@
 """Pooling by slices.
 
 A window's taps are strided slices of the rows. Maxima and sums go down the height first, over runs of
-C·W·N contiguous elements, then along the width of what is left.
+C·W·N contiguous elements, then along the width of what is left. A few small images are left to `images`.
 """
 
 from __future__ import annotations

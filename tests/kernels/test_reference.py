@@ -73,15 +73,18 @@ def test_convolution(data):
 
 @pytest.fixture
 def no_image_is_small(monkeypatch):
+    def forget():
+        pool._small.cache_clear()
+        pool._small_and_apart.cache_clear()
+
     monkeypatch.setattr(pool, "_SMALL", 0)
+    forget()
     yield
-    pool._small.cache_clear()
-    pool._small_and_apart.cache_clear()
+    forget()
 
 
-def test_max_pooling_of_a_few_large_images(no_image_is_small):
-    pool._small.cache_clear()
-    pool._small_and_apart.cache_clear()
+@pytest.mark.usefixtures("no_image_is_small")
+def test_max_pooling_of_a_few_large_images():
     test_max_pooling()
 
 
