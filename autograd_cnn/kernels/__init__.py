@@ -5,6 +5,7 @@ innermost, and handed out as transposed views: ufuncs keep that order by themsel
 every matrix product in a convolution or pooling then runs over long contiguous stretches.
 """
 
+from autograd_cnn.kernels.blas import one_thread
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from autograd_cnn.kernels.elementwise import relu, relu_grad
 from autograd_cnn.kernels.layout import reshape
@@ -28,6 +29,7 @@ __all__ = [
     "max_pool2d_grad",
     "max_pool2d_pick",
     "mean",
+    "one_thread",
     "relu",
     "relu_grad",
     "reshape",

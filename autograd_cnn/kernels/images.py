@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd_cnn.kernels.layout import Array
+from autograd_cnn.kernels.layout import Array, least, read_only
 from autograd_cnn.kernels.window import Window
 
 #: Elements of the largest columns: 4 MiB in float32.
@@ -127,32 +127,37 @@ def _view(x_shape: tuple[int, ...], window: Window, itemsize: int) -> _View:
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
-    """Maximum of every window; padding counts as −inf."""
+    """Maximum of every window; padding counts as the least number there is."""
     most: Array = np.maximum.reduce(_taps(x, window), 0)
     return most.reshape(len(x), x.shape[1], *window.positions((x.shape[2], x.shape[3])))
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
-    """Send the gradient of every window to its first maximum; windows may not overlap, nor reach beyond the image."""
-    places = _places(x.shape, window)
-    first = np.empty(out.size, np.intp)
-    first.fill(x.size)  # where none is equal: an element at the end, to be dropped
+    """Send the gradient of every window to its first maximum; windows may not overlap, nor reach beyond the image.
+
+    No maximum is nan.
+    """
+    corners, offsets = _places(x.shape, window)
     hits = _taps(x, window) == out.reshape(-1)
-    for i in range(len(places) - 1, -1, -1):
-        np.putmask(first, hits[i], places[i])
-    total = np.zeros(x.size + 1, grad.dtype)
+    first = np.empty(out.size, np.intp)
+    first.fill(offsets[-1])
+    for i in range(len(offsets) - 2, -1, -1):
+        np.putmask(first, hits[i], offsets[i])
+    first += corners
+    total = np.zeros(x.size, grad.dtype)
     total[first] = grad.reshape(-1)
-    return total[:-1].reshape(x.shape)
+    return total.reshape(x.shape)
 
 
 def _taps(x: Array, window: Window) -> Array:
     """Copy what each tap of the windows meets: (KH·KW, N·C·H'·W')."""
     view = _view(x.shape, window, x.itemsize)
-    windows: Array = np.ndarray(view.windows, x.dtype, _padded(x, window, -np.inf), 0, view.strides)
+    windows: Array = np.ndarray(view.windows, x.dtype, _padded(x, window, least(x.dtype)), 0, view.strides)
     return windows.transpose(2, 3, 0, 1, 4, 5).reshape(math.prod(window.size), -1)
 
 
 @functools.lru_cache(maxsize=32)
-def _places(x_shape: tuple[int, ...], window: Window) -> Array:
-    """Give where in the images each tap's elements stand: (KH·KW, N·C·H'·W')."""
-    return _taps(np.arange(math.prod(x_shape)).reshape(x_shape), window)
+def _places(x_shape: tuple[int, ...], window: Window) -> tuple[Array, tuple[int, ...]]:
+    """Give where in the images each window's first tap stands, (N·C·H'·W',), and how much further each tap does."""
+    places = _taps(np.arange(math.prod(x_shape)).reshape(x_shape), window)
+    return read_only(places[0].copy()), tuple((places[:, 0] - places[0, 0]).tolist())

@@ -14,6 +14,17 @@ from autograd_cnn.kernels.window import Pair, Window
 Array = NDArray[Any]
 
 
+def read_only(x: Array) -> Array:
+    """Forbid writing into an array that many calls share; gives the array."""
+    x.flags.writeable = False
+    return x
+
+
+def least(dtype: np.dtype[Any]) -> float:
+    """Give the least number of a type: what padding counts as where maxima are sought."""
+    return -math.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else int(np.iinfo(dtype).min)
+
+
 def to_rows(x: Array) -> Array:
     """View images (N, C, H, W) as contiguous rows (H, C, W, N), copying only what is stored otherwise."""
     return np.ascontiguousarray(x.transpose(2, 1, 3, 0))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograd_cnn.kernels.layout import Array
+from autograd_cnn.kernels.layout import Array, least
 from autograd_cnn.kernels.window import Window
 
 
@@ -68,18 +68,22 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
-    """Maximum of the taps, which is −inf in the padding."""
-    out: Array = np.max([met for _, _, met in _taps(_padded(x, window, -np.inf), window, x.shape[2:])], 0)
+    """Maximum of the taps, which is the least number in the padding; a nan is the maximum."""
+    padded = _padded(x, window, least(x.dtype))
+    out: Array = np.max([met for _, _, met in _taps(padded, window, x.shape[2:])], 0)
     return out
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
-    """Send the gradient to the first tap, row by row, that met the maximum."""
-    unsettled = np.ones(out.shape, bool)
-    total = np.zeros(_padded(x, window).shape, grad.dtype)
-    met = _taps(_padded(x, window, -np.inf), window, x.shape[2:])
-    for (_, _, value), (_, _, target) in zip(met, _taps(total, window, x.shape[2:]), strict=True):
-        first = unsettled & (value == out)
-        unsettled &= ~first
-        target += np.where(first, grad, 0)
+    """Send the gradient to the first tap in the image, row by row, that met the maximum; if nan, to the last."""
+    padded = _padded(x, window, least(x.dtype))
+    inside = _padded(np.ones_like(x, bool), window)
+    chosen = np.full(out.shape, -1)
+    for i, j, met in _taps(padded, window, x.shape[2:]):
+        _, _, within = next(t for t in _taps(inside, window, x.shape[2:]) if t[:2] == (i, j))
+        better = within & (np.isnan(met) | ((chosen < 0) & (met == out)))
+        chosen[better] = i * window.size[1] + j
+    total = np.zeros(padded.shape, grad.dtype)
+    for i, j, target in _taps(total, window, x.shape[2:]):
+        target += np.where(chosen == i * window.size[1] + j, grad, 0)
     return _inside(total, window, x.shape[2:])

@@ -1,37 +1,123 @@
-"""Sums over axes; those over all but the channels of images by BLAS."""
+"""Sums and means over axes, of float32 within 1e-6 of the sum of the absolute values.
+
+NumPy adds a million rows one after the other, and in float32 is 1 % off. Here no more than 16 are added so: a sum of
+16 is within 15 roundings of 6e-8, 9e-7, of what it should be, whatever the values. The partial sums, a sixteenth as
+many, are then added in float64. Where NumPy adds neighbours in memory it does so in pairs of blocks, and is left to it.
+"""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd_cnn.kernels.layout import Array, to_rows
+from autograd_cnn.kernels.layout import Array, read_only, to_rows
+
+Axis = int | tuple[int, ...] | None
 
 _sum: Any = np.add.reduce  # what np.sum calls, after as much time again
 
+_FEW = 16  # numbers that are added one after the other
+_SMALL = 4096  # elements that are best converted to float64 as they are
+_WIDE = 512  # elements to add to as many at once: fewer are added more slowly
+_LANES = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 
-def sum(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over `axis`, as `np.sum`."""
-    if axis == (0, 2, 3) and x.ndim == 4 and x.dtype.char in "fd":
+    if not isinstance(x, np.ndarray) or x.dtype.char not in "efd" or x.ndim < 2:
+        return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
+    kind = x.dtype.char
+    if kind == "e":
+        return sum(x.astype(np.float32), axis, keepdims).astype(np.float16)
+    if axis == (0, 2, 3) and x.ndim == 4 and x.size:
         total = _over_all_but_channels(x)
         return total.reshape(1, -1, 1, 1) if keepdims else total
-    return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
+    if kind == "d" or (len(x) <= _FEW and axis in (0, (0,))) or (axis is None and x.flags.forc):
+        return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
+    if x.size <= _SMALL:
+        return np.asarray(_sum(x.astype(np.float64), axis=axis, keepdims=keepdims), np.float32)
+    return _over_any_axes(x, axis, keepdims)
 
 
-def mean(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`, as `np.mean`."""
-    if axis == (0, 2, 3) and x.ndim == 4 and x.dtype.char in "fd" and x.size:
-        average: Array = sum(x, axis, keepdims) * (x.shape[1] / x.size)
-        return average
-    return np.asarray(np.mean(x, axis=axis, keepdims=keepdims))
+    if not isinstance(x, np.ndarray) or x.dtype.char not in "efd" or not x.size:
+        return np.asarray(np.mean(x, axis=axis, keepdims=keepdims))
+    if x.dtype.char == "e":  # a sum may be beyond float16
+        return mean(x.astype(np.float32), axis, keepdims).astype(np.float16)
+    total = sum(x, axis, keepdims)
+    return np.asarray(total / (x.size // total.size))
+
+
+def _over_any_axes(x: Array, axis: Axis, keepdims: bool) -> Array:
+    """Sum float32 over axes in any memory order, from the innermost outwards."""
+    if axis in (0, (0,)) and x.flags.c_contiguous:
+        total = _over_one_axis(x.reshape(len(x), math.prod(x.shape[1:])), 0)
+        return total.reshape((1, *x.shape[1:]) if keepdims else x.shape[1:])
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    order = sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
+    # Neighbours of one kind become one axis, where they are one in memory.
+    lengths, summed = [x.shape[order[0]]], [order[0] in axes]
+    for before, i in itertools.pairwise(order):
+        if (i in axes) == summed[-1] and x.strides[before] == x.strides[i] * x.shape[i]:
+            lengths[-1] *= x.shape[i]
+        else:
+            lengths.append(x.shape[i])
+            summed.append(i in axes)
+    total = x.transpose(order).reshape(lengths)
+    for i in reversed(range(len(summed))):
+        if summed[i]:
+            total = _over_one_axis(total, i)
+    kept = [i for i in order if i not in axes]
+    total = total.reshape([x.shape[i] for i in kept]).transpose([kept.index(i) for i in sorted(kept)])
+    return total.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else total
+
+
+def _over_one_axis(x: Array, axis: int) -> Array:
+    """Sum float32, whose axes are in the order of memory, over one of them, which stays with length 1."""
+    before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    inner = math.prod(after)
+    if length <= _FEW or inner == 1:
+        return np.asarray(_sum(x, axis=axis, keepdims=True))
+    blocks, left = divmod(length, _FEW)
+    # A few narrow rows, if they lie side by side, are one wide row: its sums are as many partial sums.
+    rows = _largest_divisor(blocks, max(_WIDE // inner, 1)) if x.flags.c_contiguous else 1
+    here = (slice(None),) * axis
+    whole = x[(*here, slice(length - left))].reshape(*before, blocks // rows, _FEW, rows, *after)
+    partial = _sum(whole, axis=axis + 1).reshape(*before, blocks, *after)
+    total = _sum(partial, axis=axis, keepdims=True, dtype=np.float64)
+    if left:
+        total += _sum(x[(*here, slice(length - left, None))], axis=axis, keepdims=True)
+    return np.asarray(total, np.float32)
 
 
 def _over_all_but_channels(x: Array) -> Array:
-    """Give (C,) of images (N, C, H, W), as a product with ones: in 0.3 of the time of np.sum."""
+    """Give (C,) of images (N, C, H, W), by products with ones: in 0.6 of the time of np.sum, of many images."""
     stored = x if x.flags.c_contiguous else to_rows(x)  # (N, C, H, W) or (H, C, W, N)
     outer, channels, *inner = stored.shape
-    sums = stored.reshape(outer * channels, math.prod(inner)).dot(np.ones(math.prod(inner), x.dtype))
-    total: Array = sums if outer == 1 else sums.reshape(outer, channels).sum(0)
-    return total
+    length = math.prod(inner)
+    part = _largest_divisor(length, _LANES)
+    if part < _FEW or len(x) == 1:
+        sums = _sum(stored.reshape(outer * channels, length), axis=1)
+        if outer == 1:
+            return np.asarray(sums)
+    else:
+        sums = stored.reshape(x.size // part, part).dot(_ones(part, x.dtype))
+    total: Array = _sum(sums.reshape(outer, channels, sums.size // (outer * channels)), axis=(0, 2), dtype=np.float64)
+    return total.astype(x.dtype)
+
+
+@functools.lru_cache(maxsize=512)
+def _largest_divisor(length: int, most: int) -> int:
+    """Give the largest number up to `most` that divides a length."""
+    return max(n for n in range(1, most + 1) if length % n == 0)
+
+
+@functools.lru_cache(maxsize=_LANES)
+def _ones(length: int, dtype: np.dtype[Any]) -> Array:
+    return read_only(np.ones(length, dtype))

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import itertools
 import operator
+import os
+import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from autograd_cnn.kernels import blas
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +26,19 @@ R = TypeVar("R")
 SMALLEST_WORK = 50_000_000
 
 _count = 1
-_pool: ThreadPoolExecutor | None = None
+_pool: ThreadPoolExecutor | None = None  # made when first there is work to share
+_making = threading.Lock()
 _workers = 0  # of the pool, which grows only: idle ones cost nothing, and new ones start on the caller's core
-_blas: Any = None  # threadpoolctl's limit, as long as it holds
 
 
 def set_num_threads(n: int) -> None:
     """Let the kernels of convolution and pooling share their work among `n` threads, the caller's among them.
 
-    Each then uses BLAS with one thread: BLAS's own threads gain less, and on a busy machine wait for one another.
-    Until it is called, kernels use one thread, and BLAS as many as it likes.
+    At first it is one. Each of these threads uses BLAS with one thread: BLAS's own threads gain less, and on a busy
+    machine wait for one another. So does every op here that multiplies matrices, `matmul`, `linear` and `einsum`
+    included, whatever the number. BLAS has its own number of threads again when the op ends: other NumPy code keeps
+    what it had, by default all cores, or what `OPENBLAS_NUM_THREADS` or `threadpoolctl` say. OpenBLAS has one number
+    for the whole process: what another thread multiplies in the meantime has one thread, too.
 
     Parameters
     ----------
@@ -51,29 +58,42 @@ def set_num_threads(n: int) -> None:
     2
     >>> ac.set_num_threads(1)
     """
-    global _blas, _count, _pool, _workers
+    global _count
     try:
         count = operator.index(n)
     except TypeError:
         count = 0
     if count < 1:
         raise ValueError(f"the number of threads is a whole number of at least 1; got {n!r}")
-    # Imported here, as importing the package imports NumPy alone, and little else of the standard library.
-    from concurrent.futures import ThreadPoolExecutor
-
-    from threadpoolctl import threadpool_limits
-
-    _blas = threadpool_limits(1, user_api="blas")
-    if count - 1 > _workers:
-        old, _pool, _workers = _pool, ThreadPoolExecutor(count - 1, "autograd_cnn"), count - 1
-        if old is not None:
-            old.shutdown()
     _count = count
 
 
 def get_num_threads() -> int:
-    """Give the number of threads that kernels share their work among; see `set_num_threads`."""
+    """Return the number of threads that kernels share their work among; see `set_num_threads`."""
     return _count
+
+
+def _pool_of(workers: int) -> ThreadPoolExecutor:
+    """Return a pool of at least so many threads, this process's own."""
+    global _pool, _workers
+    with _making:
+        if _pool is None or _workers < workers:
+            # Imported here, as importing the package imports NumPy alone, and little else of the standard library.
+            from concurrent.futures import ThreadPoolExecutor
+
+            # The old one goes when its last work is done: another thread may be about to give it some.
+            _pool, _workers = ThreadPoolExecutor(workers, "autograd_cnn", blas.limit_this_thread), workers
+        return _pool
+
+
+def _after_fork() -> None:
+    """Drop a parent's pool: a child has none of its threads, and would wait for them for ever."""
+    global _pool, _workers, _making
+    _pool, _workers, _making = None, 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def split(items: Sequence[T], work: int) -> list[Sequence[T]]:
@@ -85,9 +105,9 @@ def split(items: Sequence[T], work: int) -> list[Sequence[T]]:
 
 def map_pieces(function: Callable[[Sequence[T]], R], pieces: Sequence[Sequence[T]]) -> list[R]:
     """Call a function on every piece, at once, and give the results in order."""
-    pool = _pool
-    if len(pieces) < 2 or pool is None:
+    if len(pieces) < 2:
         return [function(piece) for piece in pieces]
+    pool = _pool_of(len(pieces) - 1)
     others = [pool.submit(function, piece) for piece in pieces[1:]]
     try:
         first = function(pieces[0])

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 Pair = tuple[int, int]
 
 
@@ -42,6 +44,15 @@ class Window(NamedTuple):
         last = -(-rooms[0] // down), -(-rooms[1] // right)
         # As in PyTorch: a window that would start in the padding at the end is left out.
         return last[0] + (last[0] * down < image[0] + top), last[1] + (last[1] * right < image[1] + left)
+
+    def misses(self, image: Pair) -> bool:
+        """Whether at some place all the window's taps are beside the image (H, W), in its padding."""
+        for axis in (0, 1):
+            starts = np.arange(self.positions(image)[axis]) * self.stride[axis] - self.padding[axis]
+            taps = starts[:, None] + np.arange(self.size[axis]) * self.dilation[axis]
+            if not ((taps >= 0) & (taps < image[axis])).any(1).all():
+                return True
+        return False
 
     @functools.lru_cache(maxsize=512)  # noqa: B019
     def padded(self, image: Pair) -> Pair:

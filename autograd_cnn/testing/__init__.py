@@ -13,7 +13,15 @@ from typing import Any
 
 from autograd_cnn.testing.checker import OpError, check_op
 
-_STRATEGIES = ("arrays", "broadcastable_arrays", "convolutions", "memory_orders", "poolings", "shapes")
+_STRATEGIES = (
+    "arrays",
+    "broadcastable_arrays",
+    "convolutions",
+    "memory_orders",
+    "poolings",
+    "shapes",
+    "transposed_convolutions",
+)
 
 __all__ = ["OpError", "check_op", *_STRATEGIES]
 

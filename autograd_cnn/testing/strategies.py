@@ -123,6 +123,33 @@ def convolutions(draw: st.DrawFn) -> tuple[Array, Array, Array | None, dict[str,
 
 
 @st.composite
+def transposed_convolutions(draw: st.DrawFn) -> tuple[Array, Array, Array | None, dict[str, Any]]:
+    """Draw a transposed convolution that is legal by construction: x, weight, bias or None, and its options.
+
+    Output padding goes up to the larger of stride and dilation, less one; the padding leaves a row and a column.
+    """
+    stride, dilation = draw(_pairs(1, 3)), draw(_pairs(1, 3))
+    most = [max(s, d) - 1 for s, d in zip(_pair(stride), _pair(dilation), strict=True)]
+    extra = draw(st.integers(0, most[0])), draw(st.integers(0, most[1]))
+    size, image = (draw(st.tuples(st.integers(1, 3), st.integers(1, 3))) for _ in range(2))
+    settings = zip(image, size, _pair(stride), _pair(dilation), extra, strict=True)
+    lengths = [(n - 1) * s + d * (k - 1) + e + 1 for n, k, s, d, e in settings]
+    padding = tuple(draw(st.integers(0, min(2, (n - 1) // 2))) for n in lengths)
+    groups, channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    x = draw(arrays((draw(st.integers(0, 2)), groups * channels, *image)))
+    weight = draw(arrays((groups * channels, filters, *size)))
+    bias = draw(st.none() | arrays((groups * filters,)))
+    options = {
+        "stride": stride,
+        "padding": padding,
+        "output_padding": extra,
+        "groups": groups,
+        "dilation": dilation,
+    }
+    return x, weight, bias, options
+
+
+@st.composite
 def poolings(draw: st.DrawFn, *, dilated: bool = True) -> tuple[Array, dict[str, Any]]:
     """Draw a pooling that is legal by construction: x without ties, and options of `max_pool2d`.
 

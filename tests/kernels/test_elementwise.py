@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
+from autograd_cnn.kernels import elementwise
 
 
 @st.composite
@@ -36,7 +37,7 @@ def test_the_rectifier(data):
     np.testing.assert_array_equal(out, np.maximum(x, 0))
     assert (out.dtype, out.shape) == (x.dtype, x.shape)
     grad = data.draw(stored(shape, dtype, data.draw(st.sampled_from([order, order[::-1]])), False))
-    np.testing.assert_array_equal(kernels.relu_grad(grad, out), np.where(out > 0, grad, 0))
+    np.testing.assert_array_equal(kernels.relu_grad(grad, out), np.where(np.isnan(out) | (out > 0), grad, 0))
 
 
 def test_the_order_in_memory_is_kept():
@@ -45,7 +46,31 @@ def test_the_order_in_memory_is_kept():
     assert kernels.relu_grad(x, kernels.relu(x)).strides == x.strides
 
 
-@pytest.mark.parametrize("dtype", [np.int64, bool])
-def test_integers_stay_integers(dtype):
-    x = np.arange(-5000, 5000).astype(dtype)
-    np.testing.assert_array_equal(kernels.relu(x), np.maximum(x, 0))
+@pytest.mark.parametrize("size", [3, 5000, 50_000])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, bool])
+def test_integers_stay_integers(dtype, size):
+    x = np.arange(-(size // 2), size - size // 2).astype(dtype)
+    out = kernels.relu(x)
+    np.testing.assert_array_equal(out, np.maximum(x, np.zeros((), dtype)))
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(kernels.relu_grad(x, out), np.where(out > 0, x, 0))
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.dtype("M8[s]")])
+def test_types_that_are_no_numbers_to_it_are_refused_by_name(dtype):
+    x = np.zeros(3, dtype)
+    with pytest.raises(TypeError, match=rf"got {np.dtype(dtype)}".replace("[", r"\[")):
+        kernels.relu_grad(x, np.ones(3))
+
+
+@pytest.mark.parametrize("size", [3, 5000, 50_000])
+def test_a_nan_gets_the_gradient(size):
+    """PyTorch's convention: zero is where the input is at most zero, and a nan is not."""
+    x = np.tile([-1.0, np.nan, 2.0], size)
+    np.testing.assert_array_equal(kernels.relu_grad(np.full(x.shape, 5.0), kernels.relu(x)), np.tile([0, 5, 5], size))
+
+
+def test_what_calls_share_is_read_only():
+    for shared in (elementwise._zero(np.dtype(float)), elementwise._zeros(np.dtype(float))):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[...] = 1

@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
+from autograd_cnn.kernels import images as images_kernels
 from autograd_cnn.kernels import pool, reference
+from autograd_cnn.kernels.layout import least
+from tests.ops import references
 
 
 @st.composite
@@ -20,15 +23,16 @@ def windows(draw, ceil_mode=False):
 
 
 @st.composite
-def images(draw, window, channels=None):
-    """Images that a window fits into, in some memory order, of some dtype, with an odd value now and then."""
+def images(draw, window, channels=None, odd=1):
+    """Images that a window fits into, in some memory order, of some dtype, with up to so many odd values."""
     extent = window.extent
     size = [draw(st.integers(max(1, e - 2 * p), e + 5)) for e, p in zip(extent, window.padding, strict=True)]
     shape = (draw(st.sampled_from([0, 1, 2, 5])), channels or draw(st.integers(0, 4)), *size)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     x = rng.integers(-4, 5, shape).astype(draw(st.sampled_from([np.float32, np.float64])))  # ties; sums are exact
-    if x.size and draw(st.booleans()):
-        x.flat[rng.integers(x.size)] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
+    if x.size and odd:
+        for wrong in draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), max_size=odd)):
+            x.flat[rng.integers(x.size)] = wrong
     order = draw(st.permutations(range(4)))
     moved = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
     if draw(st.booleans()):
@@ -89,13 +93,68 @@ def test_max_pooling_of_a_few_large_images():
 
 
 @given(st.data())
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_max_pooling(data):
     window = data.draw(windows(ceil_mode=True))
-    x = data.draw(images(window))
+    x = data.draw(images(window, odd=9))
+    if x.size and data.draw(st.booleans()):
+        x[data.draw(st.integers(0, len(x) - 1))] = data.draw(st.sampled_from([np.nan, -np.inf]))
     out = kernels.max_pool2d(x, window)
     same(out, reference.max_pool2d(x, window))
     grad = integers(data.draw, out.shape, x.dtype)
     if grad.size and data.draw(st.booleans()):
         grad.flat[data.draw(st.integers(0, grad.size - 1))] = np.inf
-    same(kernels.max_pool2d_grad(grad, x, out, window), reference.max_pool2d_grad(grad, x, out, window))
+    expected = reference.max_pool2d_grad(grad, x, out, window)
+    same(kernels.max_pool2d_grad(grad, x, out, window), expected)
+    # What picks is the adjoint of what sends: numbered, the elements picked are those that the windows sent to.
+    numbered = np.arange(1.0, x.size + 1).reshape(x.shape)
+    picked = kernels.max_pool2d_pick(numbered, x, out, window)
+    ones = reference.max_pool2d_grad(np.ones_like(out), x, out, window)
+    assert picked.sum() == (numbered * ones).sum()
+
+
+@given(st.data())
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, bool])
+def test_max_pooling_of_integers(dtype, data):
+    window = data.draw(windows(ceil_mode=True))
+    x = data.draw(images(window, odd=0))
+    x = (x > 0) if dtype is bool else x.astype(dtype)
+    if x.size and data.draw(st.booleans()):
+        x[...] = least(x.dtype)  # no more than the padding
+    out = kernels.max_pool2d(x, window)
+    assert out.dtype == dtype
+    same(out, reference.max_pool2d(x, window))
+    expected = kernels.max_pool2d(x.astype(float), window)
+    there = expected > -np.inf
+    same(out[there], expected[there])
+    assert window.misses(x.shape[2:]) or there.all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("overlap", [True, False])
+def test_max_pooling_sends_gradients_of_every_float(dtype, overlap, rng):
+    window = kernels.Window((2, 2), (1, 1) if overlap else (2, 2))
+    x = rng.integers(-4, 5, (3, 2, 6, 6)).astype(dtype)
+    out = kernels.max_pool2d(x, window)
+    grad = rng.integers(-3, 4, out.shape).astype(dtype)
+    found = kernels.max_pool2d_grad(grad, x, out, window)
+    assert found.dtype == dtype
+    same(found, reference.max_pool2d_grad(grad, x, out, window))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@given(st.data(), st.booleans())
+def test_average_pooling_of_odd_values(data, counted):
+    """By its definition: a nan or an infinity reaches the windows that hold it, and no other."""
+    size, stride = data.draw(st.tuples(*[st.integers(1, 3)] * 2)), data.draw(st.tuples(*[st.integers(1, 3)] * 2))
+    padding = tuple(data.draw(st.integers(0, n // 2)) for n in size)
+    window = kernels.Window(size, stride, padding, ceil_mode=data.draw(st.booleans()))
+    x = data.draw(images(window, odd=4))
+    options = {"ceil_mode": window.ceil_mode, "count_include_pad": counted}
+    expected = references.avg_pool2d(x, size, stride, padding, **options)
+    np.testing.assert_allclose(kernels.avg_pool2d(x, window, counted), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_places_that_calls_share_are_read_only():
+    with pytest.raises(ValueError, match="read-only"):
+        images_kernels._places((1, 1, 4, 4), kernels.Window((2, 2), (2, 2)))[0][...] = 0
+    assert isinstance(pool._places(kernels.Window((2, 2), (2, 2)), (2, 2)), tuple)

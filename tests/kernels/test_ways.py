@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import conv, reference, winograd
+from autograd_cnn.kernels import conv, reference, shifts
 
 
 def window(size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
@@ -41,14 +41,20 @@ def test_the_way_follows_the_shapes():
     assert way((6, 1, 5, 5), 1) == "images"
     assert way((64, 64, 3, 3), 1, (224, 224)) == "bands"  # its columns are too large
     assert way((6, 1, 5, 5), 64) == "bands"
-    assert way((32, 32, 3, 3), 64) == "winograd"
+    assert way((32, 32, 3, 3), 64) == "shifts"
+    assert way((16, 64, 3, 3), 64, stride=(2, 1), dilation=(1, 2)) == "shifts"
+    assert way((64, 32, 3, 3), 64) == "bands"  # more is added than columns would be copied
+    assert way((8, 8, 3, 3), 64) == "bands"
     assert way((32, 32, 3, 3), 8) == "bands"  # too few columns
-    assert way((32, 32, 1, 1), 64) == "bands"
-    assert way((64, 64, 3, 3), 64, (64, 224)) == "bands"  # so are its columns
-    assert way((32, 32, 3, 3), 64, stride=(2, 1)) == "bands"
+    assert way((32, 32, 3, 1), 64) == "bands"
+    assert way((32, 32, 5, 5), 64, (10, 10)) == "bands"  # too many are shifted out
+    assert way((32, 32, 3, 3), 20_000) == "bands"  # a product would be too large
+    assert way((32, 32, 3, 3), 64, stride=(1, 2)) == "bands"
     assert way((32, 32, 3, 3), 64, dilation=(2, 1)) == "bands"
     assert way((32, 16, 3, 3), 64, groups=2) == "bands"
     assert conv._turns_well((32, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert conv._turns_well((64, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert conv._turns_well((8, 16, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
     assert conv._turns_well((32, 1, 3, 3), window((3, 3), padding=(1, 1)), 32, 64, (16, 16))
     assert conv._turns_well((6, 1, 5, 5), window((5, 5)), 1, 1, (6, 6))
     assert not conv._turns_well((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6))
@@ -56,14 +62,13 @@ def test_the_way_follows_the_shapes():
 
 
 @given(st.data())
-@pytest.mark.parametrize("way", ["images", "winograd"])
+@pytest.mark.parametrize("way", ["images", "shifts", "bands"])
 def test_every_way_agrees_with_the_definition(way, data):
-    taps = st.integers(1, 5) if way == "images" else st.integers(2, 5)
-    size, pair = (data.draw(taps), data.draw(st.integers(1, 3))), st.tuples(st.integers(1, 3), st.integers(1, 3))
+    size, pair = data.draw(st.tuples(*[st.integers(1, 5)] * 2)), st.tuples(st.integers(1, 3), st.integers(1, 3))
     stride, dilation = data.draw(pair), data.draw(pair)
-    groups = data.draw(st.integers(1, 3)) if way == "images" else 1
-    if way == "winograd":
-        stride, dilation = (1, stride[1]), (1, dilation[1])
+    groups = 1 if way == "shifts" else data.draw(st.integers(1, 3))
+    if way == "shifts":
+        stride, dilation = (stride[0], 1), (1, dilation[1])
     w = window(size, stride, data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3))), dilation)
     image = [data.draw(st.integers(max(1, e - 2 * p), e + 6)) for e, p in zip(w.extent, w.padding, strict=True)]
     batch, channels, features = (data.draw(st.integers(1, 4)) for _ in range(3))
@@ -78,6 +83,7 @@ def test_every_way_agrees_with_the_definition(way, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "_choose", lambda *_: way)
         patch.setattr(conv, "_turns_well", lambda *_: True)
+        patch.setattr(shifts, "_PRODUCT", data.draw(st.sampled_from([1, 200, shifts._PRODUCT])))
         check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
 
 
@@ -97,14 +103,14 @@ def test_the_turned_window_is_the_adjoint(rng):
 
 
 @pytest.mark.parametrize("place", ["x", "weight"])
+@pytest.mark.parametrize("wrong", [np.inf, np.nan])
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_an_infinity_goes_where_the_definition_sends_it(place, rng):
-    """Winograd's algorithm would make nan of it, by subtraction, all over the band."""
+def test_an_infinity_goes_where_the_definition_sends_it(place, wrong, rng):
     w = window((3, 3), padding=(1, 1))
-    x, weight = rng.standard_normal((64, 16, 6, 4)), rng.standard_normal((16, 16, 3, 3))
-    assert conv._choose(weight.shape, w, 1, 64, (6, 4)) == "winograd"
-    (x if place == "x" else weight)[3, 2, 1, 1] = np.inf
-    grad = rng.standard_normal((64, 16, 6, 4))
+    x, weight = rng.standard_normal((64, 16, 8, 8)), rng.standard_normal((16, 16, 3, 3))
+    assert conv._choose(weight.shape, w, 1, 64, (8, 8)) == "shifts"
+    (x if place == "x" else weight)[3, 2, 1, 1] = wrong
+    grad = rng.standard_normal((64, 16, 8, 8))
     for name, arguments in (
         ("conv2d", (x, weight, None)),
         ("conv2d_grad_weight", (grad, x, weight.shape)),
@@ -115,14 +121,58 @@ def test_an_infinity_goes_where_the_definition_sends_it(place, rng):
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_winograd_loses_half_a_digit(rng):
-    """3×3 on 64 channels, float32: off by less than 1e-6 of the size, root of the mean square."""
-    x = rng.standard_normal((16, 64, 16, 16)).astype(np.float32)
-    weight, w = rng.standard_normal((64, 64, 3, 3)).astype(np.float32), window((3, 3), padding=(1, 1))
-    assert conv._choose(weight.shape, w, 1, 16, (16, 16)) == "winograd"
-    exact = reference.conv2d(x[:2].astype(float), weight.astype(float), None, w)
-    error = winograd.conv2d(x, weight, None, w)[:2] - exact
-    assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 1e-6
+def drawn_numbers(draw, shape):
+    """Draw float32 of a kind that a network holds, with zeros, whole regions of them, and outliers among them."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kind = draw(st.sampled_from(["normal", "image", "relu", "constant", "wide"]))
+    x = {
+        "normal": lambda: rng.standard_normal(shape),
+        "image": lambda: rng.random(shape),
+        "relu": lambda: np.maximum(rng.standard_normal(shape), 0),
+        "constant": lambda: np.full(shape, 0.1),
+        "wide": lambda: rng.standard_normal(shape) * 10 ** rng.uniform(-6, 6, shape),
+    }[kind]()
+    for axis in range(4):
+        if draw(st.integers(0, 3)) == 0:  # every other image, channel, row or column is nothing
+            x[(slice(None),) * axis + (slice(draw(st.integers(0, 1)), None, 2),)] = 0
+    if draw(st.integers(0, 3)) == 0:
+        x *= rng.random(shape) < 0.1
+    for outlier in draw(st.lists(st.sampled_from([1e3, -1e6, 1e9]), max_size=3)):
+        x.flat[rng.integers(x.size)] = outlier
+    return x.astype(np.float32)
+
+
+#: Batch, channels, features, image, taps, padding: all ways are among them, and every way of the input's gradient.
+SIZES = [
+    (64, 16, 16, (8, 8), (3, 3), (1, 1)),
+    (32, 24, 20, (5, 16), (5, 3), (2, 0)),
+    (64, 8, 20, (6, 9), (3, 3), (1, 1)),
+    (32, 3, 6, (12, 12), (5, 5), (2, 2)),
+    (1, 6, 16, (14, 14), (5, 5), (0, 0)),
+    (2, 16, 16, (9, 9), (3, 3), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@given(data=st.data())
+def test_nothing_errs_by_more_than_its_own_products_do(size, data):
+    """Within 1e-5 of the sum of their absolute values, exactly 0 where all are, whatever the neighbours are."""
+    batch, channels, features, image, taps, padding = size
+    w = window(taps, padding=padding)
+    x, weight = (
+        drawn_numbers(data.draw, (batch, channels, *image)),
+        drawn_numbers(data.draw, (features, channels, *taps)),
+    )
+    grad = drawn_numbers(data.draw, (batch, features, *w.positions(image)))
+    for name, arguments in (
+        ("conv2d", (x, weight, None)),
+        ("conv2d_grad_weight", (grad, x, weight.shape)),
+        ("conv2d_grad_input", (grad, weight, x.shape)),
+    ):
+        exact = [a.astype(float) if isinstance(a, np.ndarray) else a for a in arguments]
+        sizes = [np.abs(a) if isinstance(a, np.ndarray) else a for a in exact]
+        error = np.abs(getattr(kernels, name)(*arguments, w) - getattr(reference, name)(*exact, w))
+        assert np.all(error <= 1e-5 * getattr(reference, name)(*sizes, w)), name
 
 
 @pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float16, np.float16), (np.int64, np.int64)])
@@ -136,7 +186,7 @@ def test_other_types_have_a_way_too(dtypes, batch, rng):
     np.testing.assert_array_equal(out, reference.conv2d(x, weight, None, w))
 
 
-def test_winograd_in_threads_gives_the_same_bits_each_time(rng):
+def test_shifts_in_threads_give_the_same_bits_each_time(rng):
     x, grad = rng.standard_normal((2, 64, 32, 16, 16)).astype(np.float32)
     weight, w = rng.standard_normal((32, 32, 3, 3)).astype(np.float32), window((3, 3), padding=(1, 1))
 
@@ -147,7 +197,7 @@ def test_winograd_in_threads_gives_the_same_bits_each_time(rng):
             kernels.conv2d_grad_weight(grad, x, weight.shape, w),
         ]
 
-    assert conv._choose(weight.shape, w, 1, 64, (16, 16)) == "winograd"
+    assert conv._choose(weight.shape, w, 1, 64, (16, 16)) == "shifts"
     alone = results()
     kernels.set_num_threads(3)
     try:

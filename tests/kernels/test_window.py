@@ -1,3 +1,4 @@
+import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -37,3 +38,21 @@ def test_visits_and_taps():
     assert list(window.taps()) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert window.overlaps
     assert not Window((2, 2), stride=(2, 2)).overlaps
+
+
+@given(settings, settings)
+def test_a_window_misses_the_image_where_all_its_taps_do(vertical, horizontal):
+    axes = [vertical, horizontal]
+    window = Window(*[tuple(axis[i] for axis in axes) for i in (0, 1)], padding=(vertical[3], horizontal[3]),
+                    dilation=(vertical[2], horizontal[2]), ceil_mode=vertical[5])  # fmt: skip
+    image = vertical[4], horizontal[4]
+    assume(all(e <= n + 2 * p for e, n, p in zip(window.extent, image, window.padding, strict=True)))
+    seen = np.zeros(window.positions(image), bool)
+    for i, j in np.ndindex(*seen.shape):
+        for tap in window.taps():
+            place = [
+                at * s - p + t * d
+                for at, s, p, t, d in zip((i, j), window.stride, window.padding, tap, window.dilation, strict=True)
+            ]
+            seen[i, j] |= all(0 <= a < n for a, n in zip(place, image, strict=True))
+    assert window.misses(image) == (not seen.all())
