@@ -75,7 +75,7 @@ class _Detector:
 
     def _anomaly(self, value: Any) -> str:
         """Describe what is wrong with a value; nothing, if nothing is."""
-        array = value.data if isinstance(value, Variable) else np.asarray(value)
+        array = value._data if isinstance(value, Variable) else np.asarray(value)
         if array.dtype.kind != "f":
             return ""
         wrong, kind = np.isnan(array), "nan"

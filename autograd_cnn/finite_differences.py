@@ -78,14 +78,14 @@ def gradcheck(
     if not isinstance(out, Tensor) or not out.requires_grad:
         raise ValueError(f"gradcheck: f should return a Tensor computed from its inputs by ops; it returned {out!r}")
     # An infinite output, such as the maximum of no element, has no difference to take: it is left out.
-    finite = np.isfinite(out.data)
+    finite = np.isfinite(out._data)
     cotangent = np.where(finite, rng.standard_normal(out.shape), 0)
-    scale = np.abs(out.data).max(initial=1.0, where=finite)
+    scale = np.abs(out._data).max(initial=1.0, where=finite)
     out.backward(cotangent)
     for i in checked:
         x = arguments[i]
         numerical = _central_differences(f, arguments, i, cotangent, eps)
-        analytic = np.zeros_like(x.data) if x.grad is None else x.grad
+        analytic = np.zeros_like(x._data) if x.grad is None else x.grad
         excess = np.abs(analytic - numerical) - (atol * scale + rtol * np.abs(numerical))
         if not np.all(excess <= 0):
             index = tuple(int(k) for k in np.unravel_index(np.nanargmax(np.nan_to_num(excess, nan=np.inf)), x.shape))
@@ -97,7 +97,7 @@ def gradcheck(
     if order == 2:
         weights = [np.asarray(rng.standard_normal(arguments[i].shape)) for i in checked]
         gradient = _weighted_gradient(f, checked, weights)
-        gradcheck(gradient, cotangent, *[x.data if isinstance(x, Tensor) else x for x in arguments],
+        gradcheck(gradient, cotangent, *[x._data if isinstance(x, Tensor) else x for x in arguments],
                   eps=eps, rtol=rtol, atol=atol, rng=rng)  # fmt: skip
     return True
 
@@ -121,24 +121,25 @@ def _weighted_gradient(f: Callable[..., Any], checked: list[int], weights: list[
 
 def _wanting(x: Any) -> Any:
     """Give a tensor that wants a gradient: the same if it does."""
-    return Tensor(x.data, requires_grad=True) if isinstance(x, Tensor) and not x.requires_grad else x
+    return Tensor(x._data, requires_grad=True) if isinstance(x, Tensor) and not x.requires_grad else x
 
 
 def _double(x: Any) -> Any:
-    array = x.data if isinstance(x, Tensor) else np.asarray(x)
+    array = x._data if isinstance(x, Tensor) else np.asarray(x)
     return Tensor(np.array(array, np.float64), requires_grad=True) if array.dtype.kind == "f" else x
 
 
 def _central_differences(f: Callable[..., Any], arguments: list[Any], i: int, cotangent: Array, eps: float) -> Array:
     """Differentiate ⟨cotangent, f⟩ by argument `i`, one element at a time."""
-    original: Array = arguments[i].data
+    original: Array = arguments[i]._data
 
     def at(index: tuple[int, ...], step: float) -> float:
         moved = original.copy()
         moved[index] += step
         with no_grad():
             out = f(*arguments[:i], Tensor(moved), *arguments[i + 1 :])
-        return float(np.sum(cotangent * np.where(cotangent == 0, 0, out.data)))
+        value = out._data if isinstance(out, Tensor) else out
+        return float(np.sum(cotangent * np.where(cotangent == 0, 0, value)))
 
     gradient = np.empty_like(original)
     for index in np.ndindex(original.shape):

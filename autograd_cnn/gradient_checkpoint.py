@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import trees
-from autograd_cnn.graph import Array, Edge, Node, Place, Variable, differentiate, in_graph, now, place_of, survey
+from autograd_cnn import history, trees
+from autograd_cnn.graph import Array, Edge, Node, Place, Variable, differentiate, in_graph, place_of, survey
+from autograd_cnn.history import now
 from autograd_cnn.modes import Observer, is_grad_enabled, switched
+from autograd_cnn.primitive import own
 from autograd_cnn.tensor import Tensor
 
 
@@ -68,27 +70,28 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return out  # nothing was recorded
 
         def replay() -> Any:
-            again, named = trees.rebuild(arguments, [thaw() for thaw in frozen])
+            again, named = trees.rebuild(arguments, [thaw() for _, thaw in frozen])
             return f(*again, **dict(zip(kwargs, named, strict=True)))
 
         _, sources = survey([out.node], since=begin)
-        return Tensor.wrap(out.data, _Segment(replay, sources, out.data))
+        return Tensor.wrap(out._data, _Segment(replay, sources, out._data, [array for array, _ in frozen]))
 
     return checkpointed
 
 
-def _frozen(x: Any) -> Callable[[], Any]:
-    """Give a function that gives an argument as it is now."""
-    if isinstance(x, Tensor) and x.requires_grad:
-        array, source = x.data, place_of(x)
-        return lambda: in_graph(array, source, Tensor)
+def _frozen(x: Any) -> tuple[Array | None, Callable[[], Any]]:
+    """Return the array of an argument, and a function that returns the argument as it is now."""
+    if isinstance(x, Tensor):
+        array = history.kept(x._data)
+        if x.requires_grad:
+            source = place_of(x)
+            return array, lambda: in_graph(array, source, Tensor)
+        return array, lambda: Tensor.wrap(array)
     if isinstance(x, np.random.Generator):
         x = copy.deepcopy(x)
-        return lambda: copy.deepcopy(x)
-    if isinstance(x, Tensor):
-        array = x.data
-        return lambda: Tensor(array)
-    return lambda: x
+        return None, lambda: copy.deepcopy(x)
+    x = own(x)
+    return None, lambda: x
 
 
 class _Segment(Node):
@@ -96,21 +99,38 @@ class _Segment(Node):
 
     __slots__ = ()
 
-    def __init__(self, replay: Callable[[], Tensor], sources: list[Place], out: Array) -> None:
-        edges = [Edge(f"source {i}", None, _no_rule, place, place.version) for i, place in enumerate(sources)]
-        super().__init__("checkpoint", edges, {"replay": replay, "out": out}, out)
+    reads_again = True
+
+    def __init__(
+        self, replay: Callable[[], Tensor], sources: list[Place], out: Array, arguments: list[Array | None]
+    ) -> None:
+        edges = [Edge(f"source {i}", None, _no_rule, place) for i, place in enumerate(sources)]
+        # Leaves from outside are read again by the replay: they are watched, as no copy of them would be.
+        leaves = {f"source {i}": x._data for i, x in enumerate(sources) if isinstance(x, Variable)}
+        super().__init__(
+            "checkpoint", edges, {"replay": replay, "out": out, "arguments": tuple(arguments), **leaves}, out
+        )
+        for array in leaves.values():
+            history.remember(array)
+
+    def check_unchanged(self) -> None:
+        """Refuse also if a leaf from outside holds another array by now."""
+        super().check_unchanged()
+        for edge in self.edges:
+            array = (self.kept or {}).get(edge.name)
+            if array is not None and isinstance(edge.source, Variable) and edge.source._data is not array:
+                raise self.refusal(f"its input {edge.name!r}")
 
     def pull(
         self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
     ) -> list[tuple[Place, Any]]:
         """Run the part again, and differentiate it by the places it starts from."""
-        self.check_unchanged({edge.name for edge in self.edges})
         sources = [edge.source for edge in self.edges if along is None or id(edge.source) in along]
         create_graph = isinstance(grad, Variable)
         begin = now()
         with switched(recording=True, replaying=True, observers=tuple(observers)):
             out = kept["replay"]()
-            if not _same(out.data, kept["out"].data if create_graph else kept["out"]):
+            if not _same(out._data, kept["out"]._data if create_graph else kept["out"]):
                 raise RuntimeError(
                     f"checkpoint: run again, the function called at {self.site} gives another value; if it draws "
                     "random numbers, pass it the generator as an argument, and leave what it reads as it is until "
@@ -127,7 +147,7 @@ def _same(x: Array, y: Array) -> bool:
     if x.shape != y.shape:
         return False
     slack = 100 * np.finfo(x.dtype).eps
-    return np.allclose(x, y, rtol=slack, atol=slack * np.abs(y).max(initial=0, where=np.isfinite(y)), equal_nan=True)
+    return np.allclose(x, y, rtol=slack, atol=0, equal_nan=True)
 
 
 def _no_rule(*_: Any) -> Any:

@@ -8,8 +8,11 @@ from numbers import Real
 
 import numpy as np
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Tensor
+
+_dot = kernels.one_thread(np.dot)
 
 Parameters = Mapping[str, Tensor] | Iterable[Tensor]
 
@@ -63,7 +66,7 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> float:
     if not largest:
         return 0.0
     shares = (grad.ravel(order="K") / largest for grad in grads.values())
-    norm = largest * math.sqrt(sum(float(share @ share) for share in shares))
+    norm = largest * math.sqrt(sum(float(_dot(share, share)) for share in shares))
     scale = float(max_norm) / (norm + 1e-6)
     if scale < 1:
         for grad in grads.values():
@@ -101,11 +104,12 @@ def clip_grad_value(params: Parameters, clip_value: float) -> None:
 
 
 def _gradients(params: Parameters) -> dict[str, Array]:
-    """Give the gradients of those parameters that have one, by name or place."""
+    """Return the gradients of those parameters that have one, by name or place; a tensor under two names has one."""
     named = dict(params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params)))
     if not named:
         raise ValueError("there is no parameter whose gradient could be clipped; was an iterator used up before?")
-    return {name: p.grad for name, p in named.items() if p.grad is not None}
+    first = {id(p): name for name, p in reversed(named.items())}
+    return {name: p.grad for name, p in named.items() if p.grad is not None and first[id(p)] == name}
 
 
 def _check_limit(name: str, limit: float) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import nullcontext
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -20,51 +21,69 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn import kernels
+from autograd_cnn import history, kernels
 from autograd_cnn.call_site import call_site
-from autograd_cnn.modes import Observer, current, switched
+from autograd_cnn.modes import Observer, current, switch, switch_back, switched, unobserved
 
 Array = NDArray[Any]
 
-# The order of creation is a topological order: a node is made after everything it points to.
-_creation = itertools.count()
 
-
-def now() -> int:
-    """Give a moment in the order of creation: nodes made later have a higher `order`."""
-    return next(_creation)
+_HALF = np.dtype(np.float16)
 
 
 class Variable:
     """An array and its place in the graph; `Tensor` is this with operators and methods."""
 
-    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad", "version")
+    __slots__ = ("__weakref__", "_data", "grad", "node", "requires_grad")
 
-    data: Array
+    _data: Array  # for the package alone: whoever writes to it tells `history`
     grad: Array | None
     requires_grad: bool
     node: Node | None  # None for a leaf
-    version: int  # how often an optimizer has overwritten the array
+
+    @property
+    def data(self) -> Array:
+        """The array itself. What is written to it is seen: rules that need what it held before refuse, or have a copy.
+
+        Another array may be put in its place, of the same shape and dtype; it is copied.
+        """
+        return history.lend(self)
+
+    @data.setter
+    def data(self, value: Array) -> None:
+        if not isinstance(value, np.ndarray) or value.shape != self.shape or value.dtype != self.dtype:
+            given = (
+                f"an array of shape {value.shape} and dtype {value.dtype}"
+                if isinstance(value, np.ndarray)
+                else f"a {type(value).__name__}"
+            )
+            raise ValueError(
+                f"the data of a tensor of shape {self.shape} and dtype {self.dtype} is an array of the same; got "
+                f"{given}: make a new Tensor of it, or write into this one, as in t.data[...] = value"
+            )
+        if value.ctypes.data == self._data.ctypes.data and value.strides == self._data.strides:
+            history.overwritten([self._data])  # `t.data -= 1` has written into it
+        else:
+            self._data = value.copy(order="K")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return self.data.shape
+        return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        return self.data.dtype
+        return self._data.dtype
 
     @classmethod
     def wrap(cls, data: Array, node: Node | None = None) -> Variable:
         """Make a variable of an array an op returned."""
         variable = cls.__new__(cls)
-        variable.data = data
+        variable._data = data
         variable.grad = None
         variable.node = node
         variable.requires_grad = node is not None
-        variable.version = 0
         return variable
 
 
@@ -75,7 +94,6 @@ class Edge(NamedTuple):
     place: int | None  # which of a variadic input's arrays
     rule: Callable[[Any, dict[str, Any], int | None], Any]
     source: Place  # where the input stands in the graph; it has the input's shape and dtype
-    version: int  # of the source, when it was recorded
 
 
 class Node:
@@ -83,7 +101,7 @@ class Node:
 
     __slots__ = ("__weakref__", "dtype", "edges", "kept", "op", "order", "shape", "site")
 
-    version = 0  # what an op returns is never overwritten
+    reads_again = False  # whether its gradient comes of more than what it kept
 
     def __init__(self, op: str, edges: list[Edge], kept: dict[str, Any], out: Array) -> None:
         self.op = op
@@ -91,7 +109,7 @@ class Node:
         self.kept: dict[str, Any] | None = kept  # None once a backward pass has freed it
         self.shape: tuple[int, ...] = out.shape
         self.dtype: np.dtype[Any] = out.dtype
-        self.order = next(_creation)
+        self.order = history.now()  # a topological order: a node is made after everything it points to
         self.site = call_site(2)
 
     def __repr__(self) -> str:
@@ -106,20 +124,24 @@ class Node:
             elif isinstance(value, tuple):
                 yield from ((f"{name}[{i}]", x) for i, x in enumerate(value) if isinstance(x, np.ndarray))
 
-    def check_unchanged(self, needed: Collection[str]) -> None:
-        """Refuse to go on if a needed input was overwritten since."""
-        for edge in self.edges:
-            if edge.version != edge.source.version and edge.name in needed:
-                raise RuntimeError(
-                    f"{self.op!r}, called at {self.site}, needs its input {edge.name!r} as it was, but an optimizer's "
-                    "step has overwritten it since; call backward() before step(), or run the forward again"
-                )
+    def check_unchanged(self) -> None:
+        """Refuse to go on if an array that was kept has been overwritten since."""
+        for name, array in self.arrays():
+            if history.changed(array, self.order):
+                what = "its output" if name == "out" else f"its input {name!r}"
+                raise self.refusal(what)
+
+    def refusal(self, what: str) -> RuntimeError:
+        """Return the error that something was overwritten."""
+        return RuntimeError(
+            f"{self.op!r}, called at {self.site}, needs {what} as it was, but it was overwritten since, by an "
+            "optimizer's step or through .data; call backward() before that, or run the forward again"
+        )
 
     def pull(
         self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
     ) -> list[tuple[Place, Any]]:
         """Give, for each input in `along` (all, if None), where it stands and its gradient."""
-        self.check_unchanged(kept)
         edges = self.edges if along is None else [edge for edge in self.edges if id(edge.source) in along]
         gradient_of = partial(_observed_gradient, observers) if observers else _gradient_of
         return [(edge.source, gradient_of(edge, self, grad, kept)) for edge in edges]
@@ -136,6 +158,35 @@ class Backward(NamedTuple):
     end: float
 
 
+class Scattered:
+    """A gradient that is zero but for what is added to it at some indices: what the rule of a selection may return.
+
+    An array cut into slices, one after the other, gets one array in the end, and not one for each slice.
+    """
+
+    __slots__ = ("make", "parts", "shape")
+
+    def __init__(self, part: Any, index: Any, shape: tuple[int, ...], make: Callable[..., Any]) -> None:
+        self.parts = [(part, index)]
+        self.shape = shape
+        self.make = make
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return np.result_type(*{part.dtype for part, _ in self.parts})
+
+    def dense(self) -> Any:
+        """Return the gradient, by `make(*parts, indices=…, shape=…)`."""
+        parts, indices = zip(*self.parts, strict=True)
+        return self.make(*parts, indices=indices, shape=self.shape)
+
+
+def dense(grad: Any) -> Any:
+    """Return a gradient as an array or a variable."""
+    return grad.dense() if type(grad) is Scattered else grad
+
+
 #: Where a value stands in the graph: the node that made it, or the leaf that it is.
 Place = Node | Variable
 
@@ -147,7 +198,7 @@ def place_of(x: Place) -> Place:
 
 def alias(array: Array, source: Place, kind: type[Variable]) -> Variable:
     """Make a variable of `array` whose gradient goes to `source`: the identity, recorded."""
-    edge = Edge("x", None, lambda grad, *_: grad, source, source.version)
+    edge = Edge("x", None, lambda grad, *_: grad, source)
     return kind.wrap(array, Node("identity", [edge], {}, array))
 
 
@@ -155,7 +206,7 @@ def in_graph(array: Array, source: Place, kind: type[Variable]) -> Variable:
     """Make a variable of what an op saw of `source`; a leaf itself, unless it holds another array by now."""
     if isinstance(source, Node):
         return kind.wrap(array, source)
-    return source if source.data is array else alias(array, source, kind)
+    return source if source._data is array else alias(array, source, kind)
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
@@ -179,11 +230,15 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
 
     Of an array it makes an array; of a variable, with variables in `kept`, the same rule makes a variable.
     """
-    _, place, rule, source, _ = edge
-    like = source if isinstance(source, Node) else source.data
+    _, place, rule, source = edge
+    like = source if isinstance(source, Node) else source._data
     try:
         result = rule(grad, kept, place)
-        if not isinstance(result, Variable):
+        if type(result) is Scattered:
+            if result.shape == like.shape and result.dtype == like.dtype:
+                return result
+            result = result.dense()
+        elif not isinstance(result, Variable):
             result = np.asarray(result)
         shape = like.shape
         if result.shape != shape:
@@ -194,7 +249,14 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
                     "(or of a shape it broadcasts to)"
                 )
             result = unbroadcast(result, shape)
-        return result if result.dtype == like.dtype else result.astype(like.dtype)
+        if result.dtype == like.dtype:
+            return result
+        if result.dtype.kind not in "fiub":
+            raise TypeError(
+                f"the backward of {node.op!r} for input {edge.name!r} gave a gradient of dtype {result.dtype}; "
+                "expected real numbers"
+            )
+        return result.astype(like.dtype)
     except Exception as error:
         error.add_note(
             f"in the backward of {node.op!r} for its input {edge.name!r} of shape {source.shape}; its output has shape "
@@ -205,7 +267,7 @@ def _gradient_of(edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any
 
 def _observed_gradient(observers: Sequence[Observer], edge: Edge, node: Node, grad: Any, kept: dict[str, Any]) -> Any:
     begin = perf_counter()
-    result = _gradient_of(edge, node, grad, kept)
+    result = dense(_gradient_of(edge, node, grad, kept))
     end = perf_counter()
     for observer in observers:
         observer.backward(Backward(node, edge, grad, result, begin, end))
@@ -217,8 +279,8 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
 
     One iterative traversal from the newest node to the oldest, which is a reverse topological order: when a
     node's turn comes, all that used its output has already sent its gradient. Each gradient is dropped as it
-    is used, and so is what the node kept unless `retain_graph`. Leaves receive theirs at the end, in arrays
-    of their own, so that a rule that raises leaves every `.grad` as it was.
+    is used, and so is what the node kept unless `retain_graph`. Leaves receive theirs at the end, all at once and in
+    arrays of their own: a rule that raises, or an interrupt at any time, leaves every `.grad` as it was.
 
     Parameters
     ----------
@@ -229,9 +291,7 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
     retain_graph : bool
         Keep what the rules need, for another pass over the same graph.
     """
-    for leaf, grad in _traverse([(place_of(output), gradient)], retain_graph=retain_graph).values():
-        assert isinstance(leaf, Variable)
-        _accumulate(leaf, grad)
+    _accumulate(_traverse([(place_of(output), gradient)], retain_graph=retain_graph).values())
 
 
 def survey(outputs: Sequence[Place], inputs: Collection[int] = (), since: int = -1) -> tuple[list[Node], list[Place]]:
@@ -349,8 +409,10 @@ def _traverse(
     ends: dict[int, tuple[Place, Any]] = {}
     pending: dict[Node, Any] = {}
     queue: list[tuple[int, Node]] = []
-    observers = current().observers
-    with switched(observers=()) if observers else nullcontext():  # they see a rule as a whole
+    modes = current()
+    # Observers see a rule as a whole; and its arrays, kept by ops or made by rules, need no settling.
+    token = switch(unobserved(modes.recording, modes.replaying, modes.transforming, settled=True))
+    try:
         sent = seeds
         while True:
             for place, grad in sent:
@@ -363,32 +425,78 @@ def _traverse(
                     pending[place] = grad
                     heapq.heappush(queue, (-place.order, place))
             if not queue:
-                return ends
+                break
             _, node = heapq.heappop(queue)
             grad = pending.pop(node)
+            if type(grad) is Scattered:
+                grad = grad.dense()
             if node.kept is None:
                 raise RuntimeError(
                     f"backward() has already been through this graph and freed what {node.op!r} kept for it; "
                     "call the first backward() with retain_graph=True, or run the forward again"
                 )
+            if history.latest >= node.order or history.lent or node.reads_again:
+                node.check_unchanged()
             kept = node.kept if view is None else view(node)
             if not retain_graph:
                 node.kept = None
-            sent = node.pull(grad, kept, along, observers)
+            if node.dtype is _HALF:  # computed in float32, and so is its gradient
+                grad = grad.astype(np.float32)
+            sent = node.pull(grad, kept, along, modes.observers)
+    finally:
+        switch_back(token)
+    for key, (place, grad) in ends.items():
+        if type(grad) is Scattered:
+            ends[key] = (place, grad.dense())
+    return ends
 
 
 def _sum(x: Any, y: Any) -> Any:
     """Add two gradients in a new array, as either may be shared; NumPy makes a scalar of two 0-d arrays."""
+    if type(x) is Scattered and type(y) is Scattered:
+        x.parts += y.parts
+        return x
+    if type(x) is Scattered or type(y) is Scattered:
+        x, y = dense(x), dense(y)
     total = x + y
     return total if isinstance(total, Variable) else np.asarray(total)
 
 
-def _accumulate(leaf: Variable, grad: Array) -> None:
-    """Add to a leaf's gradient, held in an array of its own with the leaf's memory order."""
-    if leaf.grad is not None:
-        leaf.grad = _sum(leaf.grad, grad)
-    elif leaf.data.flags.c_contiguous:
-        leaf.grad = grad.copy()
-    else:
-        leaf.grad = np.empty_like(leaf.data, subok=False)
-        np.copyto(leaf.grad, grad)
+def _accumulate(ends: Iterable[tuple[Any, Array]]) -> None:
+    """Add to the gradients of leaves, of all or of none."""
+    leaves = [leaf for leaf, _ in ends]
+    with _accumulating:  # of what two threads add to one leaf at once, one would be lost
+        totals = [_total(leaf, grad) for leaf, grad in ends]
+        any(map(setattr, leaves, _GRAD, totals))  # one call in C, within which nothing interrupts
+
+
+def _total(leaf: Variable, grad: Array) -> Array:
+    """Return a leaf's gradient with another added to it: an array of its own, with the leaf's memory order."""
+    so_far = leaf.grad
+    total = None if leaf._data.flags.c_contiguous else np.empty_like(leaf._data, subok=False)
+    if so_far is None:
+        if total is None:
+            return grad.copy()
+        np.copyto(total, grad)
+        return total
+    if not isinstance(so_far, np.ndarray) or so_far.shape != leaf._data.shape or so_far.dtype != leaf._data.dtype:
+        given = f"an array {so_far.shape} {so_far.dtype}" if isinstance(so_far, np.ndarray) else f"a {type(so_far)}"
+        raise TypeError(
+            f"backward() adds to .grad, which is None or an array of the tensor's shape and dtype; that of a tensor "
+            f"{leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
+        )
+    return np.asarray(np.add(so_far, grad, out=total, order="C"))
+
+
+_accumulating = threading.RLock()  # as a signal's handler may come in here, and call backward() itself
+_GRAD = itertools.repeat("grad")
+
+
+def _after_fork() -> None:
+    """Make a lock of a child's own: a thread of its parent may have held the other, and is not there to let it go."""
+    global _accumulating
+    _accumulating = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -161,10 +161,8 @@ def batch_norm(num_features: int, momentum: float = 0.1, eps: float = 1e-5) -> L
         return initialization.batch_norm(num_features)
 
     def apply(params: Mapping[str, Any], x: Any, *, training: bool = False, rng: Any = None) -> Any:  # noqa: ARG001
-        weight, bias = params["weight"], params["bias"]
-        return ops.batch_norm(
-            x, weight, bias, params["running_mean"], params["running_var"], training, momentum=momentum, eps=eps
-        )
+        statistics = params["running_mean"], params["running_var"]
+        return ops.batch_norm(x, *statistics, params["weight"], params["bias"], training, momentum, eps)
 
     return Layer(init, apply)
 

@@ -1,4 +1,4 @@
-"""What is switched on in this thread or task: recording, replaying, observing.
+"""What is switched on in this thread or task: recording, replaying, transforming, observing.
 
 One context variable holds it all, so that one thread's `no_grad` is not another's, and an op asks once.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator
-from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from contextvars import ContextVar, Token
+from typing import Any, Protocol
 
 
 class Observer(Protocol):
@@ -22,34 +22,94 @@ class Observer(Protocol):
         """See a rule, a `graph.Backward`."""
 
 
-class Modes(NamedTuple):
-    """The switches."""
+class Modes:
+    """The switches: those of the block around, and what a block changes of them."""
 
-    recording: bool = True
-    replaying: bool = False
-    observers: tuple[Observer, ...] = ()
+    __slots__ = ("below", "changes", "observers", "recording", "replaying", "settled", "transforming")
+
+    def __init__(self, below: Modes | None = None, **changes: Any) -> None:
+        self.below = below
+        self.changes = changes
+        self.update()
+
+    def update(self) -> None:
+        """Work the switches out from those below."""
+        below, changes = self.below, self.changes
+        self.recording: bool = changes.get("recording", below.recording if below else True)
+        self.replaying: bool = changes.get("replaying", below.replaying if below else False)
+        self.transforming: bool = changes.get("transforming", below.transforming if below else False)
+        self.settled: bool = changes.get("settled", False)  # of rules alone, not of what they call
+        self.observers: tuple[Observer, ...] = changes.get("observers", below.observers if below else ())
+        if "observer" in changes:
+            self.observers = (*self.observers, changes["observer"])
 
 
-_modes: ContextVar[Modes] = ContextVar("modes", default=Modes())  # noqa: B039 -- Modes is immutable
+class _Ended(Modes):
+    """The switches of a block that ended where they could not be taken away: as if they were those before."""
+
+    __slots__ = ()
+    below: Modes
+    recording = property(lambda self: self.below.recording)
+    replaying = property(lambda self: self.below.replaying)
+    transforming = property(lambda self: self.below.transforming)
+    settled = property(lambda self: self.below.settled)
+    observers = property(lambda self: self.below.observers)
+
+
+_modes: ContextVar[Modes] = ContextVar("modes", default=Modes())  # noqa: B039 -- no default is ever changed
 
 #: Give the switches as they are now; set them, for a token; set them back, by the token.
 current, switch, switch_back = _modes.get, _modes.set, _modes.reset
 
 
 @functools.cache
-def unobserved(recording: bool, replaying: bool) -> Modes:
-    """Give the switches with no observer."""
-    return Modes(recording, replaying)
+def unobserved(recording: bool, replaying: bool, transforming: bool, settled: bool = False) -> Modes:
+    """Return the switches with no observer."""
+    return Modes(recording=recording, replaying=replaying, transforming=transforming, settled=settled)
 
 
 @contextlib.contextmanager
 def switched(**changes: Any) -> Iterator[None]:
-    """Change switches inside the block, in this thread (or task) alone."""
-    token = switch(current()._replace(**changes))
+    """Change switches inside the block, in this thread (or task) alone; `observer` is one more of the `observers`.
+
+    Blocks of generators may end in another order than they began, and in another task or thread: each takes back its
+    own changes, and no others. An interrupt may come after any call, and finds a way back from there.
+    """
+    below = current()
+    while isinstance(below, _Ended):
+        below = below.below
+    mine = Modes(below, **changes)
+    token: Token[Modes] | None = None
     try:
+        token = switch(mine)
         yield
     finally:
-        switch_back(token)
+        later: list[Modes] = []
+        try:
+            later = _begun_later(mine)
+        finally:
+            if later:
+                mine.__class__ = _Ended
+                for modes in later:
+                    modes.update()
+            elif token is None:
+                switch(below)
+            else:
+                try:
+                    switch_back(token)
+                except ValueError:  # another task or thread, which has a context of its own, closes the generator
+                    mine.__class__ = _Ended
+
+
+def _begun_later(modes: Modes) -> list[Modes]:
+    """Return the switches of the blocks inside this one that are still open, the outermost first."""
+    later: list[Modes] = []
+    above: Modes | None = current()
+    while above is not None and above is not modes:
+        if not isinstance(above, _Ended):
+            later.append(above)
+        above = above.below
+    return later[::-1] if above is modes else []
 
 
 def is_grad_enabled() -> bool:
@@ -60,6 +120,10 @@ def is_grad_enabled() -> bool:
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
     """Record nothing inside the block, in this thread (or task) alone.
+
+    Like every mode it ends with the block, whatever happens, and holds for what runs meanwhile. So a generator had
+    better not yield inside the block: until it goes on, whoever iterates it is inside, too. When the generator is
+    closed, by another task or thread even, that ends.
 
     Examples
     --------
@@ -77,5 +141,5 @@ def no_grad() -> Iterator[None]:
 @contextlib.contextmanager
 def observed_by(observer: Observer) -> Iterator[None]:
     """Let `observer` see what is computed inside the block, in this thread (or task) alone."""
-    with switched(observers=(*current().observers, observer)):
+    with switched(observer=observer):
         yield

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn import history
 from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Tensor
 
@@ -19,7 +20,7 @@ class Optimizer:
     Parameters
     ----------
     params : dict of str to Tensor, or iterable of Tensors
-        Leaves that require a gradient.
+        Leaves that require a gradient. A tensor under several names is one parameter, under the first of them.
     lr : float
         Learning rate, not negative. It may be changed between steps.
     weight_decay : float
@@ -35,22 +36,24 @@ class Optimizer:
     slots: tuple[str, ...] = ()
 
     def __init__(self, params: Mapping[str, Tensor] | Iterable[Tensor], lr: float, weight_decay: float = 0) -> None:
-        named = params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params))
-        self.params: dict[str, Tensor] = dict(named)
-        if not self.params:
+        named = dict(params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params)))
+        if not named:
             raise ValueError("an optimizer needs at least one parameter; it was given none")
-        for name, p in self.params.items():
+        for name, p in named.items():
             if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
                 raise TypeError(
                     f"parameter {name!r} should be a Tensor made with requires_grad=True, not the result of an op; "
                     f"got {p!r}"
                 )
+        first = {id(p): name for name, p in reversed(named.items())}
+        self._names = {name: first[id(p)] for name, p in named.items()}  # tied weights have several
+        self.params: dict[str, Tensor] = {name: p for name, p in named.items() if self._names[name] == name}
         self.lr = lr
         self.weight_decay = _at_least_zero("weight_decay", weight_decay)
         # Of each parameter its own, as one without a gradient stays behind.
         self.steps = dict.fromkeys(self.params, 0)
         self.state: dict[str, dict[str, Array]] = {
-            name: {slot: np.zeros_like(p.data) for slot in self.slots} for name, p in self.params.items()
+            name: {slot: np.zeros_like(p._data) for slot in self.slots} for name, p in self.params.items()
         }
         self._scratch = self._views()
 
@@ -65,8 +68,8 @@ class Optimizer:
 
     def _views(self) -> dict[str, Array]:
         """Make one array, and give a view of it for each parameter, to compute in."""
-        largest = np.empty(max(p.data.nbytes for p in self.params.values()), np.uint8)
-        return {name: largest[: p.data.nbytes].view(p.dtype).reshape(p.shape) for name, p in self.params.items()}
+        largest = np.empty(max(p._data.nbytes for p in self.params.values()), np.uint8)
+        return {name: largest[: p._data.nbytes].view(p.dtype).reshape(p.shape) for name, p in self.params.items()}
 
     @cached_property
     def _decayed(self) -> dict[str, Array]:
@@ -74,12 +77,12 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
+        history.overwritten([p._data for p in self.params.values() if p.grad is not None])
         for name, p in self.params.items():
             if p.grad is not None:
                 self.steps[name] += 1
-                grad = self.decay(name, p.data, p.grad) if self.weight_decay else p.grad
-                self.update(p.data, grad, self._scratch[name], self.steps[name], **self.state[name])
-                p.version += 1
+                grad = self.decay(name, p._data, p.grad) if self.weight_decay else p.grad
+                self.update(p._data, grad, self._scratch[name], self.steps[name], **self.state[name])
 
     def decay(self, name: str, value: Array, grad: Array) -> Array:
         """Give the gradient of the loss with weight_decay / 2 · w² added to it, in an array of its own."""
@@ -112,12 +115,16 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` gave; one number of steps stands for that of every parameter.
 
+        What belongs to a tensor under several names may stand under any of them.
+
         Raises
         ------
         ValueError
             If it is another optimizer's, or for other parameters; then nothing is changed.
         """
-        given = {(name, k): np.asarray(v) for name, slots in state["state"].items() for k, v in slots.items()}
+        given = self._by_parameter(
+            ((name, k), np.asarray(v)) for name, slots in state["state"].items() for k, v in slots.items()
+        )
         expected = {(name, k): v for name, slots in self.state.items() for k, v in slots.items()}
         if given.keys() != expected.keys():
             odd = sorted(given.keys() ^ expected.keys())[0]
@@ -128,12 +135,25 @@ class Optimizer:
         steps, lr = state["steps"], _at_least_zero("lr", state["lr"])
         if not isinstance(steps, Mapping):
             steps = dict.fromkeys(self.params, steps)
+        counts = self._by_parameter(((name, "steps"), count) for name, count in steps.items())
+        steps = {name: count for (name, _), count in counts.items()}
         if steps.keys() != self.params.keys():
             raise ValueError(f"the state has the steps of {sorted(steps)}; expected those of {sorted(self.params)}")
         self.steps = {name: int(steps[name]) for name in self.params}
         self.lr = lr
         for (name, k), value in given.items():
             self.state[name][k] = value.astype(self.params[name].dtype)
+
+    def _by_parameter(self, given: Iterable[tuple[tuple[str, str], Any]]) -> dict[tuple[str, str], Any]:
+        """Return what is given of names by the names in `params`."""
+        found: dict[tuple[str, str], Any] = {}
+        for (name, slot), value in given:
+            key = self._names.get(name, name), slot
+            if not np.array_equal(found.setdefault(key, value), value):
+                raise ValueError(
+                    f"{name!r} and {key[0]!r} are one parameter, and the state has two different values of its {slot!r}"
+                )
+        return found
 
 
 def _at_least_zero(name: str, value: float) -> float:
@@ -150,8 +170,10 @@ def _fraction(name: str, value: float) -> float:
 
 @lru_cache(maxsize=64)
 def _number(value: float, dtype: np.dtype[Any]) -> Array:
-    """Give a number as an array without axes, which a ufunc takes in half the time that it takes for a float."""
-    return np.array(value, dtype)
+    """Return a number as an array without axes, which a ufunc takes in half the time that it takes for a float."""
+    number = np.array(value, dtype)
+    number.flags.writeable = False  # it is shared
+    return number
 
 
 class SGD(Optimizer):

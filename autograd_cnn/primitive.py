@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from autograd_cnn.graph import Array, Edge, Node, Variable, place_of
+from autograd_cnn import history
+from autograd_cnn.graph import Array, Edge, Node, Variable
 from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
+from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -33,25 +35,34 @@ class Primitive(Generic[P]):
     """
 
     def __init__(
-        self, forward: Callable[P, Any], *, differentiable: bool = True, constant_in: tuple[str, ...] = ()
+        self,
+        forward: Callable[P, Any],
+        *,
+        differentiable: bool = True,
+        constant_in: tuple[str, ...] = (),
+        domain: Domain = "any",
+        numbers: bool | None = None,
     ) -> None:
         functools.update_wrapper(self, forward)
         self.name: str = forward.__name__.strip("_")
         self.forward: Callable[..., Any] = forward
         self.differentiable = differentiable
         self.constant_in = constant_in
+        self.domain = domain
         self.rules: dict[str, _Rule] = {}
+        self._numbers = domain != "floating" if numbers is None else numbers
         self._recipe = functools.lru_cache(maxsize=256)(self._make_recipe)
+        self._layouts: dict[Any, _Layout] = {}
         parameters = inspect.signature(forward).parameters.values()
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         # In the order of the signature; what has no default is always given.
         self._defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
         self._names = {p.name for p in parameters}
-        if taken := self._names & {"grad", "out"}:
+        if taken := self._names & ({"grad", "out"} | ({"index"} if self._variadic else set())):
             raise TypeError(
                 f"{self.name!r} has a parameter {taken.pop()!r}, which in a backward rule means the gradient or the "
-                "value of the output; give it another name"
+                "value of the output, or which of the inputs the gradient is for; give it another name"
             )
 
     def __repr__(self) -> str:
@@ -68,6 +79,7 @@ class Primitive(Generic[P]):
         def register(function: Rule) -> Rule:
             self.rules[name] = _Rule(self, name, function)
             self._recipe.cache_clear()
+            self._layouts.clear()
             return function
 
         return register
@@ -77,18 +89,51 @@ class Primitive(Generic[P]):
         modes = current()
         if modes.observers:
             return self._observed(modes, args, kwargs)
-        values = (*args, *kwargs.values()) if kwargs else args
+        values: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
+        wrap = None
         for value in values:
             if isinstance(value, Variable):
                 wrap = value.wrap
                 break
+        if wrap is None:
+            if modes.settled:  # a rule's arrays have been through here
+                return self.forward(*args, **kwargs)
+            arrays = values
         else:
-            return self.forward(*args, **kwargs)
-        arrays = tuple([value.data if isinstance(value, Variable) else value for value in values])
+            arrays = [value._data if isinstance(value, Variable) else value for value in values]
         positional = len(args)
-        given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
-        out = np.asarray(self.forward(*arrays[:positional], **given))
-        if modes.recording and self.differentiable:
+        key = (positional, *kwargs) if kwargs else positional
+        layout = self._layouts.get(key) or self._lay_out(key, positional, tuple(kwargs))
+        half = False
+        dtype = None
+        for at in layout.promoted:
+            array = arrays[at]
+            if type(array) is np.ndarray:
+                if array.dtype is dtype:
+                    continue
+                if dtype is None:
+                    dtype = array.dtype
+                    continue
+            elif array is None or (self._numbers and (type(array) is float or type(array) is int)):
+                continue
+            dtype = None
+            break
+        if (dtype is not FLOAT32 and dtype is not FLOAT64) or layout.others:
+            values, arrays, half = self._settle(layout, values, arrays, dtype)
+            wrap = next((value.wrap for value in values if isinstance(value, Variable)), None)
+        if arrays is args:
+            out = self.forward(*args)
+        else:
+            given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
+            out = self.forward(*arrays[:positional], **given)
+        if type(out) is not np.ndarray:
+            out = np.asarray(out)
+        if half and out.dtype == FLOAT32:
+            out = out.astype(FLOAT16)
+        if wrap is None:
+            return out
+        # Only floating point has a gradient: a cast to integers ends the graph.
+        if modes.recording and self.differentiable and out.dtype.kind == "f":
             wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
             if True in wanted:
                 recipe = self._recipe(positional, tuple(kwargs), wanted)
@@ -97,7 +142,7 @@ class Primitive(Generic[P]):
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute the op, and show it to the observers; what it calls itself is part of it."""
-        token = switch(unobserved(modes.recording, modes.replaying))
+        token = switch(unobserved(modes.recording, modes.replaying, modes.transforming))
         try:
             begin = perf_counter()
             out = self(*args, **kwargs)
@@ -118,24 +163,60 @@ class Primitive(Generic[P]):
             bound[self._variadic] = args[len(self._positional) :]
         return bound
 
-    def _record(self, recipe: _Recipe, values: tuple[Any, ...], arrays: tuple[Any, ...], out: Array) -> Node | None:
+    def _record(self, recipe: _Recipe, values: Sequence[Any], arrays: Sequence[Any], out: Array) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
         if not recipe.edges:
             return None
         kept = recipe.options.copy()
         for name, at in recipe.arrays:
-            value = arrays[at]
-            kept[name] = tuple(map(_array, value)) if type(value) is tuple else value
+            if type(at) is slice:
+                kept[name] = tuple(map(_kept, values[at], arrays[at]))
+            elif history.lent or not isinstance(values[at], Variable):
+                kept[name] = _kept(values[at], arrays[at])
+            else:
+                kept[name] = arrays[at]
         for name, at in recipe.shapes:
-            value = arrays[at]
+            value = tuple(arrays[at]) if type(at) is slice else arrays[at]
             kept[name] = value.shape if isinstance(value, np.ndarray) else _shape(value)
         if recipe.out:
-            kept["out"] = out
-        edges = []
-        for name, place, rule, at in recipe.edges:
-            source = place_of(values[at])
-            edges.append(Edge(name, place, rule, source, source.version))
+            kept["out"] = history.kept(out) if history.lent else out
+        edges = [Edge(name, place, rule, values[at].node or values[at]) for name, place, rule, at in recipe.edges]
         return Node(self.name, edges, kept, out)
+
+    def _lay_out(self, key: Any, positional: int, keywords: tuple[str, ...]) -> _Layout:
+        """Work out where the inputs of calls with so many positional arguments and these others stand."""
+        names = [*self._positional[:positional], *[self._variadic] * (positional - len(self._positional)), *keywords]
+        inputs = self._inputs()
+        found = [Input(at, name, inputs[name]) for at, name in enumerate(names) if name in inputs]
+        self._layouts[key] = layout = _Layout(
+            found, [i.at for i in found if i.promoted], [i for i in found if not i.promoted]
+        )
+        return layout
+
+    def _inputs(self) -> dict[str, bool]:
+        """Return the names of the inputs, the rest being options, and whether each takes part in promotion."""
+        if not self.differentiable:
+            return {name: True for name, value in self._defaults.items() if value is inspect.Parameter.empty}
+        return {
+            name: name not in self.constant_in for name in self._names if name in self.rules or name in self.constant_in
+        }
+
+    def _settle(
+        self, layout: _Layout, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
+    ) -> tuple[Sequence[Any], Sequence[Any], bool]:
+        """Make arrays to compute with of what is none yet, or of another dtype; see `operands.settle`."""
+        if dtype is FLOAT32 or dtype is FLOAT64:
+            for at, *_ in layout.others:  # what only selects
+                if type(arrays[at]) is not np.ndarray or arrays[at].dtype not in _COMPUTED_WITH:
+                    break
+            else:
+                return values, arrays, False
+        for at, name, _ in layout.inputs:
+            if values[at] is None and self._defaults.get(name) is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: {name} is a Tensor, an array, a number or a list of such; got None")
+        if not layout.inputs:
+            return values, arrays, False
+        return settle(self.name, self.domain, layout.inputs, values, _stack, self._numbers)
 
     def _make_recipe(self, positional: int, keywords: tuple[str, ...], wanted: tuple[bool, ...]) -> _Recipe:
         """Work out what to record of calls with so many positional arguments and these others."""
@@ -201,8 +282,62 @@ class _Recipe(NamedTuple):
     """Whether they ask for the output."""
 
 
+class _Layout(NamedTuple):
+    """Where the inputs of a call stand in the row of its values."""
+
+    inputs: list[Input]
+    promoted: list[int]
+    others: list[Input]
+
+
+def _stack(*parts: Any) -> Any:
+    """Join the parts of a list that Variables stand in."""
+    return registry["stack"](*parts, axis=0)
+
+
+_COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}
+
+
+def operand(op: str, name: str, value: Any) -> Any:
+    """Return what is given for an array as a Variable or an array; for ops that are made of others.
+
+    Lists are joined and numbers become arrays, of float32 where they do not say otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming `op` and its input `name`, for what is no array of real numbers.
+    """
+    if isinstance(value, Variable) or (type(value) is np.ndarray and value.dtype in _COMPUTED_WITH):
+        return value
+    (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], _stack)
+    return found if isinstance(found, Variable) else array
+
+
 def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Variable) else value
+    return value._data if isinstance(value, Variable) else value
+
+
+def _kept(value: Any, array: Any) -> Any:
+    """Return what a node keeps of a value, and of the array that was made of it: nothing that others may write to."""
+    if isinstance(value, Variable):
+        return history.kept(array) if history.lent else array
+    if array is value and isinstance(value, np.ndarray | list | tuple | dict):
+        return own(value)
+    return array
+
+
+def own(value: Any) -> Any:
+    """Copy the arrays and lists in a value that came from outside."""
+    if isinstance(value, np.ndarray):
+        return value.copy(order="K")
+    if isinstance(value, list):
+        return [own(x) for x in value]
+    if isinstance(value, dict):
+        return {key: own(x) for key, x in value.items()}
+    if type(value) is tuple and any(isinstance(x, np.ndarray | list | tuple) for x in value):
+        return tuple(map(own, value))
+    return value
 
 
 def _shape(value: Any) -> Any:
@@ -253,7 +388,11 @@ def primitive(forward: Callable[P, Any], /) -> Primitive[P]: ...
 
 @overload
 def primitive(
-    *, differentiable: bool = True, constant_in: tuple[str, ...] = ()
+    *,
+    differentiable: bool = True,
+    constant_in: tuple[str, ...] = (),
+    domain: Domain = "any",
+    numbers: bool | None = None,
 ) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
 
 
@@ -263,6 +402,8 @@ def primitive(
     *,
     differentiable: bool = True,
     constant_in: tuple[str, ...] = (),
+    domain: Domain = "any",
+    numbers: bool | None = None,
 ) -> Primitive[P] | Callable[[Callable[P, Any]], Primitive[P]]:
     """Make an op of a NumPy function.
 
@@ -281,6 +422,11 @@ def primitive(
         False for piecewise constant ops (a comparison, a sign): the result never requires a gradient.
     constant_in : tuple of str
         Inputs that the op is piecewise constant in: they get no gradient, and need no rule.
+    domain : {"any", "real", "floating"}
+        What the op computes with, and so what becomes of integers and float16 on the way in: see `operands`.
+    numbers : bool, optional
+        Whether the forward takes Python numbers beside arrays; else they come as arrays without axes. By default
+        all do but those of floating point.
 
     Raises
     ------
@@ -306,7 +452,7 @@ def primitive(
     """
 
     def register(function: Callable[P, Any]) -> Primitive[P]:
-        op = Primitive(function, differentiable=differentiable, constant_in=constant_in)
+        op = Primitive(function, differentiable=differentiable, constant_in=constant_in, domain=domain, numbers=numbers)
         registry[op.name] = op
         return op
 

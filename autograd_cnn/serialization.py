@@ -17,6 +17,9 @@ from autograd_cnn.tensor import Tensor
 FORMAT_KEY = "autograd_cnn_format"
 FORMAT_VERSION = "1"
 
+# The last part of the names that PyTorch and the models here give to running statistics.
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
 # safetensors' codes for the dtypes that weights may have.
 _CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 _MOST_HEADER_BYTES = 100_000_000  # safetensors reads no more
@@ -99,7 +102,8 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        In the order of their names, each requiring a gradient. `match_weights` puts them in a model's order.
+        In the order of their names, each requiring a gradient but running statistics (``running_mean``,
+        ``running_var``), which no optimizer is to move. `match_weights` puts them in a model's order.
 
     Raises
     ------
@@ -121,7 +125,7 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             )
         arrays = {name: file.get_tensor(name) for name in codes}
     _check_values(path, arrays)
-    return {name: Tensor(array, requires_grad=True) for name, array in arrays.items()}
+    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -159,12 +163,14 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
     Returns
     -------
     dict of str to Tensor
-        The arrays of `params`, in the order of `template` and requiring a gradient where it does.
+        The arrays of `params`, in the order of `template` and requiring a gradient where it does. What is one
+        tensor under several names there is one again.
 
     Raises
     ------
     CheckpointError
-        If a tensor is missing, not in the model, or of another shape or dtype: one error lists them all.
+        If a tensor is missing, not in the model, or of another shape or dtype, or two differ that are one in the
+        model: one error lists them all.
 
     Examples
     --------
@@ -176,7 +182,9 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
     autograd_cnn.serialization.CheckpointError: the weights do not fit the model: 'w' of shape (2,) is missing
     """
     problems = []
+    first: dict[int, str] = {}  # of each tensor's names
     for name, expected in template.items():
+        first.setdefault(id(expected), name)
         given = params.get(name)
         if given is None:
             problems.append(f"{name!r} of shape {expected.shape} is missing")
@@ -185,12 +193,16 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
             problems.append(f"{name!r} has shape {given.shape}, expected {expected.shape}")
         if given.dtype != expected.dtype:
             problems.append(f"{name!r} has dtype {given.dtype}, expected {expected.dtype}")
+        tied = params.get(first[id(expected)], given)
+        if tied is not given and not np.array_equal(tied.data, given.data):
+            problems.append(f"{name!r} and {first[id(expected)]!r} differ, and are one tensor in the model")
     problems += [
         f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
     ]
     if problems:
         raise CheckpointError(f"the weights do not fit the model: {'; '.join(problems)}")
-    return {name: Tensor(params[name].data, expected.requires_grad) for name, expected in template.items()}
+    made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
+    return {name: made[first[id(expected)]] for name, expected in template.items()}
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

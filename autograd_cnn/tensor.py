@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_cnn import ops
-from autograd_cnn.graph import Array, Variable, backpropagate
-from autograd_cnn.modes import is_grad_enabled
+from autograd_cnn import numpy_protocol, operands, ops
+from autograd_cnn.graph import Array, Variable, alias, backpropagate
+from autograd_cnn.modes import current, is_grad_enabled
+from autograd_cnn.primitive import operand
+
+_EXITS = (
+    "Use the function of that name in autograd_cnn; or, for the plain value, .data, .detach(), .numpy() or .item()."
+)
 
 Axis = int | tuple[int, ...] | None
 
 
-def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
-    """Give `data` as an array: arrays keep their dtype, Python numbers and lists become float32."""
-    if isinstance(data, Variable):
-        data = data.data
+def _own_array(data: Any, dtype: DTypeLike | None) -> Array:
+    """Return `data` as an array of its own: arrays keep their dtype, Python numbers and lists become float32."""
+    if data is None:
+        raise TypeError("a Tensor holds numbers; got None")
+    array = operands.native("a Tensor's data", data)
     if dtype is not None:
-        return np.asarray(data, dtype=dtype)
-    if isinstance(data, np.ndarray | np.generic):
-        return np.asarray(data)
-    array = np.asarray(data)  # not straight to float32, which makes a nan of None
-    return array if array.dtype.kind not in "fiub" else array.astype(np.float32)
+        return np.array(array, dtype=operands.native_dtype("a Tensor", dtype), order="K")
+    if not hasattr(data, "dtype"):
+        return array.astype(np.float32)
+    return np.array(array, order="K")
 
 
 class Tensor(Variable):
@@ -32,9 +38,9 @@ class Tensor(Variable):
 
     Parameters
     ----------
-    data : array_like
-        An array is used as it is, without a copy, and keeps its dtype; Python numbers and (nested) lists
-        become float32.
+    data : array_like or Tensor
+        Copied, so that nobody else can change it. An array keeps its dtype; Python numbers and (nested) lists become
+        float32. A Tensor that is part of a graph, or a list with one in it, stays part of it.
     requires_grad : bool
         Whether `backward()` puts a gradient for this tensor into `.grad`. Floating point only.
     dtype : dtype, optional
@@ -43,7 +49,8 @@ class Tensor(Variable):
     Attributes
     ----------
     data : ndarray
-        The value.
+        The value. It may be written to, as in ``t.data[...] = 0`` or ``t.data -= step``: a rule that needs what it held
+        before has a copy, or refuses.
     grad : ndarray or None
         What the `backward()` calls so far have accumulated: an array of its own, of the shape and dtype of
         `data`. None for intermediate results.
@@ -57,8 +64,11 @@ class Tensor(Variable):
 
     Notes
     -----
-    `t += y` and `t[index] = y` give the same object a new array, so what was recorded before keeps its
-    value and every gradient stays right. Arrays shared with `t` (a reshaped `t`, `t.detach()`) do not follow.
+    `t += y` and `t[index] = y` give the same object a new array, so what was recorded before keeps its value and every
+    gradient stays right; a reshaped `t`, or `t.detach()`, does not follow. Writing into `t.data` changes them too.
+
+    NumPy's functions of a Tensor are recorded like its operators; see `numpy_protocol`. What would take the plain value
+    and lose the gradient raises a TypeError.
 
     Examples
     --------
@@ -73,40 +83,48 @@ class Tensor(Variable):
 
     __slots__ = ()
 
-    # Makes `ndarray + tensor` ask the tensor instead of trying to add it element by element.
-    __array_ufunc__ = None
-
     def __init__(self, data: Any, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
-        self.data = _as_array(data, dtype)
-        if self.data.dtype.kind not in "fiub":
-            raise TypeError(f"a Tensor holds real numbers; got an array of dtype {self.data.dtype}")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(
-                f"only floating point tensors can require a gradient; got dtype {self.data.dtype}: "
-                "convert it first, as in Tensor(data, requires_grad=True, dtype=np.float32)"
-            )
         self.grad = None
         self.node = None
         self.requires_grad = requires_grad
-        self.version = 0
+        if operands.holds_variables(data):
+            source = operand("Tensor", "data", data)
+            if dtype is not None:
+                source = ops.astype(source, dtype)
+            if source.requires_grad and is_grad_enabled():
+                if requires_grad:
+                    raise ValueError(
+                        "Tensor(…, requires_grad=True) of a tensor that requires a gradient already would lose one of "
+                        "the two gradients; detach() it first for a leaf of its own, or leave requires_grad out"
+                    )
+                self._data, self.requires_grad = source._data, True
+                self.node = source.node or alias(source._data, source, type(self)).node
+                return
+            data = source._data
+        self._data = _own_array(data, dtype)
+        if requires_grad and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"only floating point tensors can require a gradient; got dtype {self._data.dtype}: "
+                "convert it first, as in Tensor(data, requires_grad=True, dtype=np.float32)"
+            )
 
     # --- what it is -------------------------------------------------------------------------------------
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.data.ndim
+        return self._data.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.data.size
+        return self._data.size
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self._data)
 
     def __repr__(self) -> str:
-        text = np.array2string(self.data, prefix="Tensor(", separator=", ", threshold=100)
+        text = np.array2string(self._data, prefix="Tensor(", separator=", ", threshold=100)
         shape = f", shape={self.shape}" if self.size > 100 else ""  # where not all elements are shown
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         if self.node is not None:
@@ -114,31 +132,77 @@ class Tensor(Variable):
         return f"Tensor({text}{shape}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
     def numpy(self) -> Array:
-        """Give the array itself, not a copy."""
+        """Return the array itself, not a copy; see `data`."""
         return self.data
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if self.requires_grad:
+            raise TypeError(
+                f"NumPy asks for the plain array of {self._described()}, which is part of a graph: its gradient would "
+                f"be lost. {_EXITS}"
+            )
         return np.array(self.data, dtype=dtype, copy=copy)
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return numpy_protocol.call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.call_function(function, args, kwargs)
+
     def item(self) -> float:
-        """Give the only element as a Python number."""
+        """Return the only element as a Python number."""
         if self.size != 1:
             raise ValueError(f"item() takes a tensor of one element; this one has shape {self.shape}")
-        return self.data.item()
+        return self._data.item()
 
     def __float__(self) -> float:
+        if self.requires_grad and current().transforming:
+            raise TypeError(
+                f"float() of {self._described()}, inside grad, vjp or the like, would lose its gradient. {_EXITS}"
+            )
         return float(self.item())
+
+    # Piecewise constant: without a gradient wherever they are asked for.
 
     def __int__(self) -> int:
         return int(self.item())
 
     def __index__(self) -> int:
-        return self.data.__index__()
+        return self._data.__index__()
 
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .data.any() or .all()")
-        return bool(self.data)
+        return bool(self._data)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self.item(), ndigits)
+
+    def __floor__(self) -> int:
+        return math.floor(self.item())
+
+    def __ceil__(self) -> int:
+        return math.ceil(self.item())
+
+    def __trunc__(self) -> int:
+        return math.trunc(self.item())
+
+    def __format__(self, spec: str) -> str:
+        if not spec and self.ndim:
+            return str(self)
+        if self.size != 1:
+            raise ValueError(
+                f"the format {spec!r} is for one number; this tensor has shape {self.shape}: format its elements, or "
+                "print it without a format"
+            )
+        return format(self.item(), spec)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(ops.equal(self, value)._data.any())
+
+    def _described(self) -> str:
+        made = "a leaf that requires a gradient" if self.node is None else f"a result of {self.node.op!r}"
+        return f"a tensor of shape {self.shape}, {made}"
 
     # --- differentiation --------------------------------------------------------------------------------
 
@@ -173,14 +237,26 @@ class Tensor(Variable):
                 )
             seed = np.ones(self.shape, self.dtype)
         else:
-            seed = np.asarray(_as_array(gradient, None), dtype=self.dtype)
+            given = operand("backward", "gradient", gradient)
+            seed = (given._data if isinstance(given, Variable) else given).astype(self.dtype, copy=False)
             if seed.shape != self.shape:
                 raise ValueError(f"gradient has shape {seed.shape}, but the tensor has shape {self.shape}")
         backpropagate(self, seed, retain_graph=retain_graph)
 
     def detach(self) -> Self:
-        """Give a tensor of the same array that is cut off from the graph."""
-        return type(self)(self.data)
+        """Return a tensor of the same array that is cut off from the graph."""
+        return type(self).wrap(self._data)  # type: ignore[return-value]
+
+    def __getstate__(self) -> object:
+        """Return what copies and pickles of a leaf carry; deep ones have an array of their own, and any a gradient."""
+        if self.node is not None:
+            raise RuntimeError(
+                f"a tensor computed by {self.node.op!r} cannot be copied or pickled, as it belongs to the graph that "
+                "it came from; use t.detach() for its value alone, which can"
+            )
+        state: Any = super().__getstate__()
+        attributes, slots = state
+        return attributes, {**slots, "grad": None if self.grad is None else self.grad.copy(order="K")}
 
     def _become(self, result: Tensor) -> Self:
         """Take the value and the history of `result`, for `t += y` and `t[i] = y`."""
@@ -192,8 +268,13 @@ class Tensor(Variable):
         if result.shape != self.shape:
             raise ValueError(f"a tensor of shape {self.shape} cannot become one of shape {result.shape} in place")
         if result.dtype != self.dtype:
+            if self.dtype.kind != "f" and result.dtype.kind == "f":
+                raise TypeError(
+                    f"a tensor of {self.dtype} cannot become one of {result.dtype} in place; write `t = t + …`, or "
+                    "convert it first, as with t.astype(np.float32)"
+                )
             result = result.astype(self.dtype)
-        self.data = result.data
+        self._data = result._data
         if result.node is not None:
             self.node, self.requires_grad = result.node, True
         return self
@@ -252,6 +333,27 @@ class Tensor(Variable):
 
     def __rmatmul__(self, other: Any) -> Self:
         return ops.matmul(other, self)
+
+    def __floordiv__(self, other: Any) -> Self:
+        return ops.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Self:
+        return ops.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> Self:
+        return ops.mod(self, other)
+
+    def __rmod__(self, other: Any) -> Self:
+        return ops.mod(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Self, Self]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Self, Self]:
+        return other // self, other % self
+
+    def __pos__(self) -> Self:
+        return self
 
     def __neg__(self) -> Self:
         return ops.negative(self)
@@ -335,7 +437,7 @@ class Tensor(Variable):
 
     def argmax(self, axis: int | None = None) -> Array:
         """Give the indices of the maxima, as an array."""
-        return np.asarray(self.data.argmax(axis))
+        return np.asarray(self._data.argmax(axis))
 
     def exp(self) -> Self:
         """Exponential, element by element."""

@@ -190,7 +190,6 @@ def early_stopping(
             if restore_best:
                 for name, p in params.items():
                     p.data[...] = kept[name]
-                    p.version += 1
             epochs = "1 epoch has" if waited == 1 else f"{waited} epochs have"
             history.stopped = (
                 f"{metric} was best after epoch {history.epochs[top].epoch}, {sign * costs[top]:.4g}, and {epochs} "

@@ -15,16 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import ops, trees
-from autograd_cnn.graph import Array, alias, differentiate, now, place_of, survey
+from autograd_cnn import history, ops, trees
+from autograd_cnn.graph import Array, Node, alias, differentiate, place_of, survey
+from autograd_cnn.history import now
 from autograd_cnn.modes import is_grad_enabled, switched
+from autograd_cnn.operands import short
 from autograd_cnn.tensor import Tensor
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
 
 
-def grad(f: Function, argnums: Argnums = 0) -> Function:
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Make the function that gives the gradient of `f`.
 
     Parameters
@@ -32,8 +34,12 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     f : callable
         Gives one number: a Tensor (or an array) of one element. It is called with Tensors in the places
         `argnums`; other arguments, and named ones, are passed as they are.
+    has_aux : bool
+        Whether `f` gives a pair ``(value, aux)``, of which the first is differentiated; the result is then a pair
+        ``(gradient, aux)``, with the Tensors in `aux` detached.
     argnums : int or tuple of int
-        Which arguments to differentiate by. Each is a Tensor, an array, or a (nested) dict of them.
+        Which arguments to differentiate by. Each is a Tensor, an array, or a (nested) dict, list or
+        tuple of them; a list of numbers is an array.
 
     Returns
     -------
@@ -65,17 +71,20 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> ac.grad(lambda p: (p["w"] * p["b"]).sum())({"w": np.array([2.0]), "b": np.array([5.0])})
     {'w': array([5.]), 'b': array([2.])}
     """
-    pulled = _gradient("grad", f, argnums)
+    pulled = _gradient("grad", f, argnums, has_aux)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return pulled(*args, **kwargs)[1]
+        value, found = pulled(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
 
     return gradient
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Make the function that gives the value of `f` and its gradient, for the price of the gradient; see `grad`.
+
+    With `has_aux` the value is the pair ``(value, aux)``.
 
     Examples
     --------
@@ -85,7 +94,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
-    return functools.wraps(f)(_gradient("value_and_grad", f, argnums))
+    return functools.wraps(f)(_gradient("value_and_grad", f, argnums, has_aux))
 
 
 def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -94,8 +103,8 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]
     Parameters
     ----------
     f : callable
-        Gives a Tensor of any shape, or a (nested) dict or tuple of them.
-    *args : Tensors, arrays, or (nested) dicts of them
+        Gives a Tensor of any shape, or a (nested) dict, list or tuple of them.
+    *args : Tensors, arrays, or (nested) dicts, lists and tuples of them
         All are differentiated by.
 
     Returns
@@ -140,8 +149,8 @@ def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     Parameters
     ----------
     f : callable
-        Gives a Tensor of any shape, or a (nested) dict or tuple of them.
-    args : tuple of Tensors, arrays, or (nested) dicts of them
+        Gives a Tensor of any shape, or a (nested) dict, list or tuple of them.
+    args : tuple of Tensors, arrays, or (nested) dicts, lists and tuples of them
         The arguments, all of which are differentiated by; or the only argument itself.
     tangents
         As `args`, in structure and shapes.
@@ -168,13 +177,13 @@ def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     arguments = args if isinstance(args, tuple) else (args,)
     vectors = _vectors("jvp: tangents", args, tangents)
     call = _Call("jvp", f, arguments, range(len(arguments)))
-    cotangents = [Tensor(np.zeros_like(out.data), requires_grad=True) for out in call.outputs]
+    cotangents = [Tensor(np.zeros_like(out._data), requires_grad=True) for out in call.outputs]
     products = call.differentiate(cotangents, create_graph=True)
     pushed = call.differentiate_again(products, vectors, cotangents)
     tensors = call.given_tensors
     return call.value, trees.rebuild(
         call.output,
-        [_in_kind(_filled(p, out.data), tensors) for p, out in zip(pushed, call.outputs, strict=True)],
+        [_in_kind(_filled(p, out._data), tensors) for p, out in zip(pushed, call.outputs, strict=True)],
     )
 
 
@@ -187,7 +196,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     Parameters
     ----------
     f : callable
-        Gives a Tensor of any shape, or a (nested) dict or tuple of them.
+        Gives a Tensor of any shape, or a (nested) dict, list or tuple of them.
     argnums : int or tuple of int
         Which arguments to differentiate by; see `grad`, also for what is raised.
 
@@ -234,7 +243,7 @@ def hvp(f: Function, args: Any, vectors: Any) -> Any:
     ----------
     f : callable
         Gives one number: a Tensor of one element.
-    args : tuple of Tensors, arrays, or (nested) dicts of them
+    args : tuple of Tensors, arrays, or (nested) dicts, lists and tuples of them
         The arguments, all of which are differentiated by; or the only argument itself.
     vectors
         As `args`, in structure and shapes.
@@ -296,24 +305,27 @@ class _Call:
         given = [(f"argument {i}{path}", x) for i in places for path, x in trees.leaves(args[i])]
         self.given = [x for _, x in given]
         self.given_tensors = any(isinstance(x, Tensor) for x in self.given)
+        self.linked = False  # whether an argument is part of a graph of the caller's
         self.inputs = [self._enter(where, x) for where, x in given]
-        entered = iter(trees.rebuild(tuple(self.chosen), self.inputs))
+        # f gets variables of its own, which it may change in place.
+        entered = iter(trees.rebuild(tuple(self.chosen), [Tensor.wrap(x._data, x.node) for x in self.inputs]))
         replaced = dict(zip(places, entered, strict=True))
-        with switched(recording=True):
+        with switched(recording=True, transforming=True):
             output = f(*[replaced.get(i, x) for i, x in enumerate(args)], **(kwargs or {}))
         self.outputs = [self._leave(path, out) for path, out in trees.leaves(output)]
         self.output = trees.rebuild(output, self.outputs)
         _, outside = survey([place_of(out) for out in self.outputs if out.requires_grad],
                             {id(place_of(x)) for x in self.inputs}, self.since)  # fmt: skip
-        self.connected = self.outer and (bool(outside) or any(x.node is not None for x in self.inputs))
+        self.connected = self.outer and (bool(outside) or self.linked)
 
     def _enter(self, where: str, value: Any) -> Tensor:
         """Give a leaf of an argument as a variable that is nobody else's."""
         try:
             x = value if isinstance(value, Tensor) else Tensor(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
             raise TypeError(
-                f"{self.name}: {where} is {value!r}; expected a Tensor, an array, or a dict of them to differentiate by"
+                f"{self.name}: {where} is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of "
+                f"them to differentiate by ({error})"
             ) from None
         if x.dtype.kind != "f":
             raise TypeError(
@@ -321,13 +333,15 @@ class _Call:
                 "type, or leave it out of those to differentiate by"
             )
         if x.requires_grad and self.outer:
-            return alias(x.data, place_of(x), Tensor)  # type: ignore[return-value]
-        return Tensor(x.data, requires_grad=True)
+            self.linked = True
+            return alias(history.kept(x._data), place_of(x), Tensor)  # type: ignore[return-value]
+        array = history.kept(x._data)
+        return Tensor.wrap(array, Node("argument", [], {}, array))  # type: ignore[return-value]
 
     def _leave(self, path: str, out: Any) -> Tensor:
         if isinstance(out, Tensor):
             return out
-        if isinstance(out, np.ndarray | np.generic | int | float):
+        if isinstance(out, np.ndarray | np.generic | int | float | list):
             return Tensor(out)  # computed from nothing that was differentiated by
         raise TypeError(f"{self.name}: f should give a Tensor; it gave {out!r}{f' at {path}' if path else ''}")
 
@@ -339,6 +353,14 @@ class _Call:
         tensors = self.given_tensors
         return trees.rebuild(self.output, [out.detach() if tensors else out.data for out in self.outputs])
 
+    def detached(self, aux: Any) -> Any:
+        """Return what `f` gave beside its value, with its Tensors in the kind that the arguments have."""
+        if self.connected:
+            return aux
+        parts = [x if not isinstance(x, Tensor) else x.detach() if self.given_tensors else x.data
+                 for _, x in trees.leaves(aux)]  # fmt: skip
+        return trees.rebuild(aux, parts)
+
     def one(self) -> list[Tensor]:
         """Give the gradient of a single number by itself."""
         if len(self.outputs) != 1 or self.outputs[0].size != 1:
@@ -347,7 +369,7 @@ class _Call:
                 f"{self.name}: f should give one number to differentiate; it gave {shapes}; reduce it, as with "
                 ".mean(), or take the jacobian"
             )
-        return [Tensor(np.ones_like(self.outputs[0].data))]
+        return [Tensor(np.ones_like(self.outputs[0]._data))]
 
     def differentiate(self, cotangents: Sequence[Tensor], *, create_graph: bool, again: bool = False) -> list[Any]:
         """Give the product of cotangents with the Jacobian by each input; `again`, if another will be asked for."""
@@ -355,7 +377,7 @@ class _Call:
             return [None] * len(self.inputs)
         return differentiate(
             self.outputs,
-            cotangents if create_graph else [v.data for v in cotangents],
+            cotangents if create_graph else [v._data for v in cotangents],
             self.inputs,
             create_graph=create_graph,
             retain_graph=again or create_graph,
@@ -372,7 +394,7 @@ class _Call:
         connected = self.connected or (self.outer and any(v.requires_grad for v in vectors))
         return differentiate(
             [p for p, _ in pairs],
-            [v if connected else v.data for _, v in pairs],
+            [v if connected else v._data for _, v in pairs],
             inputs,
             create_graph=connected,
             retain_graph=connected,
@@ -386,7 +408,7 @@ class _Call:
 
     def mirror(self, results: Sequence[Any]) -> list[Any]:
         """Give one result for each input as something like each of the chosen arguments."""
-        filled = [_filled(result, x.data) for result, x in zip(results, self.inputs, strict=True)]
+        filled = [_filled(result, x._data) for result, x in zip(results, self.inputs, strict=True)]
         return self.nest(filled)
 
     def nest(self, results: Sequence[Any]) -> list[Any]:
@@ -400,7 +422,7 @@ def _filled(result: Any, like: Array) -> Any:
     if isinstance(result, Tensor):
         if result.requires_grad:
             return result
-        result = result.data
+        result = result._data
     own = np.empty_like(like, subok=False)
     np.copyto(own, 0 if result is None else result)
     return own
@@ -413,14 +435,24 @@ def _in_kind(result: Any, tensor: bool) -> Any:
     return Tensor(result) if tensor else result
 
 
-def _gradient(name: str, f: Function, argnums: Argnums) -> Function:
+def _gradient(name: str, f: Function, argnums: Argnums, has_aux: bool = False) -> Function:
     """Make the function that gives value and gradient."""
     wanted = _wanted(name, argnums)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        call = _Call(name, f, args, _places(name, wanted, args), kwargs)
+        aux: list[Any] = []
+
+        def alone(*args: Any, **kwargs: Any) -> Any:
+            out = f(*args, **kwargs)
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise TypeError(f"{name}: with has_aux=True, f gives a pair (value, aux); it gave {type(out).__name__}")
+            aux.append(out[1])
+            return out[0]
+
+        call = _Call(name, alone if has_aux else f, args, _places(name, wanted, args), kwargs)
         results = call.pull(call.one())
-        return call.value, tuple(results) if isinstance(argnums, tuple) else results[0]
+        gradient = tuple(results) if isinstance(argnums, tuple) else results[0]
+        return ((call.value, call.detached(aux[0])) if has_aux else call.value), gradient
 
     return value_and_gradient
 
@@ -432,15 +464,15 @@ def _jacobian(name: str, f: Function, argnums: Argnums) -> Function:
     def rows(call: _Call, index: int) -> list[Any]:
         """Differentiate one output, element by element, and gather the rows for every input."""
         out = call.outputs[index]
-        zeros = [Tensor(np.zeros_like(other.data)) for other in call.outputs]
+        zeros = [Tensor(np.zeros_like(other._data)) for other in call.outputs]
         gathered: list[list[Any]] = [[] for _ in call.inputs]
         for element in np.ndindex(out.shape):
-            cotangent = np.zeros_like(out.data)
+            cotangent = np.zeros_like(out._data)
             cotangent[element] = 1
             cotangents = [*zeros[:index], Tensor(cotangent), *zeros[index + 1 :]]
             found = call.differentiate(cotangents, create_graph=call.connected, again=True)
             for row, result, x in zip(gathered, found, call.inputs, strict=True):
-                row.append(_filled(result, x.data))
+                row.append(_filled(result, x._data))
         return call.nest([
             ops.reshape(ops.stack(row) if row else np.empty(0, x.dtype), (*out.shape, *x.shape))
             for row, x in zip(gathered, call.inputs, strict=True)

@@ -1,27 +1,43 @@
-"""Nested dicts and tuples of arrays, as lists of leaves and back."""
+"""Nested dicts, lists and tuples of arrays, as rows of leaves and back.
+
+A list of numbers alone, nested or not, is no tree but a leaf: it stands for the array that NumPy makes of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Number
 from typing import Any
 
 
 def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give every leaf with its path, as in ``['fc']['weight']``: values of dicts and tuples, in order.
+    """Return every leaf with its path, as in ``['fc']['weight']``: values of dicts, lists and tuples, in order.
 
     Examples
     --------
     >>> list(leaves({"a": 1, "b": {"c": 2}}))
     [("['a']", 1), ("['b']['c']", 2)]
+    >>> list(leaves([[1.0, 2.0], (3.0, 4.0)]))
+    [('[0]', [1.0, 2.0]), ('[1][0]', 3.0), ('[1][1]', 4.0)]
     """
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield from leaves(value, f"{path}[{key!r}]")
-    elif isinstance(tree, tuple):
+    elif _is_sequence(tree):
         for i, value in enumerate(tree):
             yield from leaves(value, f"{path}[{i}]")
     else:
         yield path, tree
+
+
+def _is_sequence(tree: Any) -> bool:
+    return isinstance(tree, tuple) or (isinstance(tree, list) and not _are_numbers(tree))
+
+
+def _are_numbers(values: Any) -> bool:
+    if isinstance(values, list):
+        return bool(values) and all(map(_are_numbers, values))
+    return isinstance(values, Number)
 
 
 def dotted(path: str) -> str:
@@ -36,7 +52,7 @@ def dotted(path: str) -> str:
 
 
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
-    """Give dicts and tuples nested as in `tree`, with `values` for its leaves.
+    """Return dicts, lists and tuples nested as in `tree`, with `values` for its leaves.
 
     Examples
     --------
@@ -49,7 +65,12 @@ def rebuild(tree: Any, values: Iterable[Any]) -> Any:
 def _build(tree: Any, values: Iterator[Any]) -> Any:
     if isinstance(tree, Mapping):
         return {key: _build(value, values) for key, value in tree.items()}
-    return tuple(_build(value, values) for value in tree) if isinstance(tree, tuple) else next(values)
+    if not _is_sequence(tree):
+        return next(values)
+    parts = [_build(value, values) for value in tree]
+    if isinstance(tree, list):
+        return parts
+    return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
 
 
 def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -71,12 +92,12 @@ def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, 
             )
         for key, value in tree.items():
             yield from matching(value, other[key], f"{path}[{key!r}]")
-    elif isinstance(tree, tuple):
+    elif _is_sequence(tree):
         if not isinstance(other, tuple | list) or len(other) != len(tree):
-            raise ValueError(f"{path} is {_kind(other)}; expected a tuple of {len(tree)}")
+            raise ValueError(f"{path} is {_kind(other)}; expected {_kind(tree)}")
         for i, value in enumerate(tree):
             yield from matching(value, other[i], f"{path}[{i}]")
-    elif isinstance(other, Mapping | tuple):
+    elif isinstance(other, Mapping) or _is_sequence(other):
         raise ValueError(f"{path} is {_kind(other)}; expected an array")
     else:
         yield path, tree, other

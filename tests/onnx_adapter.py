@@ -57,6 +57,65 @@ OPERATORS: dict[str, Callable[..., Any]] = {}
 #: What only serves to compute shapes and masks: it counts as no operator of ours.
 HELPERS = {"And", "Cast", "CastLike", "Constant", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less"}
 HELPERS |= {"LessOrEqual", "Mod", "Not", "Or", "Range", "Shape", "Size"}
+#: The ops that these operators are, when they stand alone: what a case of one proves.
+COUNTERPARTS = {
+    "Abs": "abs",
+    "Add": "add",
+    "AveragePool": "avg_pool2d",
+    "BatchNormalization": "batch_norm",
+    "Clip": "clip",
+    "Concat": "concatenate",
+    "Conv": "conv2d",
+    "ConvTranspose": "conv_transpose2d",
+    "Div": "divide",
+    "Dropout": "dropout",
+    "Einsum": "einsum",
+    "Elu": "elu",
+    "Erf": "erf",
+    "Exp": "exp",
+    "Expand": "broadcast_to",
+    "Flatten": "flatten",
+    "Gather": "take",
+    "Gelu": "gelu",
+    "Gemm": "linear",
+    "GlobalAveragePool": "global_avg_pool2d",
+    "GroupNormalization": "group_norm",
+    "LayerNormalization": "layer_norm",
+    "LeakyRelu": "leaky_relu",
+    "Log": "log",
+    "LogSoftmax": "log_softmax",
+    "MatMul": "matmul",
+    "Max": "maximum",
+    "MaxPool": "max_pool2d",
+    "Min": "minimum",
+    "Mul": "multiply",
+    "Neg": "negative",
+    "NegativeLogLikelihoodLoss": "nll_loss",
+    "Pad": "pad",
+    "Pow": "power",
+    "ReduceLogSumExp": "logsumexp",
+    "ReduceMax": "max",
+    "ReduceMean": "mean",
+    "ReduceMin": "min",
+    "ReduceSum": "sum",
+    "Relu": "relu",
+    "Reshape": "reshape",
+    "Sigmoid": "sigmoid",
+    "Sign": "sign",
+    "Slice": "getitem",
+    "Softmax": "softmax",
+    "SoftmaxCrossEntropyLoss": "softmax_cross_entropy",
+    "Softplus": "softplus",
+    "Split": "split",
+    "Sqrt": "sqrt",
+    "Squeeze": "squeeze",
+    "Sub": "subtract",
+    "Swish": "silu",
+    "Tanh": "tanh",
+    "Transpose": "transpose",
+    "Unsqueeze": "expand_dims",
+    "Where": "where",
+}
 #: Inputs that the package takes as constants, by their places: bounds, statistics, labels, class weights.
 CONSTANTS = {
     "BatchNormalization": {3, 4},
@@ -487,7 +546,7 @@ def _batch_normalization(a, x, weight, bias, mean, var):
     momentum, eps = 1 - a("momentum", 0.9), a("epsilon", 1e-5)
     training = bool(a("training_mode"))
     new_mean, new_var = array(mean).copy(), array(var).copy()
-    out = ac.batch_norm(x, weight, bias, new_mean, new_var, training, momentum, eps)
+    out = ac.batch_norm(x, new_mean, new_var, weight, bias, training, momentum, eps)
     if not training:
         return out
     # ONNX moves the running variance towards the biased variance of the batch, we towards the unbiased.

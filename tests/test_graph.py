@@ -135,11 +135,11 @@ class TestLifetime:
     def test_what_no_rule_names_is_freed_after_the_forward(self):
         x = leaf(np.ones(3))
         hidden = x * 2
-        array, out = weakref.ref(hidden.data), ac.relu(hidden)
+        array, out = weakref.ref(hidden._data), ac.relu(hidden)
         del hidden
         assert array() is None, "relu asks for its output, not its input"
         total = out.sum()
-        array = weakref.ref(out.data)
+        array = weakref.ref(out._data)
         del out
         assert array() is not None, "relu's rule still needs it"
         del total
@@ -149,7 +149,7 @@ class TestLifetime:
         x = leaf(np.ones(3))
         out = ac.exp(x)
         total = out.sum()
-        array = weakref.ref(out.data)
+        array = weakref.ref(out._data)
         del out
         total.backward(retain_graph=True)
         assert array() is not None
@@ -307,7 +307,9 @@ class TestChangesInPlace:
         w.grad = None
         loss.backward()  # linear needs x alone to give the weight's gradient: still right
         assert w.grad.tolist() == [[6, 6]]
-        with pytest.raises(RuntimeError, match=r"'multiply', called at .*test_graph.py.*needs its input 'x' as it was"):
+        with pytest.raises(
+            RuntimeError, match=r"'multiply', called at .*test_graph.py.*needs its input '[xy]' as it was"
+        ):
             again.backward()
 
     def test_a_leaf_changed_under_no_grad_is_differentiated_as_it_was(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ onnx = pytest.importorskip("onnx", reason="the operator cases come with the onnx
 
 from tests import onnx_adapter as adapter  # noqa: E402
 from tests.onnx_adapter import Reason, Unsupported  # noqa: E402
+from tests.ops import record, support_table  # noqa: E402
 
 # Some cases take the logarithm of 0, the root of −1, or the softmax of −inf alone, and say what comes of it.
 QUIET = np.errstate(divide="ignore", invalid="ignore")
@@ -150,11 +152,15 @@ def _read_cases() -> Iterator[Case]:
                 yield Case(case.name, operator, model, given, outputs)
 
 
-@pytest.fixture(scope="module")
-def cases() -> list[Case]:
+def read_cases() -> list[Case]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some of the cases overflow while ONNX makes them
         return list(_read_cases())
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return read_cases()
 
 
 def _numbers(value: Any) -> np.ndarray:
@@ -220,24 +226,42 @@ def _check_gradients(case: Case, inputs: dict[str, np.ndarray], values: dict[str
         assert np.isfinite(gradient).all() or not proper, f"the gradient of {name} is not finite"
 
 
-@pytest.mark.parametrize("operator", AT_LEAST)
 @QUIET
+def passes(case: Case) -> bool:
+    """Check values and gradients; False if the case asks for something that the package does not have."""
+    try:
+        inputs, expected, values = _run(case)
+        for value, target in zip(_outputs(case, values), expected, strict=True):
+            _check_value(value, target, case.name)
+        _check_gradients(case, inputs, values)
+    except Unsupported:
+        return False
+    except Exception as error:
+        error.add_note(f"in the case {case.name}")
+        raise
+    return True
+
+
+@pytest.mark.parametrize("operator", AT_LEAST)
 def test_operator(cases: list[Case], operator: str) -> None:
     count = 0
     for case in cases:
         if case.operator == operator:
-            try:
-                inputs, expected, values = _run(case)
-                for value, target in zip(_outputs(case, values), expected, strict=True):
-                    _check_value(value, target, case.name)
-                _check_gradients(case, inputs, values)
-            except Unsupported:
-                continue
-            except Exception as error:
-                error.add_note(f"in the case {case.name}")
-                raise
-            count += 1
+            count += passes(case)
     assert count >= AT_LEAST[operator]
+
+
+def test_the_readme_s_ticks_for_onnx_are_of_cases_that_pass(cases: list[Case]) -> None:
+    unknown = {op for operator, op in adapter.COUNTERPARTS.items() if not onnx.defs.has(operator)}  # to an older ONNX
+    found = record.by_onnx(sys.modules[__name__], cases)
+    assert found | unknown == support_table.ticked("ONNX"), "run: python -m tests.ops.support_table --write"
+
+
+def test_an_op_loses_its_tick_for_onnx_with_its_cases(cases: list[Case]) -> None:
+    few = [case for case in cases if case.operator in ("Sqrt", "Log", "ReduceL2", "Mul")]
+    assert record.by_onnx(sys.modules[__name__], few) == {"sqrt", "log", "multiply"}
+    # The 2-norm takes a root of a sum of products on the way.
+    assert record.by_onnx(sys.modules[__name__], [case for case in few if case.operator == "ReduceL2"]) == set()
 
 
 def test_every_operator_of_the_adapter_is_checked() -> None:

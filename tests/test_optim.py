@@ -147,6 +147,29 @@ def test_arguments_and_defaults_are_those_of_pytorch(kind):
         assert ours.default in (inspect.Parameter.empty, theirs[name].default), name
 
 
+def test_defaults():
+    """Of PyTorch too, which is not everywhere."""
+    defaults = {
+        ac.optim.Optimizer: {"weight_decay": 0},
+        SGD: {"momentum": 0, "nesterov": False, "weight_decay": 0},
+        AdaGrad: {"lr": 0.01, "lr_decay": 0, "weight_decay": 0, "initial_accumulator_value": 0, "eps": 1e-10},
+        RMSprop: {"lr": 0.01, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0, "centered": False},
+        Adam: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0},
+        AdamW: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+    }
+    for kind, expected in defaults.items():
+        found = {name: p.default for name, p in inspect.signature(kind).parameters.items()}
+        assert {name: value for name, value in found.items() if value is not inspect.Parameter.empty} == expected
+
+
+@pytest.mark.parametrize("momentum", [0, 0.5])
+def test_centered_rmsprop_follows_the_formula(momentum):
+    gradients, start = draws(3)
+    settings = {"lr": 0.1, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.3, "momentum": momentum, "centered": True}
+    ours = trajectory(lambda p: RMSprop(p, **settings), gradients, start)
+    np.testing.assert_allclose(ours, list(rmsprop_by_definition(gradients, start, **settings)), rtol=1e-9)
+
+
 def test_adam_keeps_a_small_gradient_after_a_large_one():
     """The last square alone counts here, and 1 + (1e-10 − 1) is 1e-10 to six digits only."""
     gradients, settings = [np.ones(1), np.full(1, 1e-5)], {"lr": 0.1, "betas": (0.5, 0), "eps": 0, "weight_decay": 0}
@@ -197,8 +220,8 @@ EVERY = {
 @pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 class TestEveryOptimizer:
     def test_float32_is_kept_and_the_array_is_updated_in_place(self, make):
-        array = np.ones(3, np.float32)
-        p = ac.Tensor(array, requires_grad=True)
+        p = ac.Tensor(np.ones(3, np.float32), requires_grad=True)
+        array = p.data
         optimizer = make([p])
         p.grad = np.ones(3, np.float32)
         optimizer.step()
@@ -262,10 +285,11 @@ class TestEveryOptimizer:
     def test_a_state_of_other_parameters_is_refused_and_changes_nothing(self, make):
         optimizer = make({"w": ac.Tensor([1.0], requires_grad=True)})
         good = optimizer.state_dict()
-        other_shape = {"w": {slot: np.zeros(2, np.float32) for slot in good["state"]["w"]}}
+        longer, shorter = ({"w": {k: np.zeros(n, np.float32) for k in good["state"]["w"]}} for n in (2, 0))
         for state, message in (
             (good | {"state": {"v": good["state"]["w"]}}, r"\('[vw]', '\w+'\) is on one side only"),
-            (good | {"state": other_shape, "steps": 5}, r"has shape \(2,\); expected \(1,\)"),
+            (good | {"state": longer, "steps": 5}, r"has shape \(2,\); expected \(1,\)"),
+            (good | {"state": shorter}, r"has shape \(0,\); expected \(1,\)"),
             (good | {"steps": {"v": 5}, "lr": 7}, r"the state has the steps of \['v'\]; expected those of \['w'\]"),
             (good | {"steps": 5, "lr": float("nan")}, "lr is a number of at least 0; got nan"),
         ):
@@ -274,6 +298,23 @@ class TestEveryOptimizer:
         assert optimizer.state_dict() == good
         optimizer.load_state_dict(good | {"steps": 5})
         assert optimizer.steps == {"w": 5}
+
+    def test_the_first_state_that_is_on_one_side_only_is_named(self, make):
+        of_both = make({name: ac.Tensor([1.0], requires_grad=True) for name in ("a", "w")})
+        of_one = make({"a": ac.Tensor([1.0], requires_grad=True)})
+        first = min(of_both.slots)
+        for optimizer, other in ((of_both, of_one), (of_one, of_both)):
+            with pytest.raises(ValueError, match=rf"\('w', '{first}'\) is on one side only"):
+                optimizer.load_state_dict(other.state_dict())
+
+    def test_a_graph_recorded_before_the_step_is_refused(self, make):
+        p, x = (ac.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+        optimizer = make([p])
+        loss = (p * x).sum()
+        loss.backward(retain_graph=True)
+        optimizer.step()
+        with pytest.raises(RuntimeError):
+            loss.backward()
 
     def test_what_is_not_a_leaf_is_refused(self, make):
         w = ac.Tensor([1.0], requires_grad=True)
@@ -289,9 +330,14 @@ class TestEveryOptimizer:
     [
         (lambda p: SGD(p, -0.1), "lr is a number of at least 0; got -0.1"),
         (lambda p: SGD(p, float("nan")), "lr is a number of at least 0; got nan"),
+        (lambda p: SGD(p, float("inf")), "lr is a number of at least 0; got inf"),
         (lambda p: SGD(p, 0.1, momentum=-1), "momentum is a number of at least 0; got -1"),
         (lambda p: SGD(p, 0.1, nesterov=True), "needs a momentum above 0"),
         (lambda p: Adam(p, betas=(1.0, 0.9)), r"betas\[0\] is a number of at least 0 and below 1; got 1.0"),
+        (lambda p: Adam(p, betas=(0.9, 1.5)), r"betas\[1\] is a number of at least 0 and below 1; got 1.5"),
+        (lambda p: Adam(p, betas=(-0.5, 0.9)), r"betas\[0\] is a number of at least 0 and below 1; got -0.5"),
+        (lambda p: Adam(p, betas=(0.9,)), r"betas is a pair of numbers, such as \(0.9, 0.999\); got \(0.9,\)"),
+        (lambda p: Adam(p, betas=(0.9, 0.99, 0.999)), "betas is a pair of numbers"),
         (lambda p: Adam(p, betas=0.9), r"betas is a pair of numbers, such as \(0.9, 0.999\); got 0.9"),
         (lambda p: Adam(p, weight_decay=-1), "weight_decay is a number of at least 0; got -1"),
         (lambda p: AdamW(p, weight_decay=-1), "weight_decay is a number of at least 0; got -1"),

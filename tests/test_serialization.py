@@ -13,7 +13,7 @@ from safetensors import numpy as safetensors_numpy
 from safetensors import safe_open
 
 import autograd_cnn as ac
-from autograd_cnn import serialization
+from autograd_cnn import models, serialization
 from autograd_cnn.models import lenet5
 from autograd_cnn.serialization import CheckpointError, load_weights, match_weights, read_metadata, save_weights
 
@@ -260,6 +260,32 @@ def test_match_weights_gives_the_models_order_and_wish_for_gradients():
     assert [t.requires_grad for t in matched.values()] == [True, False]
     assert matched["a"].data.tolist() == [1, 2]
     assert template["b"].data.tolist() == [0]
+
+
+def test_what_is_one_tensor_in_the_model_is_one_again(path):
+    shared = tensor(1, 2, requires_grad=True)
+    template = {"head": shared, "b": tensor(0), "embedding": shared}
+    save_weights(path, template)
+    loaded = load_weights(path)
+    matched = match_weights(loaded, template)
+    assert list(matched) == ["head", "b", "embedding"]
+    assert matched["head"] is matched["embedding"]
+    loaded["head"].data[0] = 7
+    with pytest.raises(CheckpointError, match="'embedding' and 'head' differ, and are one tensor in the model"):
+        match_weights(loaded, template)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_running_statistics_are_not_trainable_once_loaded(name, path, rng):
+    params = models.get(name).init(rng)
+    save_weights(path, params)
+    assert models.trainable(load_weights(path)).keys() == models.trainable(params).keys()
+
+
+def test_running_statistics_at_any_depth(path):
+    names = ["running_mean", "layers.0.bn.running_var", "weight", "not_running_mean"]
+    save_weights(path, {name: tensor(1.0) for name in names})
+    assert list(models.trainable(load_weights(path))) == ["not_running_mean", "weight"]
 
 
 def test_match_weights_lists_everything_that_does_not_fit():

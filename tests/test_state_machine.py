@@ -274,19 +274,17 @@ def _forget_the_second_contribution(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def faulty(edge: graph.Edge, node: graph.Node, *others: Any) -> Any:
         first = next(e for e in node.edges if e.source is edge.source)
-        return right(edge, node, *others) * (first is edge)
+        return graph.dense(right(edge, node, *others)) * (first is edge)
 
     monkeypatch.setattr(graph, "_gradient_of", faulty)
 
 
 def _overwrite_instead_of_accumulating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_accumulate", lambda leaf, grad: setattr(leaf, "grad", np.array(grad)))
+    monkeypatch.setattr(graph, "_total", lambda _, grad: np.array(grad))
 
 
 def _hand_out_a_shared_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        graph, "_accumulate", lambda leaf, grad: setattr(leaf, "grad", grad if leaf.grad is None else leaf.grad + grad)
-    )
+    monkeypatch.setattr(graph, "_total", lambda leaf, grad: grad if leaf.grad is None else leaf.grad + grad)
 
 
 def _take_one_row_for_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:

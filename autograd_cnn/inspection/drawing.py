@@ -141,8 +141,8 @@ def _boxes(end: Place, names: dict[int, str]) -> tuple[list[_Box], list[tuple[in
     for leaf in leaves:
         assert isinstance(leaf, Variable)
         numbers[id(leaf)] = len(boxes)
-        arrays.append(leaf.data)
-        boxes.append(_Box("parameter", [names.get(id(leaf), "parameter"), _described(leaf.data)]))
+        arrays.append(leaf._data)
+        boxes.append(_Box("parameter", [names.get(id(leaf), "parameter"), _described(leaf._data)]))
     memory = Counter(arrays)
     constants: dict[int, int] = {}
     for node in nodes:
@@ -182,8 +182,10 @@ def _arrange(boxes: list[_Box], arrows: list[tuple[int, int]]) -> None:
     for start, stop in arrows:
         if inside[start]:
             givers.setdefault(stop, []).append(start)
-    for row in range(max(box.row for box in boxes) + 1):
-        members = [i for i, box in enumerate(boxes) if box.row == row]
+    rows: list[list[int]] = [[] for _ in range(max(box.row for box in boxes) + 1)]
+    for i, box in enumerate(boxes):
+        rows[box.row].append(i)
+    for members in rows:
         ops = [i for i in members if inside[i]]
         wish = {i: sum(boxes[j].x for j in givers[i]) / len(givers[i]) if i in givers else 0.0 for i in ops}
         ops.sort(key=lambda i: wish[i])

@@ -66,13 +66,13 @@ class Profile:
 
     def forward(self, event: Forward) -> None:
         """Note a call of an op."""
-        array, node = (event.out.data, event.out.node) if isinstance(event.out, Variable) else (event.out, None)
+        array, node = (event.out._data, event.out.node) if isinstance(event.out, Variable) else (event.out, None)
         site = node.site if node else call_site()
         self._seen.append((event.op.name, None, site, event.begin, event.end, array.shape, array.nbytes))
 
     def backward(self, event: Backward) -> None:
         """Note a backward rule."""
-        array, node = event.result.data if isinstance(event.result, Variable) else event.result, event.node
+        array, node = event.result._data if isinstance(event.result, Variable) else event.result, event.node
         self._seen.append((node.op, event.edge.name, node.site, event.begin, event.end, array.shape, array.nbytes))
 
     def by_op(self) -> dict[str, Row]:

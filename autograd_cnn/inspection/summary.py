@@ -104,11 +104,11 @@ def summary(apply: Callable[..., Any], params: Mapping[str, Any], x: Any, **opti
     (61706, 416520)
     """
     leaves = [
-        (path, leaf.data if isinstance(leaf, Tensor) else np.asarray(leaf)) for path, leaf in trees.leaves(params)
+        (path, leaf._data if isinstance(leaf, Tensor) else np.asarray(leaf)) for path, leaf in trees.leaves(params)
     ]
     wanted = [Tensor(array, requires_grad=array.dtype.kind == "f") for _, array in leaves]
     lister = _Lister({id(tensor): trees.dotted(path) for (path, _), tensor in zip(leaves, wanted, strict=True)},
-                     Counter(array for _, array in leaves))  # fmt: skip
+                     Counter(tensor._data for tensor in wanted))  # fmt: skip
     with switched(recording=True), observed_by(lister):
         apply(trees.rebuild(params, wanted), x, **options)
     return Summary(lister.rows, sum(np.size(leaf) for _, leaf in trees.leaves(params) if _counts(leaf)))
@@ -130,7 +130,7 @@ class _Lister:
     def forward(self, event: Forward) -> None:
         inputs = event.op.bind(event.args, event.kwargs)
         flat = [x for value in inputs.values() for x in (value if isinstance(value, tuple) else (value,))]
-        shapes = {name: np.shape(getattr(x, "data", x)) for name, x in inputs.items() if hasattr(x, "shape")}
+        shapes = {name: x.shape for name, x in inputs.items() if hasattr(x, "shape")}
         node = event.out.node if isinstance(event.out, Variable) else None
         count = _MULTIPLY_ADDS.get(event.op.name)
         self.rows.append(

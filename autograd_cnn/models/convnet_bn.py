@@ -61,7 +61,7 @@ def apply(
     for i, padding in (1, 2), (2, 1), (3, 1):
         statistics = p[f"bn{i}.running_mean"], p[f"bn{i}.running_var"]
         x = ops.conv2d(x, p[f"conv{i}.weight"], padding=padding)
-        x = ops.batch_norm(x, p[f"bn{i}.weight"], p[f"bn{i}.bias"], *statistics, training)
+        x = ops.batch_norm(x, *statistics, p[f"bn{i}.weight"], p[f"bn{i}.bias"], training)
         x = ops.max_pool2d(ops.relu(x), 2)
     x = ops.dropout(ops.flatten(x, 1), dropout, training, rng)
     return ops.linear(x, p["fc1.weight"], p["fc1.bias"])

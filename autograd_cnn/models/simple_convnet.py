@@ -76,10 +76,10 @@ def apply(
     p = params
     x = ops.conv2d(x, p["conv1.weight"], p["conv1.bias"])
     if "bn1.weight" in p:
-        x = ops.batch_norm(x, p["bn1.weight"], p["bn1.bias"], p["bn1.running_mean"], p["bn1.running_var"], training)
+        x = ops.batch_norm(x, p["bn1.running_mean"], p["bn1.running_var"], p["bn1.weight"], p["bn1.bias"], training)
     x = ops.flatten(ops.max_pool2d(ops.relu(x), 2), 1)
     x = ops.linear(x, p["fc1.weight"], p["fc1.bias"])
     if "bn2.weight" in p:
-        x = ops.batch_norm(x, p["bn2.weight"], p["bn2.bias"], p["bn2.running_mean"], p["bn2.running_var"], training)
+        x = ops.batch_norm(x, p["bn2.running_mean"], p["bn2.running_var"], p["bn2.weight"], p["bn2.bias"], training)
     x = ops.dropout(ops.relu(x), dropout, training, rng)
     return ops.linear(x, p["fc2.weight"], p["fc2.bias"])

@@ -10,14 +10,14 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
-from autograd_cnn.ops.elementwise import exp, greater, where
+from autograd_cnn.ops.elementwise import astype, exp, greater, multiply, where
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.primitive import primitive
+from autograd_cnn.primitive import operand, primitive
 
 
-@primitive
+@primitive(domain="real")
 def relu(x: Any) -> Array:
-    """Rectified linear unit, max(x, 0); the slope at 0 is 0."""
+    """Rectified linear unit, max(x, 0); the slope at 0 is 0, and at nan 1 as in PyTorch."""
     return kernels.relu(x) if isinstance(x, np.ndarray) else np.maximum(x, 0)
 
 
@@ -28,7 +28,7 @@ def _(grad, out):
 
 @primitive(constant_in=("result",))
 def relu_grad(cotangent: Any, result: Any) -> Array:
-    """Gradient of `relu`, whose `result` only says where it is positive."""
+    """Gradient of `relu`, whose `result` only says where it is not 0."""
     return kernels.relu_grad(cotangent, result)
 
 
@@ -37,7 +37,7 @@ def _(grad, result):
     return relu_grad(grad, result)
 
 
-@primitive
+@primitive(domain="floating")
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
     """`x` where it is positive, else `negative_slope` · x; the slope at 0 is `negative_slope`.
 
@@ -51,7 +51,7 @@ def _(grad, x, negative_slope):
     return where(greater(x, 0), grad, grad * negative_slope)
 
 
-@primitive
+@primitive(domain="floating")
 def elu(x: Any, alpha: float = 1.0) -> Array:
     """Exponential linear unit: `x` where it is positive, else alpha · (exp(x) − 1).
 
@@ -67,7 +67,7 @@ def _(grad, x, alpha):
     return grad * where(positive, 1, alpha * exp(where(positive, 0, x)))
 
 
-@primitive
+@primitive(domain="floating")
 def sigmoid(x: Any) -> Array:
     """Logistic function, 1 / (1 + exp(−x)), exact in both tails."""
     decay = np.exp(-np.abs(x))
@@ -79,7 +79,7 @@ def _(grad, out):
     return grad * (out * (1 - out))
 
 
-@primitive
+@primitive(domain="floating")
 def tanh(x: Any) -> Array:
     """Hyperbolic tangent."""
     return np.tanh(x)
@@ -90,7 +90,7 @@ def _(grad, out):
     return grad * (1 - out * out)
 
 
-@primitive
+@primitive(domain="floating")
 def softplus(x: Any) -> Array:
     """log(1 + exp(x)), a smooth relu, exact in both tails."""
     return np.logaddexp(x, 0)
@@ -107,7 +107,7 @@ def _erf_series() -> np.polynomial.Chebyshev:
     return np.polynomial.Chebyshev.interpolate(np.vectorize(math.erf), 40, domain=[0, 6])
 
 
-@primitive
+@primitive(domain="floating")
 def erf(x: Any) -> Array:
     """Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`."""
     size = np.abs(x)
@@ -121,7 +121,8 @@ def _(grad, x):
 
 def silu(x: Any) -> Any:
     """X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
-    return x * sigmoid(x)
+    x = operand("silu", "x", x)
+    return multiply(x, sigmoid(x))
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
@@ -140,6 +141,9 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     ValueError
         For any other approximation.
     """
+    x = operand("gelu", "x", x)
+    if x.dtype.kind != "f":
+        x = astype(x, np.float32)
     if approximate == "tanh":
         return x * (0.5 * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x)))))
     if approximate != "none":
@@ -147,10 +151,16 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
 
 
-@primitive
+def _peak(x: Any, axis: int) -> Array:
+    """Give the maximum along an axis; of nothing there is none, and the sum has its shape."""
+    x = np.asarray(x)
+    return (np.maximum if x.size else np.add).reduce(x, axis, keepdims=True)
+
+
+@primitive(domain="floating")
 def softmax(x: Any, axis: int = -1) -> Array:
     """Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
-    powers = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
+    powers = np.exp(x - _peak(x, axis))
     powers /= np.add.reduce(powers, axis, keepdims=True)
     return powers
 
@@ -160,10 +170,12 @@ def _(grad, out, axis):
     return out * (grad - sum(grad * out, axis, True))
 
 
-@primitive
+@primitive(domain="floating")
 def log_softmax(x: Any, axis: int = -1) -> Array:
     """Logarithm of the softmax along `axis`, exact where the softmax itself would be 0."""
-    shifted = x - np.maximum.reduce(x, axis, keepdims=True)
+    shifted = x - _peak(x, axis)
+    if not shifted.size:
+        return shifted
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
 

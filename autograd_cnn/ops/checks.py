@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+import numpy as np
 
 from autograd_cnn.kernels import Pair, Window
 
@@ -13,15 +17,28 @@ Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 def remembered(check: Check) -> Check:
-    """Remember what a check of hashable arguments gave: an op and its rules ask for the same again and again."""
-    known = functools.lru_cache(maxsize=512, typed=True)(check)  # 2.0 is no stride, though it equals 2
+    """Remember what a check of hashable arguments gave: an op and its rules ask for the same again and again.
+
+    Settings are passed by position, after the op and the shapes. Only those with a pair of plain ints are remembered,
+    and what was remembered answers to no other: 2.0 is no stride, though it equals 2, also inside a tuple.
+    """
+    known = functools.lru_cache(maxsize=512, typed=True)(check)  # it tells 2.0 from 2, but (2.0, 2.0) not from (2, 2)
+    settings = [name for name in inspect.signature(check).parameters if name != "op" and not name.endswith("_shape")]
+    first = -len(settings)
 
     @functools.wraps(check)
     def ask(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return known(*args, **kwargs)
-        except TypeError:  # lists have no hash
+        if kwargs:
             return check(*args, **kwargs)
+        for setting in args[first:]:
+            if isinstance(setting, tuple):
+                for number in setting:
+                    if type(number) is not int:
+                        return check(*args)
+        try:
+            return known(*args)
+        except TypeError:  # lists have no hash
+            return check(*args)
 
     return ask  # type: ignore[return-value]
 
@@ -36,6 +53,15 @@ def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
     if len(numbers) != 2 or min(numbers) < least:
         raise ValueError(f"{op}: {name} is an int or a pair of ints, each at least {least}; got {value!r}")
     return numbers[0], numbers[1]
+
+
+def number(op: str, name: str, value: Any, *, least: float, most: float = math.inf, what: str = "a number ") -> None:
+    """Check that an option is a plain number in a range: of a Tensor, the gradient would be lost."""
+    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
+        raise TypeError(f"{op}: {name} is a Python or NumPy number; got {value!r}")
+    if not least <= value <= most:  # nan is in no range
+        bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{op}: {name} is {what}{bounds}; got {value}")
 
 
 def images(op: str, name: str, shape: tuple[int, ...]) -> None:

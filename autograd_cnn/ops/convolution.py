@@ -12,8 +12,8 @@ from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import add
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.ops.shape import reshape
-from autograd_cnn.primitive import primitive
+from autograd_cnn.ops.shape import getitem, pad, reshape
+from autograd_cnn.primitive import operand, primitive
 
 PairLike = int | tuple[int, int]
 
@@ -49,7 +49,7 @@ def _check_groups(op: str, groups: Any, **channels: int) -> None:
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
-@primitive
+@primitive(domain="floating")
 def conv2d(
     x: Any,
     weight: Any,
@@ -63,7 +63,8 @@ def conv2d(
 
     out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k·dilation, j·stride + l·dilation] · weight[f, c, k, l] over
     c, k and l, where x̄ is `x` with `padding` zeros on every side. With several groups, filter f sees only the
-    C / groups channels of its own group; with C of them the convolution is depthwise.
+    C / groups channels of its own group; with C of them the convolution is depthwise. Padding is multiplied as other
+    zeros are: times an infinite weight it is nan.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
     return conv2d(x, weight, None, window.stride, window.padding, window.dilation, groups)
 
 
-@primitive
+@primitive(domain="floating")
 def conv2d_grad_input(
     cotangent: Any, weight: Any, x_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
@@ -135,7 +136,7 @@ def _(grad, cotangent, weight_shape, window, groups):
     return conv2d_grad_weight(cotangent, grad, weight_shape, window, groups)
 
 
-@primitive
+@primitive(domain="floating")
 def conv2d_grad_weight(
     cotangent: Any, x: Any, weight_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
@@ -197,9 +198,12 @@ def conv_transpose2d(
     (1, 3, 28, 28)
     """
     op = "conv_transpose2d"
-    x_shape, weight_shape = np.shape(x), np.shape(weight)
-    if len(x_shape) != 4:
-        raise ValueError(f"{op}: x has axes (N, C, H, W); got shape {x_shape}")
+    x, weight = operand(op, "x", x), operand(op, "weight", weight)
+    bias = None if bias is None else operand(op, "bias", bias)
+    x_shape, weight_shape = x.shape, weight.shape
+    checks.images(op, "x", x_shape)
+    if 0 in x_shape[2:]:
+        raise ValueError(f"{op}: images have at least a row and a column; got x of shape {x_shape}")
     if len(weight_shape) != 4 or weight_shape[0] != x_shape[1] or 0 in weight_shape[2:]:
         raise ValueError(
             f"{op}: for x {x_shape} the weight is ({x_shape[1]}, F / groups, KH, KW); got shape {weight_shape}"
@@ -222,11 +226,19 @@ def conv_transpose2d(
             f"image of {size[0]}×{size[1]}; take less padding"
         )
     filters = weight_shape[1] * operator.index(groups)
-    if bias is not None and np.shape(bias) != (filters,):
+    if bias is not None and bias.shape != (filters,):
         raise ValueError(
-            f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {np.shape(bias)}"
+            f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {bias.shape}"
         )
-    out_shape = (x_shape[0], filters, *size)
-    window = _window(op, out_shape, weight_shape, strides, paddings, dilations)
-    out = conv2d_grad_input(x, weight, out_shape, window, groups)
+    if all(e < s for e, s in zip(extra, strides, strict=True)):
+        out_shape = (x_shape[0], filters, *size)
+        window = _window(op, out_shape, weight_shape, strides, paddings, dilations)
+        out = conv2d_grad_input(x, weight, out_shape, window, groups)
+    else:  # so large an image has more than H × W places: the stamps alone, then the rows at the end, then the cropping
+        whole = tuple(n + 2 * p - e for n, p, e in zip(size, paddings, extra, strict=True))
+        out_shape = (x_shape[0], filters, *whole)
+        window = _window(op, out_shape, weight_shape, strides, (0, 0), dilations)
+        out = conv2d_grad_input(x, weight, out_shape, window, groups)
+        out = pad(out, ((0, 0), (0, 0), (0, extra[0]), (0, extra[1])))
+        out = getitem(out, (..., *(slice(p, p + n) for n, p in zip(size, paddings, strict=True))))
     return out if bias is None else add(out, reshape(bias, (-1, 1, 1)))

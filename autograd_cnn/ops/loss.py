@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
+from autograd_cnn.operands import holds_variables
+from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import log_softmax, softmax, softplus
-from autograd_cnn.ops.elementwise import add, equal, multiply, subtract, where
+from autograd_cnn.ops.elementwise import add, astype, equal, multiply, negative, subtract, where
 from autograd_cnn.ops.reduction import mean, sum
-from autograd_cnn.primitive import primitive
+from autograd_cnn.primitive import operand, primitive
 
 _REDUCTIONS = ("mean", "sum", "none")
 
 
 def _check_reduction(op: str, reduction: str) -> None:
-    if reduction not in _REDUCTIONS:
+    if type(reduction) is not str or reduction not in _REDUCTIONS:
         raise ValueError(f"{op}: reduction is one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
 
 
@@ -26,8 +28,25 @@ def _reduce(losses: Any, reduction: str) -> Any:
     return mean(losses) if reduction == "mean" else sum(losses)
 
 
-def _array(value: Any) -> Array:
-    return np.asarray(value.data if isinstance(value, Variable) else value)
+def _array(op: str, name: str, value: Any) -> Array:
+    value = operand(op, name, value)
+    array: Array = value._data if isinstance(value, Variable) else value
+    return array
+
+
+def _targets(op: str, targets: Any) -> Any:
+    """Return targets as a Variable or an array: a list of whole numbers holds class indices."""
+    return (
+        np.asarray(targets)
+        if isinstance(targets, list) and not holds_variables(targets)
+        else operand(op, "targets", targets)
+    )
+
+
+def _as_floats(*values: Any) -> list[Any]:
+    """Give integers and booleans the floating point dtype of the others, or float32: unsigned ones would wrap."""
+    dtype = next((value.dtype for value in values if value.dtype.kind == "f"), np.dtype(np.float32))
+    return [astype(value, dtype) if value.dtype.kind in "iub" else value for value in values]
 
 
 def _class_axis(ndim: int) -> int:
@@ -45,9 +64,14 @@ def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype
     if weight is None:
         return 1
     axis = _class_axis(len(shape))
-    weights, classes = _array(weight).astype(dtype, copy=False), shape[axis]
+    weights, classes = _array(op, "weight", weight), shape[axis]
     if weights.shape != (classes,):
         raise ValueError(f"{op}: for {classes} classes the weight is ({classes},); got shape {weights.shape}")
+    if isinstance(weight, Variable) and weight.requires_grad:
+        raise ValueError(f"{op}: the weight is a constant; got a Tensor that requires a gradient, pass weight.detach()")
+    weights = weights.astype(dtype, copy=False)
+    if not (weights >= 0).all():
+        raise ValueError(f"{op}: the weight of a class is at least 0; got {weights}")
     return weights.reshape((classes,) + (1,) * (len(shape) - 1 - axis))
 
 
@@ -55,8 +79,13 @@ def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_
     """Check class indices, and tell whether any is to be ignored."""
     axis = _class_axis(len(logits_shape))
     expected, classes = logits_shape[:axis] + logits_shape[axis + 1 :], logits_shape[axis]
+    if type(ignore_index) is not int and not isinstance(ignore_index, np.integer):
+        raise TypeError(f"{op}: ignore_index is an int; got {ignore_index!r}")
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"{op}: class indices are integers; got dtype {labels.dtype}")
+        raise TypeError(
+            f"{op}: class indices are integers; got dtype {labels.dtype} of shape {labels.shape} for logits "
+            f"{logits_shape}"
+        )
     if labels.shape != expected:
         raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
     bits = labels.view(labels.dtype.str.replace("i", "u"))  # in which negative numbers are the largest
@@ -79,7 +108,7 @@ def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
     return (labels == np.arange(classes).reshape((classes,) + (1,) * (labels.ndim - 1 - axis))).astype(dtype)
 
 
-@primitive
+@primitive(domain="floating")
 def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> Array:
     """−Σ targets · log softmax(logits) over the classes; with a divisor, the sum of that by it.
 
@@ -119,7 +148,8 @@ def softmax_cross_entropy(
     """Cross-entropy between the softmax of `logits` and class labels, or probabilities.
 
     For the class y of an example, −weight[y] · log softmax(logits)[y]. Softmax and logarithm are taken together,
-    so that a hopeless logit costs much and overflows nothing.
+    so that a hopeless logit costs much and overflows nothing. A target or a weight of 0 costs nothing whatever the
+    logit, where PyTorch has nan for an infinite one.
 
     Parameters
     ----------
@@ -145,9 +175,9 @@ def softmax_cross_entropy(
     Raises
     ------
     ValueError
-        If the shapes do not fit, a label is out of range, or an option is.
+        If the shapes do not fit, a label, an option or a weight is out of range, or the weight requires a gradient.
     TypeError
-        If the targets are neither class indices nor probabilities.
+        If the targets are neither class indices nor probabilities, or an option is of a wrong type.
 
     Examples
     --------
@@ -164,20 +194,28 @@ def softmax_cross_entropy(
     """
     op = "softmax_cross_entropy"
     _check_reduction(op, reduction)
-    shape = np.shape(logits)
+    logits = operand(op, "logits", logits)
+    shape = logits.shape
     _check_logits(op, shape)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{op}: label_smoothing is from 0 to 1; got {label_smoothing}")
-    axis, dtype = _class_axis(len(shape)), _array(logits).dtype
+    if label_smoothing != 0 or type(label_smoothing) is not float:
+        checks.number(op, "label_smoothing", label_smoothing, least=0, most=1, what="")
+    axis, dtype = _class_axis(len(shape)), logits.dtype
+    if dtype.kind != "f":
+        logits, dtype = astype(logits, np.float32), np.dtype(np.float32)
     classes = shape[axis]
     weights = _class_weights(op, weight, shape, dtype)
-    labels = _array(targets)
+    targets = _targets(op, targets, dtype)
+    labels = targets._data if isinstance(targets, Variable) else targets
 
     if labels.dtype.kind == "f" and labels.shape == shape:
         smooth = add(multiply(targets, 1 - label_smoothing), label_smoothing / max(classes, 1))
         losses = _softmax_cross_entropy(logits, multiply(smooth, weights), None)
         return _reduce(losses, reduction)
 
+    if labels.shape == shape:
+        raise TypeError(
+            f"{op}: targets of the logits' shape {shape} are probabilities, so floating point; got dtype {labels.dtype}"
+        )
     ignored = _check_labels(op, labels, shape, ignore_index)
     if ignored:
         labels = np.where(labels == ignore_index, -1, labels)
@@ -204,6 +242,8 @@ def nll_loss(
     log_probs: Any, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Any:
     """Negative log-likelihood: −weight[y] · log_probs[y] for the class y of every example.
+
+    A weight of 0 costs nothing whatever the log-probability, where PyTorch has nan for an infinite one.
 
     Parameters
     ----------
@@ -235,9 +275,14 @@ def nll_loss(
     0.2877
     """
     _check_reduction("nll_loss", reduction)
-    shape = np.shape(log_probs)
+    log_probs = operand("nll_loss", "log_probs", log_probs)
+    targets = _targets("nll_loss", targets, log_probs.dtype)
+    shape = log_probs.shape
     _check_logits("nll_loss", shape)
-    axis, dtype, labels = _class_axis(len(shape)), _array(log_probs).dtype, _array(targets)
+    axis, dtype = _class_axis(len(shape)), log_probs.dtype
+    labels = targets._data if isinstance(targets, Variable) else targets
+    if dtype.kind != "f":
+        log_probs, dtype = astype(log_probs, np.float32), np.dtype(np.float32)
     if _check_labels("nll_loss", labels, shape, ignore_index):
         labels = np.where(labels == ignore_index, -1, labels)
     one_hot = _one_hot(labels, shape[axis], dtype) * _class_weights("nll_loss", weight, shape, dtype)
@@ -246,9 +291,12 @@ def nll_loss(
     return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)
 
 
-def _check_same_shape(op: str, name: str, x: Any, target: Any) -> None:
-    if np.shape(x) != np.shape(target):
-        raise ValueError(f"{op}: {name} and target have one shape; got {np.shape(x)} and {np.shape(target)}")
+def _pair(op: str, **given: Any) -> list[Any]:
+    """Return a prediction and its target, of one shape, as floating point numbers."""
+    x, target = (operand(op, name, value) for name, value in given.items())
+    if x.shape != target.shape:
+        raise ValueError(f"{op}: {' and '.join(given)} have one shape; got {x.shape} and {target.shape}")
+    return _as_floats(x, target)
 
 
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
@@ -267,15 +315,14 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
     2.0
     """
     _check_reduction("mse_loss", reduction)
-    _check_same_shape("mse_loss", "x", x, target)
-    difference = subtract(x, target)
-    return _reduce(difference * difference, reduction)
+    difference = subtract(*_pair("mse_loss", x=x, target=target))
+    return _reduce(multiply(difference, difference), reduction)
 
 
 def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
     """Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
 
-    It is taken as softplus(z) − t·z, which overflows nowhere.
+    It is taken as (1 − t)·z + softplus(−z), which overflows nowhere.
 
     Parameters
     ----------
@@ -298,5 +345,5 @@ def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") ->
     0.6931
     """
     _check_reduction("sigmoid_cross_entropy", reduction)
-    _check_same_shape("sigmoid_cross_entropy", "logits", logits, targets)
-    return _reduce(subtract(softplus(logits), multiply(targets, logits)), reduction)
+    logits, targets = _pair("sigmoid_cross_entropy", logits=logits, targets=targets)
+    return _reduce(add(multiply(subtract(1, targets), logits), softplus(negative(logits))), reduction)

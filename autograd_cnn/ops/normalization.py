@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from autograd_cnn import kernels
+from autograd_cnn import history, kernels
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
-from autograd_cnn.ops.elementwise import add, multiply, sqrt, subtract
+from autograd_cnn.ops import checks
+from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt, subtract
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
-from autograd_cnn.primitive import primitive
+from autograd_cnn.primitive import operand, primitive
 
 
 def _channelwise(values: Any, ndim: int) -> Any:
@@ -28,9 +30,11 @@ class Moments:
     variance: Array
 
 
-@primitive
+@primitive(domain="floating")
 def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments) -> Array:
     """Give `x` mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
+    if not x.size:
+        return np.array(x)  # there is nothing to take the moments of
     mean = kernels.mean(x, axis, True)
     centered = x - mean
     # np.var would take the mean once more.
@@ -42,6 +46,8 @@ def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments) -> 
 
 @standardize.backward("x")
 def _(grad, x, out, axis, eps, moments):
+    if not grad.size:
+        return grad
     # Ioffe and Szegedy, 2015, section 3, with the sums gathered.
     centered = grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)
     # To be differentiated itself, a rule has the variance as a function of x.
@@ -56,13 +62,56 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
     return x if bias is None else add(x, bias)
 
 
+def _operands(op: str, x: Any, weight: Any, bias: Any) -> list[Any]:
+    named = {"x": x, "weight": weight, "bias": bias}
+    found: list[Any] = [value if value is None else operand(op, name, value) for name, value in named.items()]
+    if found[0].dtype.kind != "f":  # integers take the dtype of what scales them
+        dtype = next((v.dtype for v in found if v is not None and v.dtype.kind == "f"), np.dtype(np.float32))
+        found[0] = astype(found[0], dtype)
+    return found
+
+
+def _check_statistics(x_shape: tuple[int, ...], running_mean: Any, running_var: Any, training: bool) -> None:
+    """Check that the running statistics are there, and can be moved."""
+    statistics = {"running_mean": running_mean, "running_var": running_var}
+    given = [name for name, value in statistics.items() if value is not None]
+    if not given and training:
+        return
+    if len(given) < 2:
+        raise ValueError(
+            "batch_norm: evaluation goes by running_mean and running_var, and training takes both or neither; got "
+            f"{' and '.join(given) or 'neither'}"
+        )
+    for name, value in statistics.items():
+        if not isinstance(value, Variable | np.ndarray):
+            raise TypeError(
+                f"batch_norm: {name} is a Tensor or an array, which training moves in place; got {type(value).__name__}"
+            )
+        if value.dtype.kind != "f" or value.dtype.char == "g":
+            raise TypeError(f"batch_norm: {name} is float32, float64 or float16; got dtype {value.dtype}")
+        if value.shape != x_shape[1:2]:
+            raise ValueError(f"batch_norm: for x {x_shape} the {name} is ({x_shape[1]},); got shape {value.shape}")
+    if training:
+        means, variances = _plain(running_mean), _plain(running_var)
+        if not (means.flags.writeable and variances.flags.writeable):
+            raise ValueError(
+                "batch_norm: training moves the running statistics in place; got an array that is read-only"
+            )
+        if np.may_share_memory(means, variances):
+            raise ValueError("batch_norm: running_mean and running_var are two arrays; got the same memory for both")
+
+
+def _plain(value: Any) -> Any:
+    return value._data if isinstance(value, Variable) else value
+
+
 def batch_norm(
     x: Any,
-    weight: Any,
-    bias: Any,
     running_mean: Any,
     running_var: Any,
-    training: bool,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Any:
@@ -70,24 +119,27 @@ def batch_norm(
 
     In training the batch's own mean and (biased) variance are used, and the running statistics move towards
     the batch's by `momentum`, in place, with the unbiased variance as in PyTorch. In evaluation the running
-    statistics are used, as constants.
+    statistics are used. They are constants, as in PyTorch: one that requires a gradient gets none.
 
     Parameters
     ----------
     x : (N, C) or (N, C, …)
-    weight, bias : (C,) or None
     running_mean, running_var : (C,), array or Tensor
-        Updated in place in training.
+        Updated in place in training, where both may be None. They keep their dtype, and the result has that of `x`.
+    weight, bias : (C,), optional
     training : bool
     momentum : float
-        Weight of the new statistics.
+        Weight of the new statistics, from 0 to 1.
     eps : float
         Added to the variance.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or training has one value a channel, whose variance is 0.
+        If the shapes do not fit, evaluation has no running statistics, an option is out of range, or training has
+        one value a channel, whose variance is 0.
+    TypeError
+        If a running statistic is no floating point array or Tensor.
 
     Examples
     --------
@@ -95,35 +147,44 @@ def batch_norm(
     >>> import autograd_cnn as ac
     >>> x = np.array([[1.0], [3.0]])
     >>> running_mean, running_var = np.zeros(1), np.ones(1)
-    >>> ac.batch_norm(x, np.ones(1), np.zeros(1), running_mean, running_var, training=True).round(3)
+    >>> ac.batch_norm(x, running_mean, running_var, training=True).round(3)
     array([[-1.],
            [ 1.]])
     >>> running_mean, running_var
     (array([0.2]), array([1.1]))
     """
-    shape = np.shape(x)
+    x, weight, bias = _operands("batch_norm", x, weight, bias)
+    shape = x.shape
     if len(shape) < 2:
         raise ValueError(f"batch_norm: x has axes (N, C, …); got shape {shape}")
-    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    for name, value in given.items():
-        if value is not None and np.shape(value) != (shape[1],):
-            raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {np.shape(value)}")
+    _check_statistics(shape, running_mean, running_var, training)
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value.shape != (shape[1],):
+            raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
+    checks.number("batch_norm", "eps", eps, least=0)
     columns = [v if v is None else _channelwise(v, len(shape)) for v in (weight, bias)]
-    means, variances = (v.data if isinstance(v, Variable) else v for v in (running_mean, running_var))
     if not training:
-        scale = 1 / np.sqrt(variances + eps)
-        normalized = multiply(subtract(x, _channelwise(means, len(shape))), _channelwise(scale, len(shape)))
-        return _affine(normalized, *columns)
-    count = np.size(x) // shape[1] if shape[1] else 0
+        scale = 1 / np.sqrt(_plain(running_var) + eps)
+        means, scale = (_channelwise(_like(v, x), len(shape)) for v in (_plain(running_mean), scale))
+        return _affine(multiply(subtract(x, means), scale), *columns)
+    checks.number("batch_norm", "momentum", momentum, least=0, most=1)
+    count = math.prod(shape) // shape[1] if shape[1] else 0
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
     axes = (0, *range(2, len(shape)))
     moments = Moments()
     normalized = standardize(x, axes, eps, moments)
-    if not current().replaying:  # a checkpoint's second forward is the same step
+    if running_mean is not None and not current().replaying:  # a checkpoint's second forward is the same step
+        means, variances = _plain(running_mean), _plain(running_var)
         means += momentum * (moments.mean.reshape(-1) - means)
         variances += momentum * (moments.variance.reshape(-1) * (count / (count - 1)) - variances)
+        history.overwritten((means, variances))
     return _affine(normalized, *columns)
+
+
+def _like(statistic: Array, x: Any) -> Array:
+    """Give a statistic the floating point dtype of `x`, which it is not to widen."""
+    return statistic if x.dtype == statistic.dtype or x.dtype.kind != "f" else statistic.astype(x.dtype)
 
 
 def layer_norm(
@@ -153,13 +214,20 @@ def layer_norm(
     array([[-1.,  1.],
            [-1.,  1.]])
     """
-    last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    shape = np.shape(x)
+    try:
+        last = tuple(map(operator.index, np.atleast_1d(normalized_shape)))
+    except TypeError:
+        raise TypeError(
+            f"layer_norm: normalized_shape is an int or a tuple of ints; got {normalized_shape!r}"
+        ) from None
+    checks.number("layer_norm", "eps", eps, least=0)
+    x, weight, bias = _operands("layer_norm", x, weight, bias)
+    shape = x.shape
     if not last or shape[-len(last) :] != last:
         raise ValueError(f"layer_norm: x has axes (…, *{last}); got shape {shape}")
     for name, value in (("weight", weight), ("bias", bias)):
-        if value is not None and np.shape(value) != last:
-            raise ValueError(f"layer_norm: for normalized_shape {last} the {name} is {last}; got {np.shape(value)}")
+        if value is not None and value.shape != last:
+            raise ValueError(f"layer_norm: for normalized_shape {last} the {name} is {last}; got {value.shape}")
     return _affine(standardize(x, tuple(range(-len(last), 0)), eps, Moments()), weight, bias)
 
 
@@ -187,14 +255,17 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     >>> ac.group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2).round(3)
     array([[-1.,  1., -1.,  1.]])
     """
-    shape = np.shape(x)
+    x, weight, bias = _operands("group_norm", x, weight, bias)
+    shape = x.shape
     if len(shape) < 2:
         raise ValueError(f"group_norm: x has axes (N, C, …); got shape {shape}")
-    if num_groups < 1 or shape[1] % num_groups:
-        raise ValueError(f"group_norm: num_groups is an int that divides {shape[1]} channels; got {num_groups}")
+    whole = isinstance(num_groups, int | np.integer) and not isinstance(num_groups, bool)
+    if not whole or num_groups < 1 or shape[1] % num_groups:
+        raise ValueError(f"group_norm: num_groups is an int that divides {shape[1]} channels; got {num_groups!r}")
     for name, value in (("weight", weight), ("bias", bias)):
-        if value is not None and np.shape(value) != (shape[1],):
-            raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {np.shape(value)}")
+        if value is not None and value.shape != (shape[1],):
+            raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
+    checks.number("group_norm", "eps", eps, least=0)
     per_group = math.prod(shape[1:]) // num_groups
     normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps, Moments()), shape)
     weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
@@ -220,7 +291,7 @@ def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = 
     ValueError
         If `p` is not a probability.
     TypeError
-        If training has no generator.
+        If `p` is no number, or training has no generator.
 
     Examples
     --------
@@ -229,14 +300,13 @@ def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = 
     >>> ac.dropout(np.ones(6), 0.5, training=True, rng=np.random.default_rng(0))
     array([2., 2., 2., 0., 0., 0.])
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability from 0 to 1; got {p}")
+    checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
     if not training or p == 0:
         return x
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"dropout: training needs rng, a numpy.random.Generator; got {rng!r}")
-    data = x.data if isinstance(x, Variable) else np.asarray(x)
-    mask = np.zeros_like(data)
+    x = operand("dropout", "x", x)
+    mask = np.zeros_like(_plain(x), x.dtype if x.dtype.kind == "f" else np.float32)
     if p < 1:
-        mask[rng.random(data.shape, np.float32) >= p] = 1 / (1 - p)
+        mask[rng.random(x.shape, np.float32) >= p] = 1 / (1 - p)
     return multiply(x, mask)

@@ -8,7 +8,7 @@ from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.reduction import mean
-from autograd_cnn.primitive import primitive
+from autograd_cnn.primitive import operand, primitive
 
 PairLike = int | tuple[int, int]
 
@@ -43,6 +43,9 @@ def max_pool2d(
 ) -> Array:
     """Maximum of every window; of equal maxima the first, row by row, gets the gradient.
 
+    A nan is the maximum of its windows, and the last one in a window gets its gradient, as in PyTorch. Integers and
+    booleans stay what they are.
+
     Parameters
     ----------
     x : (N, C, H, W)
@@ -51,7 +54,8 @@ def max_pool2d(
     stride : int or pair of int, optional
         The window's step; the size of the window by default.
     padding : int or pair of int
-        −inf on every side; at most half the window. A window of padding alone holds −inf and has no gradient.
+        −inf on every side; at most half the window. A window of padding alone holds −inf and has no gradient;
+        among integers, which have no −inf, it is an error.
     dilation : int or pair of int
         Distance between the elements of a window.
     ceil_mode : bool
@@ -65,7 +69,7 @@ def max_pool2d(
     Raises
     ------
     ValueError
-        If the window is larger than the padded images.
+        If the window is larger than the padded images, or a window of integers is of padding alone.
 
     Examples
     --------
@@ -76,7 +80,14 @@ def max_pool2d(
              [13., 15.]]]])
     """
     checks.images("max_pool2d", "x", x.shape)
-    return kernels.max_pool2d(x, _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode))
+    window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    if x.dtype.kind != "f" and window.misses((x.shape[2], x.shape[3])):
+        raise ValueError(
+            f"max_pool2d: with kernel_size {window.size}, stride {window.stride}, padding {window.padding}, dilation "
+            f"{window.dilation} and ceil_mode={ceil_mode}, a window over x {x.shape} is of padding alone, which is "
+            f"−inf, and {x.dtype} has none; take less padding, or floats"
+        )
+    return kernels.max_pool2d(x, window)
 
 
 @max_pool2d.backward("x")
@@ -107,7 +118,7 @@ def _(grad, x, maxima, window):
     return max_pool2d_grad(grad, x, maxima, window)
 
 
-@primitive
+@primitive(domain="floating")
 def avg_pool2d(
     x: Any,
     kernel_size: PairLike,
@@ -184,5 +195,6 @@ def global_avg_pool2d(x: Any) -> Any:
     >>> ac.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[1.5, 5.5]])
     """
+    x = operand("global_avg_pool2d", "x", x)
     checks.images("global_avg_pool2d", "x", x.shape)
     return mean(x, (2, 3))

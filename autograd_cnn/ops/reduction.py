@@ -18,6 +18,8 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    if ndim == 0 and (axis == 0 or axis == -1):  # as NumPy's ufuncs and PyTorch have it
+        return ()
     return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
@@ -32,7 +34,7 @@ def _keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
-@primitive
+@primitive(domain="real")
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum of the elements over `axis` (all of them by default)."""
     return kernels.sum(x, axis, keepdims)
@@ -43,21 +45,41 @@ def _(grad, x_shape, axis):
     return broadcast_to(_keep(grad, x_shape, axis), x_shape)
 
 
-@primitive
+@primitive(domain="floating")
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Mean of the elements over `axis` (all of them by default)."""
-    return kernels.mean(x, axis, keepdims)
+    """Mean of the elements over `axis` (all of them by default); of nothing it is nan, and NumPy warns."""
+    return kernels.mean(x, axis if np.ndim(x) else _axes(axis, 0), keepdims)
 
 
 @mean.backward("x")
 def _(grad, x_shape, axis):
-    return broadcast_to(_keep(grad / _count(x_shape, axis), x_shape, axis), x_shape)
+    count = _count(x_shape, axis) or 1  # the mean of nothing has nobody to give a gradient to
+    return broadcast_to(_keep(grad / count, x_shape, axis), x_shape)
 
 
-@primitive
+@primitive(domain="floating")
 def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
-    """Variance over `axis`: the sum of squared distances from the mean, divided by n − `ddof`."""
-    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    """Variance over `axis`: the sum of squared distances from the mean, divided by n − `ddof`.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than `ddof` values, where NumPy warns and gives nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.var(np.array([1.0, 3.0]))), float(ac.var(np.array([1.0, 3.0]), ddof=1))
+    (1.0, 2.0)
+    """
+    shape = np.shape(x)
+    if not _count(shape, axis) > ddof:
+        raise ValueError(
+            f"var: takes more values than ddof={ddof}; got {_count(shape, axis)} for each result, over axis {axis} of "
+            f"shape {shape}"
+        )
+    return np.var(x, axis=axis if shape else _axes(axis, 0), ddof=ddof, keepdims=keepdims)
 
 
 @var.backward("x")
@@ -67,12 +89,13 @@ def _(grad, x, x_shape, axis, ddof):
 
 
 @primitive(differentiable=False)
-def _first(x: Any, extreme: Any, axis: Axis) -> Array:
-    """1 at the first element along `axis` that equals the extreme, 0 elsewhere; in the dtype of `x`."""
+def _first(x: Any, extreme: Any, axis: Axis = None) -> Array:
+    """1 at the first element along `axis` that equals the extreme, or is nan as it is; 0 elsewhere, in `x`'s dtype."""
     axes = _axes(axis, x.ndim)
     # The reduced axes go last and become one, in which argmax gives the first.
     order = (*(i for i in range(x.ndim) if i not in axes), *axes)
-    hits = np.transpose(x == _keep(extreme, x.shape, axis), order)
+    # Only beside an extreme that is nan, and equals nothing, can there be a nan.
+    hits = np.transpose((x == _keep(extreme, x.shape, axis)) | (x != x), order)
     rows = hits.reshape(*hits.shape[: x.ndim - len(axes)], math.prod(hits.shape[x.ndim - len(axes) :]))
     first = np.zeros(rows.shape, x.dtype)
     np.put_along_axis(first, rows.argmax(-1)[..., None], 1, axis=-1)
@@ -80,12 +103,33 @@ def _first(x: Any, extreme: Any, axis: Axis) -> Array:
 
 
 def _extreme_gradient(grad: Any, x: Any, out: Any, axis: Axis) -> Any:
-    return _keep(grad, x.shape, axis) * _first(x, out, axis)
+    return where(_first(x, out, axis), _keep(grad, x.shape, axis), 0)
 
 
-@primitive
+def _check_something(op: str, shape: tuple[int, ...], axis: Axis) -> None:
+    if 0 in shape and _count(shape, axis) == 0:
+        raise ValueError(f"{op}: of nothing there is no {op}; got shape {shape} and axis {axis}")
+
+
+@primitive(domain="real")
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Maximum over `axis` (of all by default); of equal maxima the first gets the gradient."""
+    """Maximum over `axis` (of all by default); nan where an element is.
+
+    Of equal maxima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+
+    Raises
+    ------
+    ValueError
+        If there is no element to choose from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.max(np.array([[1.0, 3.0], [2.0, np.nan]]), 1)
+    array([ 3., nan])
+    """
+    _check_something("max", np.shape(x), axis)
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
@@ -94,9 +138,25 @@ def _(grad, x, out, axis):
     return _extreme_gradient(grad, x, out, axis)
 
 
-@primitive
+@primitive(domain="real")
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Minimum over `axis` (of all by default); of equal minima the first gets the gradient."""
+    """Minimum over `axis` (of all by default); nan where an element is.
+
+    Of equal minima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+
+    Raises
+    ------
+    ValueError
+        If there is no element to choose from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.min(np.array([[1.0, 3.0], [2.0, np.nan]]), 1)
+    array([ 1., nan])
+    """
+    _check_something("min", np.shape(x), axis)
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
@@ -105,13 +165,22 @@ def _(grad, x, out, axis):
     return _extreme_gradient(grad, x, out, axis)
 
 
-@primitive
+@primitive(domain="floating")
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Logarithm of the sum of exponentials over `axis`, without overflow.
 
-    The maximum is taken out of the sum first, so that the largest exponential is 1.
+    The maximum is taken out of the sum first, so that the largest exponential is 1. Of nothing, and of −∞ alone, it
+    is −∞; there the slope is 0, where PyTorch has nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.logsumexp(np.array([[1000.0, 1000.0], [-np.inf, 0.0]]), 1).round(4)
+    array([1000.6931,    0.    ])
     """
-    peak = np.max(x, axis=axis, keepdims=True)
+    # Of nothing there is no maximum, but the sum has the right shape.
+    peak = (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, np.zeros_like(peak))  # ±inf − ±inf would be nan
     with np.errstate(divide="ignore"):
         out = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
-from autograd_cnn.graph import Array, Variable, unbroadcast
-from autograd_cnn.primitive import primitive
+from autograd_cnn.graph import Array, Scattered, Variable, unbroadcast
+from autograd_cnn.primitive import operand, primitive
 
 
 @primitive
@@ -85,7 +85,8 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     >>> ac.flatten(np.zeros((32, 16, 5, 5)), 1).shape
     (32, 400)
     """
-    shape = np.shape(x)
+    x = operand("flatten", "x", x)
+    shape = x.shape
     if not shape:
         return reshape(x, (1,))
     start, end = normalize_axis_index(start_dim, len(shape)), normalize_axis_index(end_dim, len(shape))
@@ -94,7 +95,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-@primitive
+@primitive(domain="real", numbers=False)
 def _concatenate(*arrays: Any, axis: int) -> Array:
     return np.concatenate(arrays, axis)
 
@@ -109,31 +110,45 @@ def _(grad, index, arrays_shape, axis):
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors along an axis they have; the other axes are of one length."""
-    shapes = [np.shape(x) for x in arrays]
+    parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(arrays)]
+    shapes = [x.shape for x in parts]
     if not shapes or not shapes[0]:
         raise ValueError(f"concatenate: takes one array or more, each with an axis; got shapes {shapes}")
     at = normalize_axis_index(axis, len(shapes[0]))
     if len({(len(s), s[:at], s[at + 1 :]) for s in shapes}) > 1:
         raise ValueError(f"concatenate: the arrays differ in length along axis {at} alone; got shapes {shapes}")
-    return _concatenate(*arrays, axis=axis)
+    return _concatenate(*parts, axis=axis)
+
+
+@primitive(domain="real", numbers=False)
+def _stack(*arrays: Any, axis: int) -> Array:
+    shapes = [np.shape(x) for x in arrays]
+    if len(set(shapes)) != 1:
+        raise ValueError(f"stack: takes one array or more, of one shape; got shapes {shapes}")
+    return np.stack(arrays, axis)
+
+
+@_stack.backward("arrays")
+def _(grad, index, axis):
+    return getitem(grad, (slice(None),) * normalize_axis_index(axis, grad.ndim) + (index,))
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors of one shape along a new axis."""
-    shapes = [np.shape(x) for x in arrays]
-    if len(set(shapes)) != 1:
-        raise ValueError(f"stack: takes one array or more, of one shape; got shapes {shapes}")
-    return _concatenate(*[expand_dims(x, axis) for x in arrays], axis=axis)
+    return _stack(*arrays, axis=axis)
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
-    axis = normalize_axis_index(axis, np.ndim(x))
-    length = np.shape(x)[axis]
-    if isinstance(indices_or_sections, int):
+    x = operand("split", "x", x)
+    axis = normalize_axis_index(axis, x.ndim)
+    length = x.shape[axis]
+    if isinstance(indices_or_sections, int | np.integer):
         if indices_or_sections < 1 or length % indices_or_sections:
             raise ValueError(f"axis {axis} of length {length} cannot be split into {indices_or_sections} equal parts")
         cuts = [length // indices_or_sections * i for i in range(1, indices_or_sections)]
+    elif isinstance(indices_or_sections, float):
+        raise TypeError(f"split: takes a number of equal parts, an int, or indices; got {indices_or_sections!r}")
     else:
         cuts = list(indices_or_sections)
     bounds = zip([0, *cuts], [*cuts, length], strict=True)
@@ -143,6 +158,8 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 @primitive
 def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Array:
     """Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis."""
+    if isinstance(pad_width, dict):
+        raise TypeError(f"pad: pad_width is a number, a pair, or a pair an axis; got the dict {pad_width}")
     return np.pad(x, pad_width, constant_values=constant_values)
 
 
@@ -156,7 +173,12 @@ def _plain(index: Any) -> Any:
     """Give an index with arrays in place of the Tensors in it."""
     if isinstance(index, tuple):
         return tuple(map(_plain, index))
-    return index.data if isinstance(index, Variable) else index
+    if isinstance(index, Variable):
+        return index._data
+    if index is None or index is ... or isinstance(index, np.ndarray | int | np.integer | np.bool_ | slice):
+        return index
+    array = np.array(index)  # of a list or the like, which its owner may change
+    return array if array.size else array.astype(np.intp)
 
 
 def _is_basic(index: Any) -> bool:
@@ -172,7 +194,7 @@ def _getitem(x: Any, index: Any) -> Array:
 
 @_getitem.backward("x")
 def _(grad, x_shape, index):
-    return scatter_add(grad, index, x_shape)
+    return Scattered(grad, index, x_shape, scatter_add)
 
 
 def getitem(x: Any, index: Any) -> Any:
@@ -181,19 +203,23 @@ def getitem(x: Any, index: Any) -> Any:
 
 
 @primitive
-def scatter_add(x: Any, index: Any, shape: tuple[int, ...]) -> Array:
-    """Add `x` to `zeros(shape)[index]`, once for each time an element is selected: the adjoint of indexing."""
-    out = np.zeros(shape, x.dtype)
-    if _is_basic(index):
-        out[index] = x
-    else:
-        np.add.at(out, index, x)
+def scatter_add(*parts: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Add arrays to zeros of `shape`, each at its index, once for each time an element is selected.
+
+    The adjoint of indexing, and of several at once.
+    """
+    out = np.zeros(shape, np.result_type(*{part.dtype for part in parts}))
+    for part, index in zip(parts, indices, strict=True):
+        if _is_basic(index):
+            out[index] += part
+        else:
+            np.add.at(out, index, part)
     return out
 
 
-@scatter_add.backward("x")
-def _(grad, index):
-    return getitem(grad, index)
+@scatter_add.backward("parts")
+def _(grad, index, indices):
+    return getitem(grad, indices[index])
 
 
 @primitive
@@ -215,9 +241,9 @@ def _(grad, index):
 
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """Give a copy of `x` with `value` at `index`, which must not select an element twice."""
-    index = _plain(index)
+    x, index = operand("setitem", "x", x), _plain(index)
     if not _is_basic(index):
-        counts = np.zeros(np.shape(x), np.int8)
+        counts = np.zeros(x.shape, np.intp)
         np.add.at(counts, index, 1)
         if counts.max(initial=0) > 1:
             raise ValueError("an assignment whose index selects an element more than once has no one gradient")
@@ -226,6 +252,9 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at integer `indices` along an axis, or of the flattened array."""
+    x, indices = operand("take", "x", x), np.asarray(_plain(indices))
+    if indices.dtype.kind == "b":
+        indices = indices.astype(np.intp)  # as NumPy counts them here
     if axis is None:
         return getitem(reshape(x, -1), indices)
-    return getitem(x, (slice(None),) * normalize_axis_index(axis, np.ndim(x)) + (np.asarray(_plain(indices)),))
+    return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim) + (indices,))

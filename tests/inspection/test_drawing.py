@@ -4,6 +4,7 @@ import io
 import os
 import re
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ rng = np.random.default_rng(0)
 @pytest.fixture
 def graph():
     """Two paths from one leaf that meet again, and a constant used by both."""
-    w, c = ac.Tensor(np.ones((2, 3)), requires_grad=True), np.full((2, 3), 2.0)
+    w, c = ac.Tensor(np.ones((2, 3)), requires_grad=True), ac.Tensor(np.full((2, 3), 2.0))
     h = ac.tanh(w)
     return ac.draw_graph((h * c + ac.exp(h) * c).sum(), {"layer": {"w": w}})
 
@@ -129,6 +130,23 @@ def test_a_graph_too_large_to_read_is_refused_without_graphviz(tmp_path, without
         y = y + 1
     with pytest.raises(ValueError, match=r"up to 400 boxes.*has 501: install Graphviz"):
         ac.draw_graph(y).save(tmp_path / "g.png")
+
+
+def test_eight_times_the_ops_take_about_eight_times_as_long():
+    """In a chain every op is a row of its own: to look for a row's boxes among all took 64 times as long."""
+
+    def seconds(ops):
+        t = ac.Tensor([1.0], requires_grad=True)
+        for _ in range(ops):
+            t = t + 1.0
+        times = []
+        for _ in range(3):
+            begin = time.process_time()
+            assert ac.draw_graph(t).count("->") == ops
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert seconds(16_000) < 24 * seconds(2_000)
 
 
 def test_graphviz_draws_where_it_is_installed(graph, tmp_path, monkeypatch):

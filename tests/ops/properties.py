@@ -11,10 +11,12 @@ from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
 from autograd_cnn.ops import activation, convolution, elementwise, normalization, pooling, reduction, shape
-from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes
+from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes, transposed_convolutions
 from tests.ops import references
 
 PROPERTIES = {}
+#: The properties of piecewise constant ops, which have no gradient.
+CONSTANT = set()
 
 
 def prop(function):
@@ -24,13 +26,18 @@ def prop(function):
     return strategy
 
 
+def constant(function):
+    """Register the strategy of an op without a gradient."""
+    CONSTANT.add(function.__name__)
+    return prop(function)
+
+
 def smooth_part(drawn):
-    """Give an op as a function of its differentiable inputs alone, and those; of one without any, give exp."""
+    """Give an op as a function of its differentiable inputs alone, and those."""
     op, inputs, options = drawn
     options = {k: v for k, v in options.items() if k != "reference"}
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
-    if not options.pop("gradient", True) or not wanted:
-        return ac.exp, (np.zeros(2),)
+    assert options.pop("gradient", True) and wanted, "the property of an op without a gradient goes under @constant"  # noqa: PT018
 
     def of_wanted(*arguments):
         now = dict(zip(wanted, arguments, strict=True))
@@ -88,18 +95,22 @@ def power_of_a_number(draw):
 
 
 @prop
-def extremes_of_two(draw):
-    """One tie-free array cut in two: no element of one is near its partner in the other."""
+def power_of_exponents_of_0(draw):
+    """Exponents of 0, where the slope in the base is 0 and changes with the exponent."""
+    x, y = draw(broadcastable_arrays(2, low=0.3, high=2))
+    return ac.power, (x, np.where(y > 1, 0.0, y)), {"reference": lambda x, y: np.exp(y * np.log(x))}
+
+
+@st.composite
+def untied(draw):
+    """Draw one array without ties cut in two: no element of one is near its partner in the other."""
     both = draw(arrays((2, *draw(shapes(max_dims=3))), distinct=True))
-    op, reference = draw(st.sampled_from([(ac.maximum, np.maximum), (ac.minimum, np.minimum)]))
-    return (
-        op,
-        (both[0], both[1][..., :1] if draw(st.booleans()) and both.ndim > 1 else both[1]),
-        {
-            "reference": reference,
-            "gradient": True,
-        },
-    )
+    x, y = both[0, ...], both[1, ...]
+    return x, y[..., :1] if y.ndim and draw(st.booleans()) else y
+
+
+PROPERTIES["maximum"] = lambda: untied().map(lambda xy: (ac.maximum, xy, {"reference": np.maximum}))
+PROPERTIES["minimum"] = lambda: untied().map(lambda xy: (ac.minimum, xy, {"reference": np.minimum}))
 
 
 @prop
@@ -116,6 +127,28 @@ def clip(draw):
 
 
 @prop
+def clip_of_arrays(draw):
+    """Bounds are inputs too; away from ties with what they limit, and from one another."""
+    parts = draw(arrays((3, *draw(shapes(max_dims=2))), distinct=True))
+    x, low, high = parts[0, ...], parts[1, ...], parts[2, ...]
+    return ac.clip, (x, low, high), {"reference": lambda x, low, high: np.minimum(np.maximum(x, low), high)}
+
+
+@prop
+def mod(draw):
+    """Away from whole quotients, where it jumps."""
+    y = draw(arrays(draw(shapes(max_dims=2)), away_from=[0]))
+    y = np.where(np.abs(y) < 0.5, 0.5, y)
+    quotient = draw(hnp.arrays(np.int64, y.shape, elements=st.integers(-3, 3)))
+    fraction = draw(arrays(y.shape, low=0.2, high=0.8))
+    return (
+        ac.mod,
+        (np.asarray((quotient + fraction) * y), np.asarray(y)),
+        {"reference": lambda x, y: x - np.floor(x / y) * y},
+    )
+
+
+@prop
 def astype(draw):
     return (lambda x: ac.astype(x, x.dtype)), (draw(arrays(shapes())),), {"reference": lambda x: x}
 
@@ -124,24 +157,30 @@ def astype(draw):
 
 
 @st.composite
-def reducible(draw, **settings):
-    """Draw an array with elements, some of its axes, and keepdims."""
-    x = draw(arrays(shapes(min_side=1), **settings))
-    axis = draw(st.none() | hnp.valid_tuple_axes(x.ndim)) if x.ndim else None
+def reducible(draw, min_side=1, **settings):
+    """Draw an array, some of its axes (0 and −1 of an array without any), and keepdims."""
+    x = draw(arrays(shapes(min_side=min_side), **settings))
+    axis = draw(st.none() | (hnp.valid_tuple_axes(x.ndim) if x.ndim else st.sampled_from([0, -1])))
     if isinstance(axis, tuple) and len(axis) == 1 and draw(st.booleans()):
         axis = axis[0]
     return x, {"axis": axis, "keepdims": draw(st.booleans())}
 
 
+def of_any(reference):
+    """Give a reduction of NumPy's that takes the axes 0 and −1 of an array without any, as its ufuncs do."""
+    return lambda x, axis, **options: reference(x, axis=axis if np.ndim(x) else None, **options)
+
+
 def reduction_of(name, op, reference, **settings):
-    PROPERTIES[name] = lambda: reducible(**settings).map(lambda d: (op, (d[0],), {"reference": reference, **d[1]}))
+    options = {"reference": of_any(reference)}
+    PROPERTIES[name] = lambda: reducible(**settings).map(lambda d: (op, (d[0],), {**options, **d[1]}))
 
 
 def _logsumexp(x, **options):
     return np.log(np.sum(np.exp(x), **options))
 
 
-reduction_of("sum", ac.sum, np.sum)
+reduction_of("sum", ac.sum, np.sum, min_side=0)
 reduction_of("mean", ac.mean, np.mean)
 reduction_of("max", ac.max, np.max, distinct=True)
 reduction_of("min", ac.min, np.min, distinct=True)
@@ -151,9 +190,31 @@ reduction_of("logsumexp", ac.logsumexp, _logsumexp)
 @prop
 def var(draw):
     x, options = draw(reducible())
-    count = x.size if options["axis"] is None else reduction._count(x.shape, options["axis"])
-    ddof = draw(st.integers(0, 1)) if count > 1 else 0
-    return ac.var, (x,), {"reference": np.var, "ddof": ddof, **options}
+    ddof = draw(st.integers(-1, reduction._count(x.shape, options["axis"]) - 1))
+    return ac.var, (x,), {"reference": of_any(np.var), "ddof": ddof, **options}
+
+
+def of_nothing(op, value=0.0, *, keeps_shape=False, needs_elements=False):
+    """Of an axis without an element the sum is 0 and the maximum an error; beside one nothing is reduced to nothing."""
+
+    @st.composite
+    def reduction(draw):
+        lengths = list(draw(shapes(min_dims=2, min_side=1)))
+        empty = draw(st.integers(0, len(lengths) - 1))
+        lengths[empty] = 0
+        axis = draw(st.integers(0, len(lengths) - 1).filter(lambda i: not needs_elements or i != empty))
+        shape = tuple(lengths) if keeps_shape else (*lengths[:axis], *lengths[axis + 1 :])
+        return (lambda x: op(x, axis)), (np.zeros(lengths),), {"reference": lambda _: np.full(shape, value)}
+
+    PROPERTIES[f"{op.name}_of_nothing"] = reduction
+
+
+of_nothing(ac.sum)
+of_nothing(ac.logsumexp, -np.inf)
+for _op in (ac.softmax, ac.log_softmax):
+    of_nothing(_op, keeps_shape=True)
+for _op in (ac.mean, ac.var, ac.max, ac.min):
+    of_nothing(_op, needs_elements=True)
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
@@ -266,7 +327,7 @@ def scatter_add(draw):
         return out
 
     x = draw(arrays(np.zeros(lengths)[index].shape))
-    return (lambda x: shape.scatter_add(x, index, lengths)), (x,), {"reference": reference}
+    return (lambda x: shape.scatter_add(x, indices=(index,), shape=lengths)), (x,), {"reference": reference}
 
 
 @prop
@@ -318,9 +379,13 @@ SUBSCRIPTS = [
 @prop
 def einsum(draw):
     subscripts = draw(st.sampled_from(SUBSCRIPTS))
-    sides = {c: draw(st.integers(1, 3)) for c in "ijkb."}
+    sides = {c: draw(st.integers(0, 3)) for c in "ijkb."}
     terms = subscripts.partition("->")[0].replace("...", ".").split(",")
-    operands = [draw(arrays(tuple(sides[c] for c in term))) for term in terms]
+    operands = []
+    for term in terms:
+        # An axis of length one goes along any other, of any operand.
+        short = draw(st.sets(st.sampled_from(term), max_size=2)) if term and draw(st.booleans()) else ()
+        operands.append(draw(arrays(tuple(1 if c in short else sides[c] for c in term))))
     return (lambda *a: ac.einsum(subscripts, *a)), operands, {"reference": lambda *a: np.einsum(subscripts, *a)}
 
 
@@ -365,14 +430,9 @@ def conv2d_gradients(draw):
 
 @prop
 def conv_transpose2d(draw):
-    """Take a convolution the other way: output padding tells which image size it came from."""
-    x, weight, _, options = draw(convolutions())
-    y = draw(arrays(references.conv2d(x, weight, **options).shape))
-    smallest = references.conv_transpose2d_size(y, weight, **{k: v for k, v in options.items() if k != "groups"})
-    extra = x.shape[2] - smallest[0], x.shape[3] - smallest[1]
-    bias = draw(arrays((weight.shape[1] * options["groups"],)))
-    settings = {"reference": references.conv_transpose2d, "output_padding": extra, **options}
-    return ac.conv_transpose2d, (y, weight, bias), settings
+    x, weight, bias, options = draw(transposed_convolutions())
+    inputs = (x, weight) if bias is None else (x, weight, bias)
+    return ac.conv_transpose2d, inputs, {"reference": references.conv_transpose2d, **options}
 
 
 @prop
@@ -429,15 +489,15 @@ def global_avg_pool2d(draw):
 
 @prop
 def softmax(draw):
-    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
-    axis = draw(st.integers(-x.ndim, x.ndim - 1))
+    x = draw(arrays(shapes(max_dims=3)))
+    axis = draw(st.integers(-max(x.ndim, 1), max(x.ndim, 1) - 1))
     return ac.softmax, (x,), {"reference": references.softmax, "axis": axis}
 
 
 @prop
 def log_softmax(draw):
-    x = draw(arrays(shapes(min_dims=1, max_dims=3, min_side=1)))
-    axis = draw(st.integers(-x.ndim, x.ndim - 1))
+    x = draw(arrays(shapes(max_dims=3)))
+    axis = draw(st.integers(-max(x.ndim, 1), max(x.ndim, 1) - 1))
     return ac.log_softmax, (x,), {"reference": lambda x, axis: np.log(references.softmax(x, axis)), "axis": axis}
 
 
@@ -466,7 +526,7 @@ def batch_norm(draw):
     column = (channels,) + (1,) * (x.ndim - 2)
 
     def op(x, weight, bias):
-        return ac.batch_norm(x, weight, bias, mean.astype(x.dtype), variance.astype(x.dtype), training, eps=0.1)
+        return ac.batch_norm(x, mean.astype(x.dtype), variance.astype(x.dtype), weight, bias, training, eps=0.1)
 
     def reference(x, weight, bias):
         if training:
@@ -512,7 +572,8 @@ def dropout(draw):
     training = draw(st.booleans()) and p > 0
 
     def op(x):
-        return ac.dropout(x, p, training, np.random.default_rng(seed)) * 1
+        # Times 1, as the op gives `x` itself where it has nothing to do.
+        return ac.dropout(x * 1, p, training, np.random.default_rng(seed))
 
     def reference(x):
         if not training:
@@ -610,37 +671,63 @@ def sigmoid_cross_entropy(draw):
 # --- piecewise constant ops: values alone ----------------------------------------------------------------------------
 
 
-@prop
-def comparisons(draw):
-    x, y = draw(broadcastable_arrays(2))
-    op, reference = draw(
-        st.sampled_from(
-            [
-                (ac.equal, np.equal),
-                (ac.not_equal, np.not_equal),
-                (ac.less, np.less),
-                (ac.less_equal, np.less_equal),
-                (ac.greater, np.greater),
-                (ac.greater_equal, np.greater_equal),
-            ]
-        )
+def comparison(op, reference):
+    """Compare whole numbers, so that ties are common."""
+    CONSTANT.add(op.name)
+    PROPERTIES[op.name] = lambda: broadcastable_arrays(2).map(
+        lambda xy: (op, tuple(np.asarray(np.round(x)) for x in xy), {"reference": reference, "gradient": False})
     )
-    return op, (np.round(x), np.round(y)), {"reference": reference, "gradient": False}
 
 
-@prop
+for _op, _reference in [
+    (ac.equal, np.equal),
+    (ac.not_equal, np.not_equal),
+    (ac.less, np.less),
+    (ac.less_equal, np.less_equal),
+    (ac.greater, np.greater),
+    (ac.greater_equal, np.greater_equal),
+]:
+    comparison(_op, _reference)
+
+
+def whole(name, op, reference):
+    """Compare with Python's own function of one number."""
+    CONSTANT.add(name)
+    of_all = np.vectorize(reference, otypes=[float])
+    PROPERTIES[name] = lambda: arrays(shapes(), low=-5, high=5).map(
+        lambda x: (op, (x,), {"reference": of_all, "gradient": False})
+    )
+
+
+for _name, _op, _reference in [
+    ("floor", ac.floor, math.floor),
+    ("ceil", ac.ceil, math.ceil),
+    ("trunc", ac.trunc, math.trunc),
+    ("round", ac.round, round),
+]:
+    whole(_name, _op, _reference)
+
+
+@constant
+def floor_divide(draw):
+    x, y = draw(broadcastable_arrays(2, low=-3, high=3, away_from=[0]))
+    reference = np.vectorize(lambda x, y: x // y, otypes=[float])
+    return ac.floor_divide, (x, y), {"reference": reference, "gradient": False}
+
+
+@constant
 def sign(draw):
-    return ac.sign, (np.round(draw(arrays(shapes()))),), {"reference": np.sign, "gradient": False}
+    return ac.sign, (np.asarray(np.round(draw(arrays(shapes())))),), {"reference": np.sign, "gradient": False}
 
 
-@prop
+@constant
 def precedence(draw):
-    x, y = draw(broadcastable_arrays(2))
+    x, y = (np.asarray(np.round(x)) for x in draw(broadcastable_arrays(2)))
     reference = lambda x, y: np.where(x > y, 1.0, np.where(x == y, 0.5, 0.0))  # noqa: E731
-    return elementwise._precedence, (np.round(x), np.round(y)), {"reference": reference, "gradient": False}
+    return elementwise._precedence, (x, y), {"reference": reference, "gradient": False}
 
 
-@prop
+@constant
 def first(draw):
     """Whole numbers, so that ties are common: of equal extremes the first is marked."""
     x = np.round(draw(arrays(shapes(min_dims=1, max_dims=2, min_side=1))))

@@ -1,33 +1,34 @@
-"""The README's table of ops, made from the registry and the tests that name each op.
+"""The README's table of ops, made from the registry and from checks that ran: see `record.py`.
 
     python -m tests.ops.support_table           print it
     python -m tests.ops.support_table --write   put it into the README
 
-`test_support_table.py` holds the README to it.
+Where PyTorch or ONNX is not installed, their columns stay as the README has them. `test_support_table.py` holds the
+README to the table.
 """
 
-import ast
+import importlib
 import inspect
 import sys
 from pathlib import Path
 
-from autograd_cnn import ops
+import pytest
+
+import tests.conftest  # noqa: F401 -- the profile of the checks' draws
+from autograd_cnn import numpy_protocol
 from autograd_cnn.primitive import Primitive
+from tests.ops import record
 
-HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- ops: begin -->\n", "<!-- ops: end -->"
+CHECKS = (record.FIRST, record.SECOND, record.DEFINITION)
+ORACLES = ("PyTorch", "ONNX")
+HEADER = ("op", "NumPy", "forward", "gradient in", *CHECKS, *ORACLES, "dtypes")
 
 
-def named_in(path):
-    """Give the ops that a test module names: as `ac.NAME`, `ac.ops.NAME` or in a list of names."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("ac", "ac.ops"):
-            names.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names.add(node.value)
-    return names & set(ops.__all__)
+def numpy_names(name):
+    """Return what NumPy calls an op: functions of its that, given a Tensor, are this op."""
+    return ", ".join(f"`{function}`" for function in numpy_protocol.names().get(name, []))
 
 
 def gradient(op):
@@ -38,35 +39,35 @@ def gradient(op):
     return ", ".join(inputs) if op.differentiable else "none: piecewise constant"
 
 
-def table():
-    proven, torch, onnx = (
-        named_in(path) for path in (HERE / "properties.py", HERE / "test_pytorch.py", HERE.parent / "onnx_adapter.py")
-    )
-    lines = [
-        "| op | forward | gradient in | finite differences | second order | definition | PyTorch | ONNX | dtypes |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name in sorted(ops.__all__, key=lambda n: (module_of(n), n)):
-        op, module = getattr(ops, name), module_of(name)
-        smooth = not isinstance(op, Primitive) or op.differentiable
-        cells = [
-            f"`{name}`",
-            f"[{module}](autograd_cnn/ops/{module}.py)",
-            gradient(op),
-            *(mark(name in names) for names in (*[proven if smooth else set()] * 2, proven, torch, onnx)),
-            "float32, float64" if smooth else "all",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+def table(ticks):
+    """Make the table of the ops that have each tick, by column."""
+    lines = [row(HEADER), row(["---"] * len(HEADER)).replace(" ", "")]
+    for name, op in sorted(record.public().items(), key=lambda item: (module_of(item[1]), item[0])):
+        module = module_of(op)
+        lines.append(
+            row([
+                f"`{name}`",
+                numpy_names(name),
+                f"[{module}](autograd_cnn/ops/{module}.py)",
+                gradient(op),
+                *("✓" if name in ticks[column] else "" for column in (*CHECKS, *ORACLES)),
+                "float32, float64" if not isinstance(op, Primitive) or op.differentiable else "all",
+            ])
+        )  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def module_of(name):
-    op = getattr(ops, name)
+def row(cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def module_of(op):
     return inspect.getmodule(op.forward if isinstance(op, Primitive) else op).__name__.rpartition(".")[2]
 
 
-def mark(holds):
-    return "✓" if holds else ""
+def by_column(ticks):
+    """Give the ops that a record of the properties ticks in each of its columns."""
+    return {column: {op for op, checks in ticks.items() if column in checks} for column in CHECKS}
 
 
 def split_readme():
@@ -76,9 +77,34 @@ def split_readme():
     return before + begin, inside, end + after
 
 
+def ticked(column):
+    """Give the ops that the README ticks in a column."""
+    header, _, *rows = [[cell.strip() for cell in line.split("|")] for line in split_readme()[1].splitlines()]
+    return {cells[1].strip("`") for cells in rows if cells[header.index(column)]}
+
+
+def oracle(module, run):
+    """Give what `run` makes of a module of tests; None where its oracle is not installed."""
+    try:
+        return run(importlib.import_module(module))
+    except pytest.skip.Exception:
+        return None
+
+
+def ticks():
+    """Run the checks, and give the ops that each column ticks."""
+    asked = {
+        "PyTorch": oracle("tests.ops.test_pytorch", record.by_pytorch),
+        "ONNX": oracle("tests.test_onnx_cases", lambda module: record.by_onnx(module, module.read_cases())),
+    }
+    kept = {column: ticked(column) if found is None else found for column, found in asked.items()}
+    return by_column(record.by_properties()) | kept
+
+
 if __name__ == "__main__":
+    made = table(ticks())
     if sys.argv[1:] == ["--write"]:
         head, _, tail = split_readme()
-        README.write_text(head + table() + tail, encoding="utf-8")
+        README.write_text(head + made + tail, encoding="utf-8")
     else:
-        print(table(), end="")
+        print(made, end="")

@@ -112,6 +112,68 @@ class TestInfinitiesAndExtremes:
             assert ac.gelu(far, approximate).tolist() == [0, 1000]
 
 
+class TestNothing:
+    """Axes without an element, and arrays without an axis: as PyTorch or NumPy has them."""
+
+    def test_sums_and_softmax(self):
+        assert ac.sum(np.zeros((2, 0)), 1).tolist() == [0, 0]
+        assert ac.logsumexp(np.zeros((2, 0)), 1).tolist() == [-np.inf, -np.inf]
+        assert ac.softmax(np.zeros((2, 0))).shape == ac.log_softmax(np.zeros((2, 0))).shape == (2, 0)
+        assert ac.softmax(np.zeros((0, 3))).shape == (0, 3)
+        with pytest.raises(np.exceptions.AxisError):
+            ac.softmax(np.zeros((2, 0)), 2)
+
+    def test_the_mean_is_nan_and_warns_as_in_numpy(self):
+        x = ac.Tensor(np.zeros((2, 0)), requires_grad=True)
+        with pytest.warns(RuntimeWarning) as warned:
+            mean = ac.mean(x, 1)
+        assert "Mean of empty slice" in str(warned[0].message)
+        assert np.isnan(mean.data).all()
+        mean.backward(np.ones(2))
+        assert x.grad.shape == (2, 0)
+
+    @pytest.mark.parametrize("op", [ac.sum, ac.mean, ac.max, ac.min, ac.logsumexp])
+    @pytest.mark.parametrize("axis", [0, -1, None, ()])
+    def test_an_array_without_axes_is_its_own_reduction(self, op, axis):
+        x = ac.Tensor(np.array(2.0), requires_grad=True)
+        out = op(x, axis)
+        out.backward(np.array(3.0))
+        assert (out.item(), x.grad.tolist()) == (2, 3)
+        with pytest.raises(np.exceptions.AxisError):
+            op(x, 1)
+
+    def test_normalization(self):
+        assert slopes(lambda x: ac.layer_norm(x, 0), np.zeros((2, 0))) == [[[], []]]
+        assert slopes(lambda x: ac.group_norm(x, 2), np.zeros((1, 2, 0))) == [[[[], []]]]
+
+    def test_cross_entropy_of_no_example(self):
+        logits = ac.Tensor(np.zeros((0, 3)), requires_grad=True)
+        loss = ac.softmax_cross_entropy(logits, np.zeros(0, int), "sum")
+        loss.backward()
+        assert (loss.item(), logits.grad.shape) == (0, (0, 3))
+
+
+def test_losses_of_integers_and_booleans_are_those_of_floats():
+    small, more = np.array([1, 5, 2], np.uint8), np.array([3, 0, 2], np.uint8)
+    assert ac.mse_loss(small, more) == ac.mse_loss(small.astype(np.float32), more.astype(np.float32))
+    assert ac.mse_loss(small > 1, more > 1) == pytest.approx(2 / 3)
+    assert ac.softmax_cross_entropy(small, np.array(0)) == pytest.approx(4.0658839)
+    weight = np.array([0.5, 1.0, 1.0])
+    assert ac.softmax_cross_entropy(small, np.array(0), "sum", weight=weight) == pytest.approx(4.0658839 / 2)
+    assert ac.nll_loss(-small.astype(int), np.array(1), weight, reduction="sum") == 5
+    logits = np.array([0.5, -1.0, 2.0])
+    for kind in (bool, np.uint8, int):
+        expected = ac.sigmoid_cross_entropy(logits, np.array([1.0, 0.0, 1.0]))
+        assert ac.sigmoid_cross_entropy(logits, np.array([1, 0, 1], kind)) == expected
+
+
+def test_an_axis_of_length_one_goes_along_any_other_in_einsum():
+    x, y = np.array([[2.0], [3.0]]), np.array([1.0, 10.0, 100.0])
+    assert ac.einsum("ij,j->i", x, y).tolist() == [222, 333]
+    grad = np.array([1.0, -1.0])
+    assert slopes(lambda x, y: ac.einsum("ij,j->i", x, y), x, y, cotangent=grad) == [[[111], [-111]], [-1, -1, -1]]
+
+
 class TestWhatIsIgnored:
     def test_an_ignored_label_costs_nothing_and_has_no_gradient(self):
         logits = ac.Tensor(np.zeros((3, 2)), requires_grad=True)
@@ -145,27 +207,59 @@ class TestBatchNorm:
     def test_running_statistics_move_by_momentum_with_the_unbiased_variance(self, rng):
         x = rng.standard_normal((4, 2, 3, 3))
         mean, variance = np.zeros(2), np.ones(2)
-        ac.batch_norm(x, np.ones(2), np.zeros(2), mean, variance, training=True, momentum=0.25)
+        ac.batch_norm(x, mean, variance, training=True, momentum=0.25)
         np.testing.assert_allclose(mean, 0.25 * x.mean((0, 2, 3)))
         np.testing.assert_allclose(variance, 0.75 + 0.25 * x.var((0, 2, 3), ddof=1))
 
     def test_they_may_be_tensors_and_stay_as_they_are_in_evaluation(self, rng):
         x = rng.standard_normal((4, 2)).astype(np.float32)
         mean, variance = ac.Tensor(np.zeros(2, np.float32)), ac.Tensor(np.ones(2, np.float32))
-        ac.batch_norm(x, np.ones(2, np.float32), np.zeros(2, np.float32), mean, variance, training=False)
+        ac.batch_norm(x, mean, variance)
         assert mean.data.tolist() == [0, 0]
-        ac.batch_norm(x, np.ones(2, np.float32), np.zeros(2, np.float32), mean, variance, training=True)
+        ac.batch_norm(x, mean, variance, training=True)
         np.testing.assert_allclose(mean.data, 0.1 * x.mean(0), rtol=1e-5)
         assert mean.dtype == np.float32
 
     @pytest.mark.parametrize("training", [True, False])
     def test_weight_and_bias_may_be_left_out(self, training, rng):
         x, one, zero = rng.standard_normal((4, 2)), np.ones(2), np.zeros(2)
-        plain = ac.batch_norm(x, None, None, zero.copy(), one.copy(), training)
-        np.testing.assert_array_equal(plain, ac.batch_norm(x, one, zero, zero.copy(), one.copy(), training))
+        plain = ac.batch_norm(x, zero.copy(), one.copy(), training=training)
+        np.testing.assert_array_equal(plain, ac.batch_norm(x, zero.copy(), one.copy(), one, zero, training))
+
+    def test_the_order_of_arguments_is_that_of_pytorch(self, rng):
+        x, mean, variance = rng.standard_normal((4, 2)), rng.standard_normal(2), rng.uniform(1, 2, 2)
+        weight, bias = rng.standard_normal((2, 2))
+        out = ac.batch_norm(x, mean, variance, weight, bias, False, 0.5, 1e-3)
+        np.testing.assert_allclose(out, (x - mean) / np.sqrt(variance + 1e-3) * weight + bias)
+
+    @pytest.mark.parametrize("training", [True, False])
+    @pytest.mark.parametrize(("dtype", "other"), [(np.float32, np.float64), (np.float64, np.float32)])
+    def test_statistics_of_another_dtype_keep_it_and_change_none(self, dtype, other, training, rng):
+        x = ac.Tensor(rng.standard_normal((4, 2)).astype(dtype), requires_grad=True)
+        mean, variance = np.zeros(2, other), np.ones(2, other)
+        out = ac.batch_norm(x, mean, variance, training=training)
+        assert (out.dtype, mean.dtype, variance.dtype) == (dtype, other, other)
+        expected = ac.batch_norm(x.data, np.zeros(2, dtype), np.ones(2, dtype), training=training)
+        np.testing.assert_allclose(out.data, expected, rtol=1e-6)
+
+    def test_training_goes_without_statistics(self, rng):
+        x = rng.standard_normal((4, 2))
+        without = ac.batch_norm(x, None, None, training=True)
+        np.testing.assert_array_equal(without, ac.batch_norm(x, np.zeros(2), np.ones(2), training=True))
+
+    def test_running_statistics_are_constants(self, rng):
+        mean, variance = (ac.Tensor(a, requires_grad=True) for a in (np.zeros(2), np.ones(2)))
+        x = ac.Tensor(rng.standard_normal((4, 2)), requires_grad=True)
+        ac.batch_norm(x, mean, variance).sum().backward()
+        assert mean.grad is None
+        assert variance.grad is None
 
 
 class TestDropout:
+    def test_integers_are_scaled_too(self, rng):
+        out = ac.dropout(np.full(100, 3), 0.3, training=True, rng=rng)
+        assert set(np.unique(out)) == {0, np.float32(1 / 0.7) * 3}
+
     def test_the_rate_and_the_scale(self, rng):
         x = np.ones((100, 100), np.float32)
         out = ac.dropout(x, 0.3, training=True, rng=rng)
@@ -194,7 +288,7 @@ def test_images_keep_the_batch_innermost(rng):
         assert out.data.transpose(2, 1, 3, 0).flags.c_contiguous
     flat = ac.flatten(ac.max_pool2d(x, 2), 1)
     assert flat.data.T.flags.c_contiguous
-    np.testing.assert_array_equal(flat.data, np.array(ac.max_pool2d(x, 2)).reshape(8, -1))
+    np.testing.assert_array_equal(flat.data, ac.max_pool2d(x, 2).numpy().reshape(8, -1))
 
 
 def test_convolution_keeps_nothing_of_the_size_of_its_columns(rng):
@@ -203,7 +297,7 @@ def test_convolution_keeps_nothing_of_the_size_of_its_columns(rng):
     weight = ac.Tensor(rng.standard_normal((4, 3, 5, 5)), requires_grad=True)
     out = ac.conv2d(x, weight, padding=2)
     kept = [v for v in out.node.kept.values() if isinstance(v, np.ndarray)]
-    assert {id(v) for v in kept} == {id(x.data), id(weight.data)}
+    assert {id(v) for v in kept} == {id(x._data), id(weight._data)}
 
 
 @pytest.mark.parametrize("loss", [ac.softmax_cross_entropy, ac.nll_loss])

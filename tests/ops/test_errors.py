@@ -47,6 +47,9 @@ CASES = {
     ),
     # conv_transpose2d
     "conv_transpose2d: x has axes (N, C, H, W); got shape (2, 3)": lambda: ac.conv_transpose2d(zeros(2, 3), W),
+    "conv_transpose2d: images have at least a row and a column; got x of shape (2, 3, 0, 4)": lambda: (
+        ac.conv_transpose2d(zeros(2, 3, 0, 4), zeros(3, 4, 3, 3))
+    ),
     "for x (2, 3, 5, 6) the weight is (3, F / groups, KH, KW); got shape (4, 3, 3, 3)": lambda: ac.conv_transpose2d(
         X, W
     ),
@@ -63,6 +66,9 @@ CASES = {
         X, zeros(3, 4, 3, 3), groups=2
     ),
     # pooling
+    "a window over x (1, 1, 1, 1) is of padding alone, which is −inf, and int64 has none": lambda: ac.max_pool2d(
+        np.zeros((1, 1, 1, 1), int), (1, 2), 1, (0, 1), (1, 2)
+    ),
     "max_pool2d: x has axes (N, C, H, W); got shape (5, 6)": lambda: ac.max_pool2d(zeros(5, 6), 2),
     "max_pool2d: the 7×7 window is larger than its input of 5×6": lambda: ac.max_pool2d(X, 7),
     "max_pool2d: kernel_size is an int or a pair of ints, each at least 1; got 0": lambda: ac.max_pool2d(X, 0),
@@ -81,6 +87,15 @@ CASES = {
         zeros(2, 3), zeros(4, 5)
     ),
     "of one k; got () and (3,)": lambda: ac.matmul(zeros(), zeros(3)),
+    # reductions
+    "max: of nothing there is no max; got shape (2, 0) and axis 1": lambda: ac.max(zeros(2, 0), 1),
+    "min: of nothing there is no min; got shape (0,) and axis None": lambda: ac.min(zeros(0)),
+    "var: takes more values than ddof=0; got 0 for each result, over axis 1 of shape (2, 0)": lambda: ac.var(
+        zeros(2, 0), 1
+    ),
+    "var: takes more values than ddof=2; got 2 for each result, over axis None of shape (2,)": lambda: ac.var(
+        ac.Tensor(zeros(2), requires_grad=True), ddof=2
+    ),
     # shapes
     "transpose: axes names each of the 2 axes of shape (2, 3) once; got (0, 0)": lambda: ac.transpose(
         zeros(2, 3), (0, 0)
@@ -97,13 +112,34 @@ CASES = {
     "flatten from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
     "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
     # norms
-    "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), *[zeros(3)] * 4, True),
+    "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), zeros(3), zeros(3)),
     "batch_norm: for x (2, 3) the running_var is (3,); got shape (2,)": lambda: ac.batch_norm(
-        zeros(2, 3), zeros(3), zeros(3), zeros(3), zeros(2), True
+        zeros(2, 3), zeros(3), zeros(2), None, None, True
     ),
     "batch_norm: training needs more than one value a channel; got x (1, 3)": lambda: ac.batch_norm(
-        zeros(1, 3), *[zeros(3)] * 4, True
+        zeros(1, 3), zeros(3), zeros(3), training=True
     ),
+    "batch_norm: evaluation goes by running_mean and running_var, and training takes both or neither; got neither": (
+        lambda: ac.batch_norm(zeros(2, 3), None, None)
+    ),
+    "training takes both or neither; got running_var": lambda: ac.batch_norm(
+        zeros(2, 3), None, zeros(3), training=True
+    ),
+    "batch_norm: training moves the running statistics in place; got an array that is read-only": lambda: ac.batch_norm(
+        zeros(2, 3), np.broadcast_to(0.0, 3), np.ones(3), training=True
+    ),
+    "batch_norm: running_mean and running_var are two arrays; got the same memory for both": lambda: ac.batch_norm(
+        zeros(2, 3), *[zeros(3)] * 2, training=True
+    ),
+    "batch_norm: eps is a number of at least 0; got -1": lambda: ac.batch_norm(zeros(2, 3), zeros(3), zeros(3), eps=-1),
+    "batch_norm: momentum is a number from 0 to 1; got nan": lambda: ac.batch_norm(
+        zeros(2, 3), zeros(3), np.ones(3), training=True, momentum=np.nan
+    ),
+    "batch_norm: for x (2, 3) the weight is (3,); got shape (1,)": lambda: ac.batch_norm(
+        zeros(2, 3), zeros(3), np.ones(3), np.ones(1)
+    ),
+    "layer_norm: eps is a number of at least 0; got nan": lambda: ac.layer_norm(zeros(2, 3), 3, eps=np.nan),
+    "group_norm: num_groups is an int that divides 3 channels; got True": lambda: ac.group_norm(zeros(2, 3), True),
     "layer_norm: x has axes (…, *(4,)); got shape (2, 3)": lambda: ac.layer_norm(zeros(2, 3), 4),
     "layer_norm: for normalized_shape (3,) the weight is (3,); got (2,)": lambda: ac.layer_norm(
         zeros(2, 3), 3, zeros(2)
@@ -126,6 +162,19 @@ CASES = {
     "softmax_cross_entropy: reduction is one of mean, sum, none; got 'average'": lambda: ac.softmax_cross_entropy(
         zeros(1, 2), np.array([0]), "average"
     ),
+    "dropout: p is a probability from 0 to 1; got nan": lambda: ac.dropout(X, np.nan, False),
+    "reduction is one of mean, sum, none; got array([1., 1.])": lambda: ac.softmax_cross_entropy(
+        zeros(1, 2), np.array([0]), np.ones(2)
+    ),
+    "label_smoothing is from 0 to 1; got nan": lambda: ac.softmax_cross_entropy(
+        zeros(1, 2), np.array([0]), label_smoothing=np.nan
+    ),
+    "the weight of a class is at least 0; got [ 1. -1.]": lambda: ac.softmax_cross_entropy(
+        zeros(1, 2), np.array([0]), weight=np.array([1.0, -1.0])
+    ),
+    "nll_loss: the weight is a constant; got a Tensor that requires a gradient, pass weight.detach()": lambda: (
+        ac.nll_loss(zeros(1, 2), np.array([0]), ac.Tensor([1.0, 1.0], requires_grad=True))
+    ),
     "label_smoothing is from 0 to 1; got 2": lambda: ac.softmax_cross_entropy(
         zeros(1, 2), np.array([0]), label_smoothing=2
     ),
@@ -136,7 +185,7 @@ CASES = {
         zeros(1, 2), np.array([2])
     ),
     "mse_loss: x and target have one shape; got (2, 3) and (3,)": lambda: ac.mse_loss(zeros(2, 3), zeros(3)),
-    "sigmoid_cross_entropy: logits and target have one shape; got (2,) and (1,)": lambda: ac.sigmoid_cross_entropy(
+    "sigmoid_cross_entropy: logits and targets have one shape; got (2,) and (1,)": lambda: ac.sigmoid_cross_entropy(
         zeros(2), zeros(1)
     ),
     "an assignment whose index selects an element more than once": lambda: ops.setitem(zeros(3), [0, 0], 1.0),
@@ -153,6 +202,36 @@ def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
     ("call", "message"),
     [
         (lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2)), "class indices are integers; got dtype float64"),
+        (lambda: ac.nll_loss(zeros(2, 3), zeros(2).astype(bool)), "class indices are integers; got dtype bool"),
+        (
+            lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2, 3).astype(int)),
+            "targets of the logits' shape (2, 3) are probabilities, so floating point; got dtype int64",
+        ),
+        (
+            lambda: ac.softmax_cross_entropy(zeros(1, 2), np.array([0]), label_smoothing=ac.Tensor(0.1)),
+            "label_smoothing is a Python or NumPy number; got Tensor(0.1)",
+        ),
+        (lambda: ac.nll_loss(zeros(1, 2), np.array([0]), ignore_index=None), "ignore_index is an int; got None"),
+        (
+            lambda: ac.nll_loss(zeros(1, 2), np.array([0]), ["a", "b"]),
+            "nll_loss: weight has dtype <U1; expected float32",
+        ),
+        (lambda: ac.dropout(X, True, True), "dropout: p is a Python or NumPy number; got True"),
+        (lambda: ac.dropout(X, ac.Tensor(0.5), True), "dropout: p is a Python or NumPy number; got Tensor(0.5)"),
+        (
+            lambda: ac.batch_norm(zeros(2, 1), [0.0], [1.0]),
+            "running_mean is a Tensor or an array, which training moves",
+        ),
+        (
+            lambda: ac.batch_norm(zeros(2, 1), zeros(1), np.ones(1, int)),
+            "batch_norm: running_var is float32, float64 or float16; got dtype int64",
+        ),
+        (lambda: ac.layer_norm(zeros(2, 3), 3.0), "normalized_shape is an int or a tuple of ints; got 3.0"),
+        (
+            lambda: ac.pad(zeros(2), {0: 1}),
+            "pad: pad_width is a number, a pair, or a pair an axis; got the dict {0: 1}",
+        ),
+        (lambda: ac.split(zeros(2), 2.0), "split: takes a number of equal parts, an int, or indices; got 2.0"),
         (lambda: ac.dropout(X, 0.5, True), "training needs rng, a numpy.random.Generator; got None"),
         (lambda: ac.einsum(X, "ij"), "einsum takes the subscripts as a string first, as in 'ij,jk->ik'"),
     ],
@@ -166,13 +245,13 @@ def test_what_broadcasting_refuses_numpy_explains():
     with pytest.raises(ValueError, match=r"\(2,\) \(3,\)"):
         ac.add(ac.Tensor(zeros(2)), ac.Tensor(zeros(3)))
     with pytest.raises(IndexError):
-        scatter_add(zeros(1), [5], (3,))
+        scatter_add(zeros(1), indices=([5],), shape=(3,))
 
 
 def test_a_refused_call_changes_nothing():
     mean, variance = zeros(3), np.ones(3)
     with pytest.raises(ValueError, match="more than one value"):
-        ac.batch_norm(zeros(1, 3), np.ones(3), zeros(3), mean, variance, training=True)
+        ac.batch_norm(zeros(1, 3), mean, variance, training=True)
     assert mean.tolist() == [0, 0, 0]
     assert variance.tolist() == [1, 1, 1]
 

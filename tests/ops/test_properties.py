@@ -7,13 +7,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+import autograd_cnn as ac
 from autograd_cnn import GradcheckError, gradcheck, graph
 from autograd_cnn.primitive import registry
 from autograd_cnn.testing import OpError, check_op
-from tests.ops.properties import PROPERTIES, smooth_part
+from tests.ops.properties import CONSTANT, PROPERTIES, smooth_part
 
 # The package's own: tests elsewhere register ops of theirs.
 OPS = {name: op for name, op in registry.items() if op.forward.__module__.startswith("autograd_cnn.")}
+SMOOTH = [name for name in PROPERTIES if name not in CONSTANT]
 RULES = [(name, wrt) for name, op in OPS.items() for wrt in op.rules]
 
 
@@ -22,23 +24,54 @@ def check(drawn):
     check_op(op, *inputs, **options)
 
 
+def check_to_second_order(drawn):
+    """A rule is written once, and differentiated itself."""
+    f, point = smooth_part(drawn)
+    # Differences of a gradient of a gradient: two digits fewer than those of a value.
+    assert gradcheck(f, *point, order=2, rtol=1e-4, atol=1e-5)
+
+
+def check_without_gradient(drawn):
+    """The result of a piecewise constant op requires no gradient, and is a constant to the transforms."""
+    op, inputs, options = drawn
+    assert not options["gradient"]
+    value = np.asarray(op(*inputs))
+    out = op(*[ac.Tensor(x, requires_grad=True) for x in inputs])
+    assert isinstance(out, ac.Tensor)
+    assert not out.requires_grad
+    np.testing.assert_array_equal(out.data, value, strict=True)
+
+    found, pullback = ac.vjp(op, *inputs)
+    np.testing.assert_array_equal(found, value)
+    for gradient, x in zip(pullback(np.ones(value.shape)), inputs, strict=True):
+        np.testing.assert_array_equal(gradient, np.zeros(x.shape), strict=True)
+
+    # Along a line the product changes by its other factor alone.
+    step = np.random.default_rng(0).standard_normal(value.shape)
+    _, slope = ac.jvp(lambda t, *xs: op(*xs) * t, (np.zeros(value.shape), *inputs), (step, *inputs))
+    np.testing.assert_array_equal(slope, value * step)
+
+
 @pytest.mark.parametrize("name", PROPERTIES)
 @given(data=st.data())
 def test_op(name, data):
     check(data.draw(PROPERTIES[name]()))
 
 
-@pytest.mark.parametrize("name", PROPERTIES)
+@pytest.mark.parametrize("name", SMOOTH)
 @settings(max_examples=settings().max_examples // 3)
 @given(data=st.data())
 def test_op_to_second_order(name, data):
-    """A rule is written once, and differentiated itself."""
-    f, point = smooth_part(data.draw(PROPERTIES[name]()))
-    # Differences of a gradient of a gradient: two digits fewer than those of a value.
-    assert gradcheck(f, *point, order=2, rtol=1e-4, atol=1e-5)
+    check_to_second_order(data.draw(PROPERTIES[name]()))
 
 
-def run(name, examples):
+@pytest.mark.parametrize("name", sorted(CONSTANT))
+@given(data=st.data())
+def test_op_without_gradient(name, data):
+    check_without_gradient(data.draw(PROPERTIES[name]()))
+
+
+def run(name, examples, check=check):
     """Run a property without shrinking, the same examples every time."""
 
     @settings(
@@ -121,7 +154,7 @@ def test_a_wrong_rule_is_refused(name, wrt, fault, monkeypatch):
     properties = sorted(exercised()[1][name, wrt], key=lambda p: (p != name, p))
     rule = OPS[name].rules[wrt]
     right = rule.function
-    monkeypatch.setattr(rule, "function", lambda grad, *kept: FAULTS[fault](right(grad, *kept)))
+    monkeypatch.setattr(rule, "function", lambda grad, *kept: FAULTS[fault](graph.dense(right(grad, *kept))))
     for i, prop in enumerate(properties):
         try:
             run(prop, 200)
@@ -144,7 +177,7 @@ def test_a_missing_unbroadcast_is_refused(monkeypatch):
 
 def test_a_lost_contribution_is_refused(monkeypatch):
     """Forget one of the two uses of an input used twice."""
-    right = graph._accumulate
-    monkeypatch.setattr(graph, "_accumulate", lambda leaf, grad: right(leaf, grad / 2))
+    right = graph._total
+    monkeypatch.setattr(graph, "_total", lambda leaf, grad: right(leaf, grad / 2))
     with pytest.raises(GradcheckError):
         run("mse_loss", 10)

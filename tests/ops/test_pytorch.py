@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn.testing import arrays, convolutions, poolings, shapes
-from tests.ops import references
+from autograd_cnn.testing import arrays, convolutions, poolings, shapes, transposed_convolutions
 from tests.ops.properties import REDUCTIONS, SMOOTHING, classified
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -29,6 +28,11 @@ def agree(ours, theirs, *inputs, dtype=np.float64):
         close(x.grad, y.grad.numpy(), tolerance)
 
 
+def agree_without_gradient(ours, theirs, *inputs):
+    """Compare the values of a piecewise constant op."""
+    np.testing.assert_array_equal(ours(*inputs), theirs(*map(torch.tensor, inputs)).numpy())
+
+
 def close(ours, theirs, tolerance):
     assert ours.dtype == theirs.dtype
     scale = max(1.0, np.abs(theirs, where=np.isfinite(theirs), out=np.zeros(theirs.shape)).max(initial=0))
@@ -45,20 +49,13 @@ def test_conv2d(drawn, dtype):
     agree(lambda *a: ac.conv2d(*a, **options), lambda *a: F.conv2d(*a, **options), *inputs, dtype=dtype)
 
 
-@given(convolutions(), DTYPES)
+@given(transposed_convolutions(), DTYPES)
 def test_conv_transpose2d(drawn, dtype):
-    x, weight, _, options = drawn
-    y = np.array(ac.conv2d(x, weight, **options))
-    smallest = references.conv_transpose2d_size(y, weight, **{k: v for k, v in options.items() if k != "groups"})
-    options["output_padding"] = x.shape[2] - smallest[0], x.shape[3] - smallest[1]
+    x, weight, bias, options = drawn
+    inputs = (x, weight) if bias is None else (x, weight, bias)
     if len(x):  # PyTorch refuses empty batches
-        agree(
-            lambda y, w: ac.conv_transpose2d(y, w, **options),
-            lambda y, w: F.conv_transpose2d(y, w, **options),
-            y,
-            weight,
-            dtype=dtype,
-        )
+        ours, theirs = ac.conv_transpose2d, F.conv_transpose2d
+        agree(lambda *a: ours(*a, **options), lambda *a: theirs(*a, **options), *inputs, dtype=dtype)
 
 
 @given(poolings(), DTYPES)
@@ -155,7 +152,7 @@ def test_norms(x, training, dtype):
     ours = np.zeros(4, dtype), np.ones(4, dtype)
     theirs = torch.zeros(4, dtype=torch.tensor(ours[0]).dtype), torch.ones(4, dtype=torch.tensor(ours[0]).dtype)
     agree(
-        lambda x, w, b: ac.batch_norm(x, w, b, *ours, training),
+        lambda x, w, b: ac.batch_norm(x, *ours, w, b, training),
         lambda x, w, b: F.batch_norm(x, *theirs, w, b, training),
         x,
         weight,
@@ -197,6 +194,7 @@ BESIDE = {
     "multiply": (ac.multiply, torch.mul, A, B[0]),
     "divide": (ac.divide, torch.div, A, B),
     "power": (ac.power, torch.pow, A, B),
+    "mod": (ac.mod, torch.remainder, A - 1.3, B),
     "log": (ac.log, torch.log, A),
     "sqrt": (ac.sqrt, torch.sqrt, A),
     "erf": (ac.erf, torch.erf, A - 1),
@@ -235,9 +233,18 @@ def test_beside(name, dtype):
     agree(ours, theirs, *inputs, dtype=dtype)
 
 
-@pytest.mark.parametrize("name", ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "sign"])
+@pytest.mark.parametrize("name", ["floor", "ceil", "trunc", "round"])
+def test_rounding(name):
+    agree_without_gradient(
+        getattr(ac, name), getattr(torch, name), np.concatenate([3 * (A - 1), [[0.5, 1.5, -0.5, 2]]])
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "floor_divide", "sign"]
+)
 def test_piecewise_constant(name):
     x, y = np.round(A), np.round(B)
-    inputs = (x - 1,) if name == "sign" else (x, y)
+    inputs = (x - 1,) if name == "sign" else (x, y + 1)
     theirs = torch.eq if name == "equal" else getattr(torch, name)
-    np.testing.assert_array_equal(getattr(ac, name)(*inputs), theirs(*map(torch.tensor, inputs)).numpy())
+    agree_without_gradient(getattr(ac, name), theirs, *inputs)

@@ -1,0 +1,180 @@
+"""The order of things: when a node was made, and when memory that one may keep was overwritten.
+
+A backward rule computes with arrays that were kept at the forward. Two kinds of hands may overwrite one in between:
+the package's own (an optimizer's step, running statistics), which say so with `overwritten`; and the user's, by an
+array that `.data` or `.numpy()` handed out. From then on its memory is lent: of lent memory a node keeps a copy, and
+those that kept it before are held to its contents as they were.
+
+Memory is known by the object that owns it, so that no view is a way round.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sys
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+#: Return a moment; later ones are larger.
+now: Callable[[], int] = functools.partial(next, itertools.count())
+
+#: When memory was last overwritten at all: nothing needs a look that was made later.
+latest = -1
+
+# By the id of the memory's owner. What is known of it is forgotten as it is freed, before its id is given anew.
+_overwritten: dict[int, int] = {}
+lent: dict[int, _Loan] = {}
+_watched: dict[int, Callable[[], Any]] = {}
+
+
+class Holder(Protocol):
+    """Holds an array: a `graph.Variable`."""
+
+    _data: Array
+
+
+class _Loan:
+    """Memory that somebody outside may write to."""
+
+    __slots__ = ("arrays", "contents", "moment")
+
+    def __init__(self, contents: int | None) -> None:
+        self.arrays: list[weakref.ref[Array]] = []  # what was handed out; views of it keep it alive
+        self.contents = contents  # a digest of the memory; None if nothing can have kept it by then
+        self.moment = now()
+
+    def outstanding(self) -> list[Array]:
+        return [array for ref in self.arrays if (array := ref()) is not None]
+
+
+def overwritten(arrays: Iterable[Array]) -> None:
+    """Note that arrays were overwritten, or are about to be."""
+    _note([array if array.base is None else _owner(array) for array in arrays])
+
+
+def lend(holder: Holder) -> Array:
+    """Return the array of `holder` for somebody outside, who may write to it: the same one as long as it is in use."""
+    array = holder._data
+    memory = _owner(array)
+    loan = lent.get(id(memory))
+    out = [] if loan is None else loan.outstanding()
+    for given in out:
+        if given.shape == array.shape and given.strides == array.strides and given.dtype == array.dtype:
+            return given
+    if loan is None or not out:
+        if loan is not None:
+            _compare(loan, memory)
+        _watch(memory)
+        loan = lent[id(memory)] = _Loan(None if _holds_alone(holder) else _digest(memory))
+    # NumPy has a view refer to the array that owns the memory, past all views between; but it stops at a memoryview.
+    # So whatever is made of what is handed out keeps it alive, and tells that somebody can still write.
+    given = np.asarray(memoryview(array))  # type: ignore[arg-type]
+    loan.arrays.append(weakref.ref(given))
+    return given
+
+
+def kept(array: Array) -> Array:
+    """Return what a node may keep of an array that a variable holds: the array, or a copy where its memory is lent."""
+    memory = _owner(array)
+    loan = lent.get(id(memory))
+    if loan is None:
+        return array
+    if loan.outstanding():
+        return array.copy(order="K")
+    _compare(loan, memory)
+    del lent[id(memory)]
+    return array
+
+
+def remember(array: Array) -> None:
+    """Hold an array that is not kept but read again to its contents as they are."""
+    memory = _owner(array)
+    loan = lent.get(id(memory))
+    if loan is not None:
+        _compare(loan, memory)
+        loan.contents, loan.moment = _digest(memory), now()
+
+
+def changed(array: Array, moment: int) -> bool:
+    """Whether an array was overwritten since a moment."""
+    memory = _owner(array)
+    loan = lent.get(id(memory))
+    if loan is not None and loan.moment > moment:
+        _compare(loan, memory)
+    return _overwritten.get(id(memory), -1) > moment
+
+
+def _owner(array: Any) -> Any:
+    """Return what owns the memory of an array: an array, or the buffer that it was made of."""
+    base = array.base
+    while base is not None:
+        array, base = base, getattr(base, "base", None)
+    return array
+
+
+def _note(memories: list[Any]) -> None:
+    global latest
+    moment = now()
+    for memory in memories:
+        key = id(memory)
+        if key not in _watched:
+            _watch(memory)
+        _overwritten[key] = moment
+    latest = moment
+
+
+def _watch(memory: Any) -> None:
+    key = id(memory)
+    if key not in _watched:
+        try:
+            _watched[key] = weakref.ref(memory, lambda _: _forget(key))
+        except TypeError:  # bytes take no weak reference: held, so that their id is not given anew
+            _watched[key] = lambda: memory
+
+
+def _forget(key: int) -> None:
+    for table in (_watched, _overwritten, lent):
+        table.pop(key, None)
+
+
+def _compare(loan: _Loan, memory: Any) -> None:
+    """Note if lent memory has other contents by now."""
+    if loan.contents is not None and loan.contents != (contents := _digest(memory)):
+        loan.contents = contents
+        _note([memory])
+
+
+def _digest(memory: Any) -> int:
+    return hash(memory.tobytes())
+
+
+class _Cell:
+    """A holder to count by."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: Array) -> None:
+        self._data = data
+
+
+def _references(holder: Holder) -> tuple[int, int]:
+    array = holder._data
+    memory = _owner(array)
+    return sys.getrefcount(array), sys.getrefcount(memory)
+
+
+def _holds_alone(holder: Holder) -> bool:
+    """Whether nothing but `holder` refers to its array, nor to the memory's owner: then no node has kept it."""
+    return _references(holder) == (_ALONE if holder._data.base is None else _ALONE_BY_A_VIEW)
+
+
+# Interpreters differ in what they count.
+_ALONE = _references(_Cell(np.empty(1)))
+_ALONE_BY_A_VIEW = _references(_Cell(np.empty((1, 1)).T))

@@ -1,0 +1,158 @@
+"""What may stand where an op takes an array, and the dtype that the op computes in.
+
+Every op says what it computes with, its domain:
+
+- ``any``: what moves elements, compares them or converts them takes every dtype as it is.
+- ``real``: arithmetic. Floating point numbers come to one dtype; integers and booleans among themselves stay what
+  NumPy makes of them.
+- ``floating``: what is defined for real numbers alone. Integers and booleans become floating point.
+
+Nothing widens an array by accident: numbers, lists and arrays without axes follow a floating point array that has
+axes, integers follow floating point, and only a floating point array can widen another. Where there is nothing to
+follow, they are float32. float16 is computed in float32, and the result rounded; bytes in another order than the
+machine's are put in its own; complex numbers and longdouble are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_cnn.graph import Array, Variable
+
+Domain = Literal["any", "real", "floating"]
+
+FLOAT16, FLOAT32, FLOAT64 = (np.dtype(t) for t in (np.float16, np.float32, np.float64))
+
+
+class Input(NamedTuple):
+    """An input of a call."""
+
+    at: int  # where in the row of the call's values
+    name: str
+    promoted: bool  # whether it takes part in the choice of a dtype; what only selects does not
+
+
+def settle(
+    op: str,
+    domain: Domain,
+    inputs: Sequence[Input],
+    values: Sequence[Any],
+    stack: Callable[..., Variable],
+    numbers: bool = True,
+) -> tuple[list[Any], list[Any], bool]:
+    """Make arrays of dtypes to compute with out of whatever stands in the places of `inputs`.
+
+    Returns
+    -------
+    values : list
+        With a Variable for every list that holds some.
+    arrays : list
+        With what the op is to compute with; beside an array Python numbers stay so, where the op takes `numbers`.
+    half : bool
+        Whether the result is to be rounded to float16.
+    """
+    values = list(values)
+    weak = set()
+    for at, name, _ in inputs:
+        value = values[at]
+        values[at] = of_any_kind(op, name, value, stack)
+        if isinstance(value, list | tuple) and not isinstance(values[at], Variable) and not _holds_arrays(value):
+            weak.add(at)
+    arrays = [value._data if isinstance(value, Variable) else value for value in values]
+    places = [i.at for i in inputs if i.promoted and arrays[i.at] is not None]
+    target = _target(domain, arrays, places, weak)
+    if target is None:
+        return values, arrays, False
+    half = target == FLOAT16 and domain != "any"
+    dtype = FLOAT32 if half else target
+    lone = not any(isinstance(arrays[at], np.ndarray) for at in places)
+    for at in places:
+        if isinstance(arrays[at], np.ndarray):
+            if domain != "any" or at in weak:
+                arrays[at] = arrays[at].astype(dtype, copy=False)
+        elif lone or not numbers:
+            arrays[at] = np.asarray(arrays[at], dtype)
+    return values, arrays, half
+
+
+def _target(domain: Domain, arrays: Sequence[Any], places: Sequence[int], weak: set[int]) -> np.dtype[Any] | None:
+    """Return the dtype to compute in, or None for NumPy's own choice among integers."""
+    strong = [arrays[at] for at in places if isinstance(arrays[at], np.ndarray) and at not in weak]
+    floats = [x for x in strong if x.dtype.kind == "f"]
+    if floats:
+        return np.result_type(*{x.dtype for x in [x for x in floats if x.ndim] or floats})
+    if domain == "floating" or not strong:
+        return FLOAT32
+    fractions = any(isinstance(arrays[at], float) or (at in weak and arrays[at].dtype.kind == "f") for at in places)
+    return FLOAT32 if fractions else None
+
+
+def of_any_kind(op: str, name: str, value: Any, stack: Callable[..., Variable]) -> Any:
+    """Return what is given for an array as a Variable, an array of a dtype that is computed with, a number or None."""
+    if value is None or (isinstance(value, Variable | bool | int | float) and not isinstance(value, np.generic)):
+        return value
+    if isinstance(value, list | tuple):
+        if holds_variables(value):
+            return stack(*[of_any_kind(op, name, x, stack) for x in value])
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            raise ValueError(f"{op}: {name} is a list whose parts differ in shape: {short(value)}") from None
+    elif not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__"):
+        raise TypeError(
+            f"{op}: {name} is a Tensor, an array, a number or a list of such; got {short(value)}, "
+            f"of type {type(value).__name__}"
+        )
+    return native(f"{op}: {name}", value)
+
+
+def native(what: str, value: Any) -> Array:
+    """Return an array of real numbers, in the machine's order of bytes.
+
+    Raises
+    ------
+    TypeError
+        For complex numbers, longdouble, and what is no number.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array, whose mask would be lost; fill it first, as with .filled(0)")
+    array = np.asarray(value)
+    dtype = native_dtype(what, array.dtype)
+    return array if array.dtype == dtype else array.astype(dtype)
+
+
+def native_dtype(what: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """Return a dtype that is computed with, in the machine's order of bytes; raise as `native` does."""
+    dtype = np.dtype(dtype)
+    if dtype.kind == "c":
+        raise TypeError(f"{what} has dtype {dtype}, complex numbers; only real ones can be computed with: take .real")
+    if dtype.kind not in "fiub" or dtype.char == "g":
+        raise TypeError(
+            f"{what} has dtype {dtype}; expected float32, float64, float16, integers or booleans: convert it first, "
+            "as with .astype(np.float64)"
+        )
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
+
+
+def holds_variables(value: Any) -> bool:
+    """Whether there is a Variable in a list, at any depth."""
+    if isinstance(value, list | tuple):
+        return any(map(holds_variables, value))
+    return isinstance(value, Variable)
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether there is something with axes and a dtype of its own in a list."""
+    if isinstance(value, list | tuple):
+        return any(map(_holds_arrays, value))
+    return getattr(value, "ndim", 0) > 0
+
+
+def short(value: Any) -> str:
+    """Return what a value looks like, in a line of an error."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
