@@ -34,13 +34,12 @@ def _array(op: str, name: str, value: Any) -> Array:
     return array
 
 
-def _targets(op: str, targets: Any) -> Any:
-    """Return targets as a Variable or an array: a list of whole numbers holds class indices."""
-    return (
-        np.asarray(targets)
-        if isinstance(targets, list) and not holds_variables(targets)
-        else operand(op, "targets", targets)
-    )
+def _targets(op: str, targets: Any, dtype: np.dtype[Any]) -> Any:
+    """Return targets as a Variable or an array: a list holds class indices, or probabilities of the logits' dtype."""
+    if isinstance(targets, list) and not holds_variables(targets):
+        array = np.asarray(targets)
+        return array.astype(dtype) if array.dtype.kind == dtype.kind == "f" else array
+    return operand(op, "targets", targets)
 
 
 def _as_floats(*values: Any) -> list[Any]:
