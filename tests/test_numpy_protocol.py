@@ -38,7 +38,7 @@ def same(f, g, *point, exact=True):
     expected, pull_expected = ac.vjp(g, *point)
     assert value.dtype == expected.dtype or not exact
     assert value.shape == expected.shape
-    single = not exact or np.float32 in {expected.dtype, *[x.dtype for x in point]}
+    single = not exact or np.dtype(np.float32) in {expected.dtype, *[x.dtype for x in point]}
     near = {"rtol": 1e-5, "atol": 1e-6} if single else {}
     close(value, expected, **near)
     cotangent = np.asarray(rng.standard_normal(np.shape(expected)), expected.dtype)
