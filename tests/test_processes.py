@@ -42,7 +42,9 @@ def same():
 
 def run(script, **environment):
     """Run a script in a process of its own, and give what it prints."""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", **environment}
+    # Interrupting or forking a process that coverage measures can hang it.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment = {**ours, "OPENBLAS_NUM_THREADS": "2", **environment}
     done = subprocess.run(
         [sys.executable, "-c", START + textwrap.dedent(script)], env=environment, capture_output=True, text=True,
         timeout=120,
