@@ -144,12 +144,15 @@ def _without_op(name: str) -> TypeError:
     )
 
 
+#: What options are by default, other than None.
+_USUAL = {"where": (True,), "subok": (True,), "casting": ("same_kind",), "order": ("K", "C"), "mode": ("raise",)}
+
+
 def _refuse(name: str, **options: Any) -> None:
     """Raise for options that have been given and that no op has."""
     for option, value in options.items():
-        usual = isinstance(value, str) and value in ("same_kind", "K", "C", "raise")
-        if usual or value is None or value is _DEFAULT or value is True:
-            continue  # what it is by default
+        if value is None or value is _DEFAULT or (isinstance(value, str | bool) and value in _USUAL.get(option, ())):
+            continue
         raise TypeError(
             f"{name} of a Tensor takes no {option}={'…' if option == 'out' else repr(value)}: "
             + ("its result is a new Tensor; write `t = …` instead" if option == "out" else "leave it out")

@@ -1117,3 +1117,8 @@ def test_full_like_takes_its_dtype_by_place():
     x = ac.Tensor(A, requires_grad=True)
     np.testing.assert_array_equal(np.full_like(x, 2, np.int64), np.full_like(A, 2, np.int64))
     np.testing.assert_array_equal(np.full_like(x, 2, shape=(2,)), np.full_like(A, 2, shape=(2,)))
+
+
+def test_an_option_that_happens_to_be_true_is_refused_like_any_other():
+    with pytest.raises(TypeError, match=r"np\.sum of a Tensor takes no initial=True"):
+        np.sum(ac.Tensor(A, requires_grad=True), initial=True)
