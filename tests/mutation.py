@@ -12,13 +12,17 @@ fastest of them foremost, then the others of the module; the first failure ends 
 long as the tests do is killed too. PyTorch and ONNX are not asked, so that the score is the same without them.
 
 What could change no result is no mutant: annotations and types, marks in signatures, the texts of errors, the sizes of
-caches, `strict` of a `zip` of equal lengths, the thresholds that choose the faster of two ways (`SPEED`), and `is` for
-`==` and back, which are the same for what is compared here: None, types and small integers.
+caches, `strict` of a `zip` of equal lengths, the thresholds and estimates of work that choose the faster of two ways
+(`SPEED`, and what `threads.split` is told), and `is` for `==` and back, which are the same for what is compared here:
+None, types and small integers.
 """
 
 import argparse
 import ast
 import difflib
+import faulthandler
+import functools
+import gc
 import importlib.util
 import json
 import math
@@ -32,7 +36,6 @@ import tempfile
 import time
 import warnings
 from collections import Counter, defaultdict
-from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +57,10 @@ TESTS = {
         "test_anomaly.py",
         "test_transforms.py",
     ],
+    "history": ["test_overwriting.py", "test_graph.py", "test_optim.py"],
     "primitive": ["test_primitive.py", "test_graph.py", "test_tensor.py", "test_anomaly.py", "ops/test_properties.py"],
+    "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
+    "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],
     "optim": ["test_optim.py", "test_docstrings.py"],
@@ -62,8 +68,21 @@ TESTS = {
 }
 #: Tests of tests, which kill nothing that those would not, and of what is not asked.
 LEFT_OUT = ("test_a_wrong_rule_is_refused", "test_support_table.py", "test_pytorch.py")
-#: Module-level names, by file, that decide how fast a result is had and not which.
-SPEED: dict[str, set[str]] = {}
+#: Names, by file, that decide how fast a result is had and not which: thresholds, and estimates of work.
+SPEED = {
+    "kernels/conv.py": {
+        *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS"),
+        *("_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
+    },
+    "kernels/elementwise.py": {"PASS", "_BLOCK", "_LONG"},
+    "kernels/images.py": {"LARGEST_COLUMNS", "shares_size"},
+    "kernels/memory.py": {"KEPT", "_LARGEST_MMAP_THRESHOLD"},
+    "kernels/pool.py": {"_FEW", "_SMALL"},
+    "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
+    "kernels/shifts.py": {"_PRODUCT", "_work", "conv2d.wide"},
+    "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES", "_over_one_axis.rows"},
+    "kernels/threads.py": {"SMALLEST_WORK"},
+}
 CACHES = {"lru_cache", "cache"}
 SAME = {"Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot"}
 MEMORY = 4 << 30
@@ -193,15 +212,26 @@ def _without_effect(source, speed):
                 yield span(node)
             case ast.Call() if _named(node) in CACHES:
                 yield span(node)
+            case ast.Call(func=ast.Attribute(ast.Name("threads"), "split"), args=[_, work]):
+                yield span(work)
             case ast.keyword(arg="strict"):
                 yield span(node)
+    yield from (span(node) for name, node in _definitions(tree) if name in speed)
     for node in tree.body:
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        if isinstance(node, ast.FunctionDef):
-            names = {node.name}
         aliases = isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp | ast.Subscript)
         if names & speed or (aliases and isinstance(getattr(node.value, "op", ast.BitOr()), ast.BitOr)):
             yield span(node)
+
+
+def _definitions(tree, inside=""):
+    """Give the functions and classes in a tree, and what is assigned in them, by their qualified names."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield inside + node.name, node
+            yield from _definitions(node, f"{inside}{node.name}.")
+        elif isinstance(node, ast.Assign):
+            yield from ((inside + target.id, node) for target in node.targets if isinstance(target, ast.Name))
 
 
 def _named(node):
@@ -221,15 +251,22 @@ class Baseline(NamedTuple):
 
 
 class Measure:
-    """A plugin of pytest that tells the lines that each test runs, and its time."""
+    """A plugin of pytest that tells the lines that each test runs, and its time.
+
+    A cache hides who else needs what it holds: each test finds the package's caches empty.
+    """
 
     def __init__(self, coverage):
-        self.coverage, self.durations = coverage, defaultdict(float)
+        self.coverage, self.durations, self.caches = coverage, defaultdict(float), []
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if getattr(item, "originalname", None) not in LEFT_OUT]
+        caches = (x for x in gc.get_objects() if isinstance(x, functools._lru_cache_wrapper))
+        self.caches = [cache for cache in caches if cache.__module__.startswith(PACKAGE.name)]
 
     def pytest_runtest_protocol(self, item):
+        for cache in self.caches:
+            cache.cache_clear()
         self.coverage.switch_context(item.nodeid)
 
     def pytest_runtest_logfinish(self):
@@ -240,10 +277,13 @@ class Measure:
 
 
 class Select:
-    """A plugin of pytest that keeps these tests, in this order."""
+    """A plugin of pytest that keeps these tests, in this order; one that takes ten times as long ends them all."""
 
-    def __init__(self, order):
-        self.rank = {test: i for i, test in enumerate(order)}
+    def __init__(self, order, durations):
+        self.rank, self.durations = {test: i for i, test in enumerate(order)}, durations
+
+    def pytest_runtest_protocol(self, item):
+        faulthandler.dump_traceback_later(5 + 10 * self.durations[item.nodeid], exit=True, file=2)
 
     def pytest_collection_modifyitems(self, items):
         items[:] = sorted((item for item in items if item.nodeid in self.rank), key=lambda item: self.rank[item.nodeid])
@@ -371,7 +411,7 @@ def survives(mutant, code, baseline, folder):
         def work(order=order):
             sys.meta_path.insert(0, Finder(mutant.path, code))
             files = dict.fromkeys(str(ROOT / test.partition("::")[0]) for test in order)
-            return pytest_of(files, folder, Select(order))
+            return pytest_of(files, folder, Select(order, baseline.durations))
 
         # Where a fault leaves none of these tests, none has failed.
         if forked(work, log, 10 + 10 * sum(baseline.durations[test] for test in order)) not in (0, NO_TESTS):
@@ -430,11 +470,13 @@ def main(argv=None):
         folder = Path(name)
         baselines = {module: measure(module, files[module], folder) for module in {module for module, _ in chosen}}
         with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
-            for module, mutant, survived in pool.imap(partial(attempt, baselines, folder), chosen):
+            for module, mutant, survived in pool.imap(functools.partial(attempt, baselines, folder), chosen):
                 counts[module] += survived is not None
                 killed[module] += survived is False
                 if survived:
                     print(f"survived: {mutant.difference()}", flush=True)
+                if counts.total() % 25 == 0:
+                    print(f"{counts.total()} of {len(chosen)} tried", file=sys.stderr, flush=True)
     for module in modules:
         if counts[module]:
             print(f"{module}: {killed[module]} of {counts[module]} killed, {killed[module] / counts[module]:.1%}")

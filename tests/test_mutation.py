@@ -28,13 +28,21 @@ def f(x: int | None, *, y: "×" = 50 + 50) -> int | float:
         z += 1
     print(z)
     return z
+
+
+class Plan:
+    def work(self):
+        return 5 * 5
+
+    def make(self):
+        return threads.split(6 * 6, 7 * 7)
 """
 
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
     monkeypatch.setattr(mutation, "PACKAGE", tmp_path)
-    monkeypatch.setattr(mutation, "SPEED", {"module.py": {"LARGEST"}})
+    monkeypatch.setattr(mutation, "SPEED", {"module.py": {"LARGEST", "Plan.work"}})
     path = tmp_path / "module.py"
     path.write_text(SOURCE, encoding="utf-8")
     return path
@@ -52,6 +60,7 @@ def test_what_changes_no_result_is_no_mutant(path):
         "for _, _ in zip([z], [90 + 90], strict=True):",
         "z += 1",
         "print(z)",
+        "return threads.split(6 * 6, 7 * 7)",
     }
     codes = [mutant.code() for mutant in found]
     assert SOURCE not in codes
@@ -63,6 +72,8 @@ def test_what_changes_no_result_is_no_mutant(path):
         "return 3 + 3",
         "SKIPPED = 1 + 1",
         "LARGEST = 2 + 2",
+        "return 5 * 5",
+        ", 7 * 7)",
     ):
         assert all(line in code for code in codes), line
     assert all('f"× {z + 7} is too much", 8 + 8' in code or "pass" in code for code in codes)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -138,3 +139,150 @@ def test_numpys_own_blas(threads):
         [sys.executable, "-c", textwrap.dedent(CHILD)], env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
+
+
+class Exported(dict):
+    """Functions that a library exports, by attribute and by index, as `ctypes` has them."""
+
+    def __init__(self, **functions):
+        super().__init__({name: Function(value) for name, value in functions.items()})
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Function:
+    restype = int
+
+    def __init__(self, call):
+        self.call = call
+
+    def __call__(self, *args):
+        return self.call(*args)
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Find a library among given ones, which export given functions; give the module after that."""
+    import ctypes
+
+    import threadpoolctl
+
+    monkeypatch.setattr(blas, "_count", blas._find)
+    monkeypatch.setattr(blas, "_set", None)
+    monkeypatch.setattr(blas, "_is_shared", None)
+
+    def find(*libraries, exports=(), number=None):
+        class Int:
+            @staticmethod
+            def in_dll(library, name):
+                assert (library, name) == (exported, "blas_cpu_number")
+                if number is None:
+                    raise ValueError("symbol not found")
+                return number
+
+        exported = Exported(**dict(exports))
+        monkeypatch.setattr(threadpoolctl, "ThreadpoolController", lambda: SimpleNamespace(lib_controllers=libraries))
+        monkeypatch.setattr(ctypes, "PyDLL", lambda path: exported if path == libraries[0].filepath else None)
+        monkeypatch.setattr(ctypes, "c_int", Int)
+        answer = blas._count()
+        assert answer == blas._count()
+        return answer
+
+    return find
+
+
+def library(api="openblas", path="/site-packages/numpy.libs/libblas.so", threads=7):
+    return SimpleNamespace(
+        user_api="blas",
+        internal_api=api,
+        filepath=path,
+        threading_layer="pthreads",
+        get_num_threads=lambda: threads,
+        set_num_threads=lambda n: ("slowly", n),
+    )
+
+
+def functions(before="", after="", threads=3):
+    names = f"{before}openblas_get_num_threads{after}", f"{before}openblas_set_num_threads{after}"
+    return dict(zip(names, (lambda: threads, lambda n: ("directly", n)), strict=True))
+
+
+class TestFinding:
+    """Which library is asked and told, and how; stand-ins for those of other machines."""
+
+    @pytest.mark.parametrize("before", ["", "scipy_"])
+    @pytest.mark.parametrize("after", ["", "64_", "_64"])
+    def test_openblas_is_called_directly(self, found, before, after):
+        assert found(library(), exports=functions(before, after)) == 3
+        assert blas._set(1) == ("directly", 1)
+        assert blas._set.restype is None
+        assert blas._is_shared is True
+
+    def test_half_of_a_pair_is_left_alone(self, found):
+        exports = functions("scipy_", "64_")
+        del exports["scipy_openblas_set_num_threads64_"]
+        assert found(library(), exports=exports) == 7
+        assert blas._set(1) == ("slowly", 1)
+        assert blas._is_shared is False
+
+    def test_its_number_is_read_where_it_is_exported(self, found):
+        number = SimpleNamespace(value=3)
+        assert found(library(), exports=functions(), number=number) == 3
+        number.value = 5
+        assert blas._count() == 5
+
+    @pytest.mark.parametrize("value", [2, 4])
+    def test_not_if_it_is_another_number(self, found, value):
+        assert found(library(), exports=functions(), number=SimpleNamespace(value=value)) == 3
+
+    @pytest.mark.parametrize("exported", [True, False])
+    def test_of_openmp_each_thread_has_a_number(self, found, exported):
+        openmp = {"omp_get_max_threads": lambda: 5, "omp_set_num_threads": lambda n: ("by OpenMP", n)}
+        openblas = library()
+        openblas.threading_layer = "openmp"
+        number = SimpleNamespace(value=5)
+        assert found(openblas, exports=functions() | (openmp if exported else {}), number=number) == 5 + 2 * (
+            not exported
+        )
+        assert blas._set(2) == ("by OpenMP" if exported else "slowly", 2)
+        assert blas._is_shared is False
+        number.value = 9
+        assert blas._count() != 9
+
+    def test_others_are_asked_as_they_are(self, found):
+        assert found(library("mkl"), exports=functions(), number=SimpleNamespace(value=7)) == 7
+        assert blas._set(2) == ("slowly", 2)
+        assert blas._is_shared is False
+
+    @pytest.mark.parametrize("place", ["numpy.libs", "numpy/.dylibs", "numpy/_core"])
+    def test_numpys_own_goes_first(self, found, place):
+        scipys = library("mkl", "/numpy-2/lib/site-packages/scipy.libs/libblas.so", threads=11)
+        numpys = library("mkl", f"/home/scipy/site-packages/{place}/libblas.so")
+        other = library("mkl", threads=13)
+        other.user_api = "openmp"
+        assert found(other, scipys, numpys) == 7
+
+    def test_where_there_is_none_to_set_there_is_one(self, found):
+        assert found() == 1
+        assert blas._set(4) is None
+        assert blas._is_shared is False
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_thread_of_the_packages_own_has_one_for_good_where_it_has_its_own(number, is_shared, monkeypatch):
+    monkeypatch.setattr(blas, "_is_shared", is_shared)
+    blas.limit_this_thread()
+    assert number == [4 if is_shared else 1]
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_child_forgets_its_parents_calls(number, calls, monkeypatch):
+    monkeypatch.setattr(blas, "_calls", {object() for _ in range(calls)})
+    number[0], blas._outside = 1, 4
+    blas._after_fork()
+    assert number == [4 if calls else 1]
+    assert not blas._calls
