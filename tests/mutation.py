@@ -80,7 +80,7 @@ SPEED = {
     "kernels/pool.py": {"_FEW", "_SMALL"},
     "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
     "kernels/shifts.py": {"_PRODUCT", "_work", "conv2d.wide"},
-    "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES", "_over_one_axis.rows"},
+    "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
     "kernels/threads.py": {"SMALLEST_WORK"},
 }
 CACHES = {"lru_cache", "cache"}

@@ -73,6 +73,26 @@ for _name, _op, _reference, _settings in [
     unary(_name, _op, _reference, **_settings)
 
 
+@prop
+def leaky_relu_of_any_slope(draw):
+    x, slope = draw(arrays(shapes(), away_from=[0])), draw(st.sampled_from([0.0, 0.3, -2.0, 3]))
+    return ac.leaky_relu, (x, slope), {"reference": lambda x, slope: np.where(x > 0, x, slope * x)}
+
+
+@prop
+def elu_of_any_alpha(draw):
+    x, alpha = draw(arrays(shapes(), away_from=[0])), draw(st.sampled_from([0.0, 0.3, -2.0, 3]))
+    return ac.elu, (x, alpha), {"reference": lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x) - 1))}
+
+
+@prop
+def gelu_of_tanh(draw):
+    def reference(x):
+        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+    return (lambda x: ac.gelu(x, "tanh")), (draw(arrays(shapes(), low=-5, high=5)),), {"reference": reference}
+
+
 def binary(name, op, reference, **settings):
     PROPERTIES[name] = lambda: broadcastable_arrays(2, **settings).map(lambda xy: (op, xy, {"reference": reference}))
 
@@ -291,10 +311,16 @@ def stack(draw):
 @prop
 def split(draw):
     parts, rest = draw(st.integers(1, 3)), draw(shapes(max_dims=2))
-    x = draw(arrays((parts * draw(st.integers(0, 2)), *rest)))
-    how = draw(st.just(parts) | st.lists(st.integers(0, len(x)), max_size=3).map(sorted))
+    length, axis = parts * draw(st.integers(0, 2)), draw(st.integers(0, len(rest)))
+    x = draw(arrays((*rest[:axis], length, *rest[axis:])))
+    how = draw(st.just(parts) | st.lists(st.integers(0, length), max_size=3).map(sorted))
     part = draw(st.integers(0, (how if isinstance(how, int) else len(how) + 1) - 1))
-    return (lambda x: ac.split(x, how)[part]), (x,), {"reference": lambda x: np.split(x, how)[part]}
+    options = draw(st.sampled_from([{"axis": axis}, {"axis": axis - x.ndim}, *([{}] if axis == 0 else [])]))
+    return (
+        (lambda x: ac.split(x, how, **options)[part]),
+        (x,),
+        {"reference": lambda x: np.split(x, how, **options)[part]},
+    )
 
 
 @prop
@@ -491,14 +517,15 @@ def global_avg_pool2d(draw):
 def softmax(draw):
     x = draw(arrays(shapes(max_dims=3)))
     axis = draw(st.integers(-max(x.ndim, 1), max(x.ndim, 1) - 1))
-    return ac.softmax, (x,), {"reference": references.softmax, "axis": axis}
+    return ac.softmax, (x,), {"reference": references.softmax} | draw(st.sampled_from([{}, {"axis": axis}]))
 
 
 @prop
 def log_softmax(draw):
     x = draw(arrays(shapes(max_dims=3)))
     axis = draw(st.integers(-max(x.ndim, 1), max(x.ndim, 1) - 1))
-    return ac.log_softmax, (x,), {"reference": lambda x, axis: np.log(references.softmax(x, axis)), "axis": axis}
+    options = draw(st.sampled_from([{}, {"axis": axis}]))
+    return ac.log_softmax, (x,), {"reference": lambda x, axis=-1: np.log(references.softmax(x, axis)), **options}
 
 
 def _spread(draw, lengths):

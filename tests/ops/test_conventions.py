@@ -1,9 +1,12 @@
 """What happens at kinks, ties and edges: conventions that finite differences cannot see."""
 
+import inspect
+
 import numpy as np
 import pytest
 
 import autograd_cnn as ac
+from autograd_cnn import ops
 
 
 def slopes(op, *values, cotangent=None):
@@ -12,6 +15,53 @@ def slopes(op, *values, cotangent=None):
     out = op(*tensors)
     out.backward(np.ones(out.shape) if cotangent is None else cotangent)
     return [t.grad.tolist() for t in tensors]
+
+
+#: What an op is called with, in PyTorch's and NumPy's order, and what it takes by default.
+SIGNATURES = """
+avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True)
+batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05)
+clip(x, min=None, max=None)
+concatenate(arrays, axis=0)
+conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
+conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
+dropout(x, p, training, rng=None)
+elu(x, alpha=1.0)
+flatten(x, start_dim=0, end_dim=-1)
+gelu(x, approximate='none')
+group_norm(x, num_groups, weight=None, bias=None, eps=1e-05)
+layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-05)
+leaky_relu(x, negative_slope=0.01)
+linear(x, weight, bias=None)
+log_softmax(x, axis=-1)
+logsumexp(x, axis=None, keepdims=False)
+max(x, axis=None, keepdims=False)
+max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False)
+mean(x, axis=None, keepdims=False)
+min(x, axis=None, keepdims=False)
+mse_loss(x, target, reduction='mean')
+nll_loss(log_probs, targets, weight=None, ignore_index=-100, reduction='mean')
+pad(x, pad_width, constant_values=0)
+round(x, decimals=0)
+sigmoid_cross_entropy(logits, targets, reduction='mean')
+softmax(x, axis=-1)
+softmax_cross_entropy(logits, targets, reduction='mean', label_smoothing=0.0, ignore_index=-100, weight=None)
+split(x, indices_or_sections, axis=0)
+squeeze(x, axis=None)
+stack(arrays, axis=0)
+sum(x, axis=None, keepdims=False)
+take(x, indices, axis=None)
+transpose(x, axes=None)
+var(x, axis=None, ddof=0, keepdims=False)
+"""
+
+
+@pytest.mark.parametrize("line", SIGNATURES.split("\n")[1:-1])
+def test_arguments_and_their_defaults(line):
+    name = line.partition("(")[0]
+    signature = inspect.signature(getattr(ops, name))
+    plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    assert name + str(inspect.Signature(plain)) == line
 
 
 @pytest.mark.parametrize(
@@ -151,6 +201,15 @@ class TestNothing:
         loss = ac.softmax_cross_entropy(logits, np.zeros(0, int), "sum")
         loss.backward()
         assert (loss.item(), logits.grad.shape) == (0, (0, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_list_of_probabilities_has_the_dtype_of_the_logits(dtype):
+    logits = np.array([[0.5, -1.0], [0.25, 2.0]], dtype)
+    loss = ac.softmax_cross_entropy(logits, [[0.25, 0.75], [1.0, 0.0]], "none")
+    assert loss.dtype == dtype
+    exact = ac.softmax_cross_entropy(logits.astype(float), np.array([[0.25, 0.75], [1.0, 0.0]]), "none")
+    np.testing.assert_allclose(loss, exact, rtol=1e-6)
 
 
 def test_losses_of_integers_and_booleans_are_those_of_floats():

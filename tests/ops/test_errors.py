@@ -59,6 +59,9 @@ CASES = {
     "output_padding is smaller than stride (2, 2) or dilation (1, 1); got (2, 0)": lambda: ac.conv_transpose2d(
         X, zeros(3, 4, 3, 3), stride=2, output_padding=(2, 0)
     ),
+    "output_padding is smaller than stride (2, 1) or dilation (1, 3); got (0, 4)": lambda: ac.conv_transpose2d(
+        X, zeros(3, 4, 3, 3), stride=(2, 1), dilation=(1, 3), output_padding=(0, 4)
+    ),
     "padding (4, 4) leaves an image of -1×0; take less padding": lambda: ac.conv_transpose2d(
         X, zeros(3, 4, 3, 3), padding=4
     ),
@@ -73,6 +76,8 @@ CASES = {
     "max_pool2d: the 7×7 window is larger than its input of 5×6": lambda: ac.max_pool2d(X, 7),
     "max_pool2d: kernel_size is an int or a pair of ints, each at least 1; got 0": lambda: ac.max_pool2d(X, 0),
     "max_pool2d: padding is at most half the window of 2×2; got (2, 2)": lambda: ac.max_pool2d(X, 2, padding=2),
+    "max_pool2d: padding is at most half the window of 3×3; got (2, 0)": lambda: ac.max_pool2d(X, 3, padding=(2, 0)),
+    "avg_pool2d: padding is at most half the window of 3×3; got (0, 2)": lambda: ac.avg_pool2d(X, 3, 1, (0, 2)),
     "avg_pool2d: x has axes (N, C, H, W); got shape (5, 6)": lambda: ac.avg_pool2d(zeros(5, 6), 2),
     "avg_pool2d: stride is an int or a pair of ints, each at least 1; got -1": lambda: ac.avg_pool2d(X, 2, stride=-1),
     "global_avg_pool2d: x has axes (N, C, H, W); got shape (3,)": lambda: ac.global_avg_pool2d(zeros(3)),
@@ -202,6 +207,10 @@ def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
     ("call", "message"),
     [
         (lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2)), "class indices are integers; got dtype float64"),
+        (
+            lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(3)),
+            "class indices are integers; got dtype float64 of shape (3,) for logits (2, 3)",
+        ),
         (lambda: ac.nll_loss(zeros(2, 3), zeros(2).astype(bool)), "class indices are integers; got dtype bool"),
         (
             lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2, 3).astype(int)),
