@@ -62,12 +62,11 @@ def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     if x.flags.c_contiguous:
         return x.reshape(shape)
     lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-    if x.ndim < 2 or len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize:
+    if len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize:
         return np.reshape(x, lengths)
     if -1 in lengths:
         rest = math.prod(n for n in lengths[1:] if n != -1)
         per_image = math.prod(x.shape[1:])
         if lengths.count(-1) > 1 or not rest or per_image % rest:
             return np.reshape(x, lengths)  # for NumPy's message
-        lengths = tuple(per_image // rest if n == -1 else n for n in lengths)
     return np.moveaxis(np.reshape(np.moveaxis(x, 0, -1), (*lengths[1:], len(x))), -1, 0)

@@ -121,6 +121,7 @@ from autograd_cnn import kernels
 def blas():
     return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"][:1]
 
+assert ac.get_num_threads() == 1
 before = blas()
 assert kernels.one_thread(blas)() in ([1], []), blas()
 ac.set_num_threads(2)
@@ -260,7 +261,7 @@ class TestFinding:
 
     @pytest.mark.parametrize("place", ["numpy.libs", "numpy/.dylibs", "numpy/_core"])
     def test_numpys_own_goes_first(self, found, place):
-        scipys = library("mkl", "/numpy-2/lib/site-packages/scipy.libs/libblas.so", threads=11)
+        scipys = library("mkl", "/numpy-2/site-packages/scipy.libs/libblas.so", threads=11)
         numpys = library("mkl", f"/home/scipy/site-packages/{place}/libblas.so")
         other = library("mkl", threads=13)
         other.user_api = "openmp"

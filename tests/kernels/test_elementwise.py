@@ -40,6 +40,21 @@ def test_the_rectifier(data):
     np.testing.assert_array_equal(kernels.relu_grad(grad, out), np.where(np.isnan(out) | (out > 0), grad, 0))
 
 
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_strides_alone_do_not_say_that_memory_is_filled(dtypes, rng):
+    """Of float32 with gaps they are those of float64 without."""
+    grad, out = (
+        rng.standard_normal(16 // np.dtype(dtype).itemsize * 25_000).astype(dtype)[:: 8 // np.dtype(dtype).itemsize]
+        for dtype in dtypes
+    )
+    assert grad.strides == out.strides
+    out = np.maximum(out, 0)[: grad.size]
+    wide = np.zeros(out.size * 8 // out.itemsize, out.dtype)[:: 8 // out.itemsize]
+    wide[:] = out
+    assert grad.strides == wide.strides
+    np.testing.assert_array_equal(kernels.relu_grad(grad, wide), np.where(wide > 0, grad, 0))
+
+
 def test_the_order_in_memory_is_kept():
     x = np.random.default_rng(0).standard_normal((28, 6, 28, 32)).transpose(3, 1, 0, 2)
     assert kernels.relu(x).strides == x.strides

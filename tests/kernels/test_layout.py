@@ -44,6 +44,20 @@ def test_flattening_rows_keeps_the_batch_innermost():
     assert flat.T.flags.c_contiguous
 
 
+def test_so_does_cutting_their_columns_up():
+    x = np.arange(24.0).reshape(12, 2).T
+    cut = kernels.reshape(x, (2, 3, -1))
+    np.testing.assert_array_equal(cut, np.reshape(x, (2, 3, 4)))
+    assert cut.transpose(1, 2, 0).flags.c_contiguous
+
+
+def test_other_images_are_flattened_in_their_own_order():
+    x = np.arange(240.0).reshape(2, 4, 30)[:, ::2]
+    flat = kernels.reshape(x, (2, -1))
+    np.testing.assert_array_equal(flat, np.reshape(x, (2, -1)))
+    assert flat.flags.c_contiguous
+
+
 @pytest.mark.parametrize("lengths", [(2, 7), (2, -1, -1), (2, -1, 7)])
 def test_shapes_that_do_not_fit_have_numpy_s_message(lengths):
     x = np.arange(120.0).reshape(4, 5, 3, 2).transpose(3, 1, 0, 2)

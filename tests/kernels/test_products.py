@@ -58,6 +58,43 @@ def test_multiply_transposed_is_matmul_with_a_transpose(m, k, n, groups, order, 
     np.testing.assert_allclose(products.multiply_transposed(a, b), a @ b.swapaxes(-1, -2), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("groups", [(), (3,), (2, 3)])
+def test_large_products_are_products_too(groups, rng):
+    a, b, c = (rng.standard_normal((*groups, m, n)) for m, n in ((24, 40), (40, 3584), (24, 3584)))
+    np.testing.assert_allclose(products.multiply(a, b), a @ b, rtol=1e-10, atol=1e-10)
+    expected = c @ b.swapaxes(-1, -2)
+    np.testing.assert_allclose(products.multiply_transposed(c, b), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(products.multiply_transposed(b, c), expected.swapaxes(-1, -2), rtol=1e-9, atol=1e-9)
+
+
+def test_what_is_cut_and_what_stays_whole(monkeypatch, rng):
+    """As it was measured: see the comments there."""
+    cuts = []
+    cut = products._cut
+    monkeypatch.setattr(
+        products, "_cut", lambda wide, pieces: (cuts.append((wide.shape, pieces)), cut(wide, pieces))[1]
+    )
+    wide = {m: rng.standard_normal((m, 3584)) for m in (24, 32, 33, 40, 46, 47)}
+
+    def pieces(multiply, *operands):
+        cuts.clear()
+        multiply(*operands)
+        return [n for _, n in cuts]
+
+    if not products._leaves_out_packing():
+        assert pieces(products.multiply, np.ones((24, 40)), wide[40]) == []
+        assert pieces(products.multiply_transposed, wide[24], wide[40]) == []
+        return
+    assert pieces(products.multiply, np.ones((24, 40)), wide[40]) == [4, 4]
+    assert pieces(products.multiply, np.ones((32, 40)), wide[40]) == [7, 7]
+    assert pieces(products.multiply, np.ones((33, 40)), wide[40]) == []
+    assert pieces(products.multiply, np.ones((40, 33)).T, wide[40]) == [7, 7]
+    assert pieces(products.multiply_transposed, wide[24], wide[40]) == [4, 4]
+    assert cuts[0] == (wide[40].shape, 4), "the taller one goes first"
+    assert pieces(products.multiply_transposed, wide[32], wide[46]) == [7, 7]  # 1,472 results
+    assert pieces(products.multiply_transposed, wide[47], wide[32]) == []  # 1,504
+
+
 def test_pieces_are_equal_and_small(whether_blas_leaves_out_packing, request):
     pieces = products._pieces(24 * 40, 3584)
     assert pieces == (4 if products._leaves_out_packing() else 1)

@@ -112,6 +112,21 @@ def test_max_pooling(data):
     assert picked.sum() == (numbered * ones).sum()
 
 
+def test_windows_that_lie_side_by_side_and_leave_nothing_out():
+    def tiled(size, stride, image, dilation=(1, 1)):
+        window = kernels.Window(size, stride, dilation=dilation)
+        height, width = window.positions(image)
+        return pool._tiled(np.empty((image[0], 1, image[1], 1)), np.empty((height, 1, width, 1)), window)
+
+    assert tiled((2, 3), (2, 3), (4, 9))
+    assert not tiled((2, 3), (2, 3), (5, 9))
+    assert not tiled((2, 3), (2, 3), (4, 10))
+    assert not tiled((2, 3), (1, 3), (4, 9))
+    assert not tiled((2, 3), (2, 4), (4, 11))
+    assert not tiled((2, 3), (2, 3), (5, 8), (2, 1))
+    assert not tiled((2, 2), (2, 3), (4, 9))
+
+
 @given(st.data())
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, bool])
 def test_max_pooling_of_integers(dtype, data):

@@ -94,6 +94,18 @@ def test_a_bias_s_gradient_of_a_million_places(order, axes):
     hold(x.astype(np.float32) * np.float32(1.7), axes, True)
 
 
+@pytest.mark.parametrize("axis", [-1, (-1,), (-2,), (1, -2)])
+@pytest.mark.parametrize("size", [20, 2000])
+def test_axes_are_counted_from_the_end_too(axis, size, rng):
+    hold(rng.standard_normal((size, 5), np.float32), axis, False)
+    hold(rng.standard_normal((5, size), np.float32), axis, True)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 4, 5, 2), (30, 2, 40, 5, 2)])
+def test_of_five_axes_three_are_not_all_but_the_channels(shape, rng):
+    hold(rng.standard_normal(shape, np.float32), (0, 2, 3), False)
+
+
 @pytest.mark.parametrize("axis", [0, None, (0, 1)])
 def test_half_precision_is_summed_in_single(axis):
     x = np.full((4096, 3), 0.1, np.float16)  # added one by one, the sum stays at 256

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import conv, reference, shifts
+from autograd_cnn.kernels import conv, images, reference, shifts
 
 
 def window(size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
@@ -48,7 +48,8 @@ def test_the_way_follows_the_shapes():
     assert way((32, 32, 3, 3), 8) == "bands"  # too few columns
     assert way((32, 32, 3, 1), 64) == "bands"
     assert way((32, 32, 5, 5), 64, (10, 10)) == "bands"  # too many are shifted out
-    assert way((32, 32, 3, 3), 20_000) == "bands"  # a product would be too large
+    assert way((32, 32, 3, 3), 3640) == "shifts"
+    assert way((32, 32, 3, 3), 3641) == "bands"  # a product would be too large
     assert way((32, 32, 3, 3), 64, stride=(1, 2)) == "bands"
     assert way((32, 32, 3, 3), 64, dilation=(2, 1)) == "bands"
     assert way((32, 16, 3, 3), 64, groups=2) == "bands"
@@ -59,6 +60,34 @@ def test_the_way_follows_the_shapes():
     assert conv._turns_well((6, 1, 5, 5), window((5, 5)), 1, 1, (6, 6))
     assert not conv._turns_well((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6))
     assert not conv._turns_well((6, 1, 5, 5), window((5, 5), padding=(2, 2)), 1, 64, (28, 28))
+
+
+@pytest.mark.parametrize("way", ["images", "shifts", "bands"])
+def test_what_is_chosen_is_what_is_done(way, monkeypatch, rng):
+    done = []
+
+    def watch(module, name):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args: (done.append(module), function(*args))[1])
+
+    for name in ("conv2d", "conv2d_grad_weight", "conv2d_grad_input"):
+        watch(images, name)
+        if hasattr(shifts, name):
+            watch(shifts, name)
+    monkeypatch.setattr(conv, "_choose", lambda *_: way)
+    check(rng.standard_normal((2, 3, 6, 7)), rng.standard_normal((4, 3, 3, 3)), None, window((3, 3), padding=(1, 1)))
+    # The input's gradient is a convolution by the turned filters, but among images.
+    assert done == {"images": [images] * 3, "shifts": [shifts] * 3, "bands": []}[way]
+
+
+@pytest.mark.parametrize("wide", range(1, 9))
+def test_shifted_products_of_every_width_agree_with_the_definition(wide, monkeypatch, rng):
+    """Parts of equal width but for the last, which may be less."""
+    x, weight, w = rng.standard_normal((2, 3, 5, 9)), rng.standard_normal((2, 3, 3, 3)), window((3, 3))
+    expected, bias = reference.conv2d(x, weight, None, w), rng.standard_normal(2)
+    monkeypatch.setattr(shifts, "_PRODUCT", (wide + 2) * 3 * 2 * 2)
+    np.testing.assert_allclose(shifts.conv2d(x, weight, None, w), expected, atol=1e-12)
+    np.testing.assert_allclose(shifts.conv2d(x, weight, bias, w), expected + bias[:, None, None], atol=1e-12)
 
 
 @given(st.data())
