@@ -104,11 +104,11 @@ class _Segment(Node):
     def __init__(
         self, replay: Callable[[], Tensor], sources: list[Place], out: Array, arguments: list[Array | None]
     ) -> None:
-        edges = [Edge(f"source {i}", None, _no_rule, place) for i, place in enumerate(sources)]
+        edges = [Edge(f"source {i}", None, _no_rule) for i in range(len(sources))]
         # Leaves from outside are read again by the replay: they are watched, as no copy of them would be.
         leaves = {f"source {i}": x._data for i, x in enumerate(sources) if isinstance(x, Variable)}
         super().__init__(
-            "checkpoint", edges, {"replay": replay, "out": out, "arguments": tuple(arguments), **leaves}, out
+            "checkpoint", edges, sources, {"replay": replay, "out": out, "arguments": tuple(arguments), **leaves}, out
         )
         for array in leaves.values():
             history.remember(array)
@@ -116,16 +116,16 @@ class _Segment(Node):
     def check_unchanged(self) -> None:
         """Refuse also if a leaf from outside holds another array by now."""
         super().check_unchanged()
-        for edge in self.edges:
+        for edge, source in zip(self.edges, self.sources, strict=True):
             array = (self.kept or {}).get(edge.name)
-            if array is not None and isinstance(edge.source, Variable) and edge.source._data is not array:
+            if array is not None and isinstance(source, Variable) and source._data is not array:
                 raise self.refusal(f"its input {edge.name!r}")
 
     def pull(
         self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
     ) -> list[tuple[Place, Any]]:
         """Run the part again, and differentiate it by the places it starts from."""
-        sources = [edge.source for edge in self.edges if along is None or id(edge.source) in along]
+        sources = [source for source in self.sources if along is None or id(source) in along]
         create_graph = isinstance(grad, Variable)
         begin = now()
         with switched(recording=True, replaying=True, observers=tuple(observers)):

@@ -336,7 +336,7 @@ class _Call:
             self.linked = True
             return alias(history.kept(x._data), place_of(x), Tensor)  # type: ignore[return-value]
         array = history.kept(x._data)
-        return Tensor.wrap(array, Node("argument", [], {}, array))  # type: ignore[return-value]
+        return Tensor.wrap(array, Node("argument", [], [], {}, array))  # type: ignore[return-value]
 
     def _leave(self, path: str, out: Any) -> Tensor:
         if isinstance(out, Tensor):

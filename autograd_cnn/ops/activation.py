@@ -153,7 +153,6 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
 def _peak(x: Any, axis: int) -> Array:
     """Give the maximum along an axis; of nothing there is none, and the sum has its shape."""
-    x = np.asarray(x)
     return (np.maximum if x.size else np.add).reduce(x, axis, keepdims=True)
 
 

@@ -49,7 +49,7 @@ def _check_groups(op: str, groups: Any, **channels: int) -> None:
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", products=True)
 def conv2d(
     x: Any,
     weight: Any,
@@ -118,7 +118,7 @@ def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
     return conv2d(x, weight, None, window.stride, window.padding, window.dilation, groups)
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", products=True)
 def conv2d_grad_input(
     cotangent: Any, weight: Any, x_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
@@ -136,7 +136,7 @@ def _(grad, cotangent, weight_shape, window, groups):
     return conv2d_grad_weight(cotangent, grad, weight_shape, window, groups)
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", products=True)
 def conv2d_grad_weight(
     cotangent: Any, x: Any, weight_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:

@@ -114,7 +114,7 @@ def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> 
     A target of 0 costs nothing, whatever its logit.
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
-    costs = targets * np.where(targets == 0, 0, log_softmax(logits, _class_axis(logits.ndim)))
+    costs = targets * np.where(targets == 0, 0, log_softmax.forward(logits, _class_axis(logits.ndim)))
     losses = -np.add.reduce(costs, axis, dtype=logits.dtype)
     return losses if divisor is None else losses / divisor
 
