@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
@@ -18,7 +18,7 @@ import numpy as np
 from autograd_cnn import history
 from autograd_cnn.graph import Array, Edge, Node, Variable
 from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
-from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle
+from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle, short
 
 P = ParamSpec("P")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -121,11 +121,15 @@ class Primitive(Generic[P]):
         if (dtype is not FLOAT32 and dtype is not FLOAT64) or layout.others:
             values, arrays, half = self._settle(layout, values, arrays, dtype)
             wrap = next((value.wrap for value in values if isinstance(value, Variable)), None)
-        if arrays is args:
-            out = self.forward(*args)
-        else:
-            given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
-            out = self.forward(*arrays[:positional], **given)
+        try:
+            if arrays is args:
+                out = self.forward(*args)
+            else:
+                given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
+                out = self.forward(*arrays[:positional], **given)
+        except Exception as error:
+            error.add_note(f"in {self.name}({', '.join(self._described(args, kwargs))})")
+            raise
         if type(out) is not np.ndarray:
             out = np.asarray(out)
         if half and out.dtype == FLOAT32:
@@ -139,6 +143,13 @@ class Primitive(Generic[P]):
                 recipe = self._recipe(positional, tuple(kwargs), wanted)
                 return wrap(out, self._record(recipe, values, arrays, out))
         return wrap(out)
+
+    def _described(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
+        """Return what a call was given, in the words of an error: of arrays shape and dtype alone."""
+        named = [*zip(self._positional, args, strict=False), *kwargs.items()]
+        for name, value in [*named, *((f"*{self._variadic}", value) for value in args[len(self._positional) :])]:
+            arrays = isinstance(value, Variable | np.ndarray)
+            yield f"{name}: {value.dtype} {value.shape}" if arrays else f"{name}={short(value)}"
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute the op, and show it to the observers; what it calls itself is part of it."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
+from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import astype, exp, greater, multiply, where
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.primitive import operand, primitive
@@ -43,12 +44,12 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
 
     Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
     """
-    return np.where(x > 0, x, x * negative_slope)
+    return np.where(x > 0, x, x * checks.number("leaky_relu", "negative_slope", negative_slope))
 
 
 @leaky_relu.backward("x")
 def _(grad, x, negative_slope):
-    return where(greater(x, 0), grad, grad * negative_slope)
+    return where(greater(x, 0), grad, grad * float(negative_slope))
 
 
 @primitive(domain="floating")
@@ -58,13 +59,13 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units",
     2016. The slope at 0 is `alpha`.
     """
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return np.where(x > 0, x, checks.number("elu", "alpha", alpha) * np.expm1(np.minimum(x, 0)))
 
 
 @elu.backward("x")
 def _(grad, x, alpha):
     positive = greater(x, 0)
-    return grad * where(positive, 1, alpha * exp(where(positive, 0, x)))
+    return grad * where(positive, 1, float(alpha) * exp(where(positive, 0, x)))
 
 
 @primitive(domain="floating")

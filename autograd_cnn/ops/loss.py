@@ -196,8 +196,8 @@ def softmax_cross_entropy(
     logits = operand(op, "logits", logits)
     shape = logits.shape
     _check_logits(op, shape)
-    if label_smoothing != 0 or type(label_smoothing) is not float:
-        checks.number(op, "label_smoothing", label_smoothing, least=0, most=1, what="")
+    if type(label_smoothing) is not float or label_smoothing != 0:
+        label_smoothing = checks.number(op, "label_smoothing", label_smoothing, least=0, most=1, what="")
     axis, dtype = _class_axis(len(shape)), logits.dtype
     if dtype.kind != "f":
         logits, dtype = astype(logits, np.float32), np.dtype(np.float32)

@@ -161,13 +161,13 @@ def batch_norm(
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (shape[1],):
             raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
-    checks.number("batch_norm", "eps", eps, least=0)
+    eps = checks.number("batch_norm", "eps", eps, least=0)
     columns = [v if v is None else _channelwise(v, len(shape)) for v in (weight, bias)]
     if not training:
         scale = 1 / np.sqrt(_plain(running_var) + eps)
         means, scale = (_channelwise(_like(v, x), len(shape)) for v in (_plain(running_mean), scale))
         return _affine(multiply(subtract(x, means), scale), *columns)
-    checks.number("batch_norm", "momentum", momentum, least=0, most=1)
+    momentum = checks.number("batch_norm", "momentum", momentum, least=0, most=1)
     count = math.prod(shape) // shape[1] if shape[1] else 0
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
@@ -220,7 +220,7 @@ def layer_norm(
         raise TypeError(
             f"layer_norm: normalized_shape is an int or a tuple of ints; got {normalized_shape!r}"
         ) from None
-    checks.number("layer_norm", "eps", eps, least=0)
+    eps = checks.number("layer_norm", "eps", eps, least=0)
     x, weight, bias = _operands("layer_norm", x, weight, bias)
     shape = x.shape
     if not last or shape[-len(last) :] != last:
@@ -265,7 +265,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (shape[1],):
             raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
-    checks.number("group_norm", "eps", eps, least=0)
+    eps = checks.number("group_norm", "eps", eps, least=0)
     per_group = math.prod(shape[1:]) // num_groups
     normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps, Moments()), shape)
     weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
@@ -300,7 +300,7 @@ def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = 
     >>> ac.dropout(np.ones(6), 0.5, training=True, rng=np.random.default_rng(0))
     array([2., 2., 2., 0., 0., 0.])
     """
-    checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
+    p = checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
     if not training or p == 0:
         return x
     if not isinstance(rng, np.random.Generator):

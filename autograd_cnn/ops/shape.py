@@ -11,6 +11,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Scattered, Variable, unbroadcast
+from autograd_cnn.operands import native
+from autograd_cnn.ops import checks
 from autograd_cnn.primitive import operand, primitive
 
 
@@ -157,10 +159,22 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 @primitive
 def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Array:
-    """Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis."""
+    """Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis.
+
+    Raises
+    ------
+    ValueError
+        If `x` is of integers or booleans, which do not hold the constant.
+    """
     if isinstance(pad_width, dict):
         raise TypeError(f"pad: pad_width is a number, a pair, or a pair an axis; got the dict {pad_width}")
-    return np.pad(x, pad_width, constant_values=constant_values)
+    constants: Any = constant_values
+    if isinstance(constants, np.longdouble):
+        constants = float(constants)
+    elif type(constants) is not int:
+        constants = native("pad: constant_values", constants)
+    checks.holds("pad", "constant_values", constants, x.dtype)
+    return np.pad(x, pad_width, constant_values=constants)
 
 
 @pad.backward("x")
@@ -224,6 +238,7 @@ def _(grad, index, indices):
 
 @primitive
 def _setitem(x: Any, index: Any, value: Any) -> Array:
+    checks.holds("setitem", "value", value, x.dtype)
     out = np.array(x)
     out[index] = value
     return out
