@@ -114,7 +114,9 @@ class Primitive(Generic[P]):
                 if dtype is None:
                     dtype = array.dtype
                     continue
-            elif array is None or (self._numbers and (type(array) is float or type(array) is int)):
+            elif (self._numbers and (type(array) is float or type(array) is int)) or (
+                array is None and at in layout.optional
+            ):
                 continue
             dtype = None
             break
@@ -200,7 +202,10 @@ class Primitive(Generic[P]):
         inputs = self._inputs()
         found = [Input(at, name, inputs[name]) for at, name in enumerate(names) if name in inputs]
         self._layouts[key] = layout = _Layout(
-            found, [i.at for i in found if i.promoted], [i for i in found if not i.promoted]
+            found,
+            [i.at for i in found if i.promoted],
+            [i for i in found if not i.promoted],
+            {i.at for i in found if self._defaults.get(i.name, inspect.Parameter.empty) is None},
         )
         return layout
 
@@ -223,8 +228,8 @@ class Primitive(Generic[P]):
             else:
                 return values, arrays, False
         for at, name, _ in layout.inputs:
-            if values[at] is None and self._defaults.get(name) is inspect.Parameter.empty:
-                raise TypeError(f"{self.name}: {name} is a Tensor, an array, a number or a list of such; got None")
+            if values[at] is None and at not in layout.optional:
+                raise _missing(self.name, name)
         if not layout.inputs:
             return values, arrays, False
         return settle(self.name, self.domain, layout.inputs, values, _stack, self._numbers)
@@ -299,11 +304,17 @@ class _Layout(NamedTuple):
     inputs: list[Input]
     promoted: list[int]
     others: list[Input]
+    optional: set[int]
+    """Those that may be None."""
 
 
 def _stack(*parts: Any) -> Any:
     """Join the parts of a list that Variables stand in."""
     return registry["stack"](*parts, axis=0)
+
+
+def _missing(op: str, name: str) -> TypeError:
+    return TypeError(f"{op}: {name} is a Tensor, an array, a number or a list of such; got None")
 
 
 _COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}
@@ -321,6 +332,8 @@ def operand(op: str, name: str, value: Any) -> Any:
     """
     if isinstance(value, Variable) or (type(value) is np.ndarray and value.dtype in _COMPUTED_WITH):
         return value
+    if value is None:
+        raise _missing(op, name)
     (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], _stack)
     return found if isinstance(found, Variable) else array
 

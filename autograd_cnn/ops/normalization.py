@@ -63,8 +63,8 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _operands(op: str, x: Any, weight: Any, bias: Any) -> list[Any]:
-    named = {"x": x, "weight": weight, "bias": bias}
-    found: list[Any] = [value if value is None else operand(op, name, value) for name, value in named.items()]
+    parts = {"weight": weight, "bias": bias}
+    found = [operand(op, "x", x), *(v if v is None else operand(op, name, v) for name, v in parts.items())]
     if found[0].dtype.kind != "f":  # integers take the dtype of what scales them
         dtype = next((v.dtype for v in found if v is not None and v.dtype.kind == "f"), np.dtype(np.float32))
         found[0] = astype(found[0], dtype)
@@ -301,11 +301,11 @@ def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = 
     array([2., 2., 2., 0., 0., 0.])
     """
     p = checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
+    x = operand("dropout", "x", x)
     if not training or p == 0:
         return x
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"dropout: training needs rng, a numpy.random.Generator; got {rng!r}")
-    x = operand("dropout", "x", x)
     mask = np.zeros_like(_plain(x), x.dtype if x.dtype.kind == "f" else np.float32)
     if p < 1:
         mask[rng.random(x.shape, np.float32) >= p] = 1 / (1 - p)

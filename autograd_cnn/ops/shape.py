@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Scattered, Variable, unbroadcast
-from autograd_cnn.operands import native
+from autograd_cnn.operands import native, short
 from autograd_cnn.ops import checks
 from autograd_cnn.primitive import operand, primitive
 
@@ -110,9 +110,15 @@ def _(grad, index, arrays_shape, axis):
     return getitem(grad, (slice(None),) * axis + (window,))
 
 
+def _several(op: str, arrays: Any) -> Iterable[Any]:
+    if not isinstance(arrays, Iterable):
+        raise TypeError(f"{op}: arrays is a list or the like of arrays or Tensors; got {short(arrays)}")
+    return arrays
+
+
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors along an axis they have; the other axes are of one length."""
-    parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(arrays)]
+    parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(_several("concatenate", arrays))]
     shapes = [x.shape for x in parts]
     if not shapes or not shapes[0]:
         raise ValueError(f"concatenate: takes one array or more, each with an axis; got shapes {shapes}")
@@ -137,7 +143,7 @@ def _(grad, index, axis):
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors of one shape along a new axis."""
-    return _stack(*arrays, axis=axis)
+    return _stack(*_several("stack", arrays), axis=axis)
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
@@ -267,7 +273,10 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at integer `indices` along an axis, or of the flattened array."""
-    x, indices = operand("take", "x", x), np.asarray(_plain(indices))
+    x, given = operand("take", "x", x), indices
+    indices = np.asarray(_plain(indices))
+    if indices.dtype.kind not in "iub":
+        raise TypeError(f"take: indices are integers; got {short(given)}")
     if indices.dtype.kind == "b":
         indices = indices.astype(np.intp)  # as NumPy counts them here
     if axis is None:

@@ -608,6 +608,54 @@ def test_nan_and_what_has_a_gradient_are_no_options(op):
         OPTIONS[op](x, 10**400)
 
 
+def none_at(op, at):
+    c = CASES[op]
+    return c.call(*[None if i == at else v for i, v in enumerate(tensors(draw(c, np.float32)))])
+
+
+X = np.ones((3, 4), np.float32)
+#: Of what else an op takes for an array: the call, and how its error names it.
+MORE_INPUTS = {
+    "nll_loss: targets": lambda: ac.nll_loss(X, None),
+    "softmax_cross_entropy: targets": lambda: ac.softmax_cross_entropy(X, None),
+    "softmax_cross_entropy: logits": lambda: ac.softmax_cross_entropy(None, ac.Tensor(LABELS)),
+    "where: condition": lambda: ac.where(None, X, X),
+    "take: indices": lambda: ac.take(X, None),
+    "dropout: x": lambda: ac.dropout(None, 0.5, False),
+    "concatenate: arrays": lambda: ac.concatenate(None),
+    "stack: arrays": lambda: ac.stack(None),
+    "a Tensor": lambda: ac.Tensor(None),
+    "add: y in an operator": lambda: ac.Tensor(X) + None,
+    "multiply: x in an operator": lambda: None * ac.Tensor(X),
+    "add: y in NumPy's function": lambda: np.add(ac.Tensor(X), None),
+    "maximum: y in NumPy's function": lambda: np.maximum(ac.Tensor(X), None),
+}
+OPTIONAL = {"bias", "weight", "min", "max"}
+
+
+@pytest.mark.parametrize(
+    ("op", "at"),
+    [
+        (op, at)
+        for op, c in CASES.items()
+        for at, name in enumerate(c.names)
+        if not (name in OPTIONAL and at > (op.startswith(("conv", "linear"))))
+    ],
+)
+def test_none_is_no_array(op, at):
+    name = re.escape(CASES[op].names[at])
+    with pytest.raises(
+        TypeError, match=rf"^{op}: {name}\b.* is a Tensor, an array, a number or a list of such; got None"
+    ):
+        none_at(op, at)
+
+
+@pytest.mark.parametrize("name", MORE_INPUTS)
+def test_nor_is_it_for_any_other_input(name):
+    with pytest.raises(TypeError, match=rf"^{name.partition(' in ')[0]} .*got None"):
+        MORE_INPUTS[name]()
+
+
 #: Values that an array of a dtype does not hold.
 NOT_HELD = [
     *[(np.uint8, v) for v in (300, -1, 2.5, np.nan, np.inf, np.int64(256), np.float64(1e30), 10**30)],
