@@ -173,10 +173,12 @@ def _read(nodes: list[Node], arguments: Sequence[Any]) -> list[tuple[str, str, A
     """
     made = set(map(id, nodes))
     given = {id(array) for array in arguments if array is not None}
-    found = []
+    found: list[tuple[str, str, Any]] = []
     for node in nodes:
         inside = {(e.name, e.place) for e in node.edges if id(e.source) in made or isinstance(e.source, Variable)}
         variadic = {e.name for e in node.edges if e.place is not None}
+        if node.op == "identity":  # as an argument may come in by one, in place of a leaf
+            continue
         found.append((node.op, "op", node.shape))
         for name, value in (node.kept or {}).items():
             parts = enumerate(value) if name in variadic else [(None, value)]
