@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -137,8 +138,23 @@ def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str]
     return terms, ellipsis + "".join(once)
 
 
+@functools.lru_cache(maxsize=256)
+def _alone(subscripts: str) -> tuple[list[tuple[int, ...]], str]:
+    """Return the axes of each operand that are summed over in it alone, and the subscripts without them."""
+    inputs, _, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    axes = [tuple(i for i, c in enumerate(term) if inputs.count(c) == 1 and c not in output) for term in terms]
+    rest = ["".join(c for i, c in enumerate(term) if i not in a) for term, a in zip(terms, axes, strict=True)]
+    return axes, f"{','.join(rest)}->{output}"
+
+
 @primitive(domain="real")
 def _einsum(*operands: Any, subscripts: str) -> Array:
+    if operands and operands[0].dtype.kind == "f":
+        axes, rest = _alone(subscripts)
+        if any(axes):  # which np.einsum adds one after the other, and is 1 % off at a million
+            operands = tuple(kernels.sum(x, a) if a else x for x, a in zip(operands, axes, strict=True))
+            subscripts = rest
     return _sum_of_products(subscripts, *operands, optimize=len(operands) > 1)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.operands import holds_variables
 from autograd_cnn.ops import checks
@@ -115,7 +116,8 @@ def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> 
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
     costs = targets * np.where(targets == 0, 0, log_softmax(logits, _class_axis(logits.ndim)))
-    losses = -np.add.reduce(costs, axis, dtype=logits.dtype)
+    # What lies in one piece NumPy adds exactly.
+    losses = -(np.add.reduce(costs, None) if axis is None and costs.flags.forc else kernels.sum(costs, axis))
     return losses if divisor is None else losses / divisor
 
 

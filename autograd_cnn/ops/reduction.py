@@ -81,7 +81,9 @@ def var(x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> A
             f"var: takes more values than ddof={ddof:g}; got {_count(shape, axis)} for each result, over axis {axis} "
             f"of shape {shape}"
         )
-    return np.var(x, axis=axis if shape else _axes(axis, 0), ddof=ddof, keepdims=keepdims)
+    axis = axis if shape else _axes(axis, 0)
+    centered = x - kernels.mean(x, axis, True)
+    return np.asarray(kernels.sum(centered * centered, axis, keepdims) / (_count(shape, axis) - ddof))
 
 
 @var.backward("x")
@@ -185,7 +187,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     peak = (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, np.zeros_like(peak))  # ±inf − ±inf would be nan
     with np.errstate(divide="ignore"):
-        out = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
+        out = np.log(kernels.sum(np.exp(x - peak), axis, True)) + peak
     return out if keepdims else np.squeeze(out, axis=_axes(axis, np.ndim(x)))
 
 
