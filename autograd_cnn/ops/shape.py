@@ -91,9 +91,9 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     shape = x.shape
     if not shape:
         return reshape(x, (1,))
-    start, end = normalize_axis_index(start_dim, len(shape)), normalize_axis_index(end_dim, len(shape))
+    start, end = (normalize_axis_index(dim, len(shape), "flatten") for dim in (start_dim, end_dim))
     if start > end:
-        raise ValueError(f"flatten from axis {start_dim} to axis {end_dim} of shape {shape} runs backwards")
+        raise ValueError(f"flatten: from axis {start_dim} to axis {end_dim} of shape {shape} runs backwards")
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
@@ -122,7 +122,7 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     shapes = [x.shape for x in parts]
     if not shapes or not shapes[0]:
         raise ValueError(f"concatenate: takes one array or more, each with an axis; got shapes {shapes}")
-    at = normalize_axis_index(axis, len(shapes[0]))
+    at = normalize_axis_index(axis, len(shapes[0]), "concatenate")
     if len({(len(s), s[:at], s[at + 1 :]) for s in shapes}) > 1:
         raise ValueError(f"concatenate: the arrays differ in length along axis {at} alone; got shapes {shapes}")
     return _concatenate(*parts, axis=axis)
@@ -149,11 +149,13 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
     x = operand("split", "x", x)
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = normalize_axis_index(axis, x.ndim, "split")
     length = x.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
         if indices_or_sections < 1 or length % indices_or_sections:
-            raise ValueError(f"axis {axis} of length {length} cannot be split into {indices_or_sections} equal parts")
+            raise ValueError(
+                f"split: axis {axis} of length {length} cannot be split into {indices_or_sections} equal parts"
+            )
         cuts = [length // indices_or_sections * i for i in range(1, indices_or_sections)]
     elif isinstance(indices_or_sections, float):
         raise TypeError(f"split: takes a number of equal parts, an int, or indices; got {indices_or_sections!r}")
@@ -281,4 +283,4 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         indices = indices.astype(np.intp)  # as NumPy counts them here
     if axis is None:
         return getitem(reshape(x, -1), indices)
-    return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim) + (indices,))
+    return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim, "take") + (indices,))

@@ -109,7 +109,7 @@ CASES = {
     "cannot reshape array of size 6 into shape (4,": lambda: ac.reshape(zeros(2, 3), (4, -1)),
     "(2,)  and requested shape (3,)": lambda: ac.broadcast_to(zeros(2), (3,)),
     "axis 2 is out of bounds for array of dimension 2": lambda: ac.softmax(zeros(2, 3), 2),
-    "flatten from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
+    "flatten: from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
     "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
     # norms
     "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), zeros(3), zeros(3)),
