@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
@@ -21,6 +21,7 @@ from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
 from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle, short
 
 P = ParamSpec("P")
+Result = TypeVar("Result")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 #: Every primitive by its name, in the order of definition.
@@ -130,7 +131,7 @@ class Primitive(Generic[P]):
                 given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
                 out = self.forward(*arrays[:positional], **given)
         except Exception as error:
-            error.add_note(f"in {self.name}({', '.join(self._described(args, kwargs))})")
+            _explain(error, self, args, kwargs)
             raise
         if type(out) is not np.ndarray:
             out = np.asarray(out)
@@ -145,13 +146,6 @@ class Primitive(Generic[P]):
                 recipe = self._recipe(positional, tuple(kwargs), wanted)
                 return wrap(out, self._record(recipe, values, arrays, out))
         return wrap(out)
-
-    def _described(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
-        """Return what a call was given, in the words of an error: of arrays shape and dtype alone."""
-        named = [*zip(self._positional, args, strict=False), *kwargs.items()]
-        for name, value in [*named, *((f"*{self._variadic}", value) for value in args[len(self._positional) :])]:
-            arrays = isinstance(value, Variable | np.ndarray)
-            yield f"{name}: {value.dtype} {value.shape}" if arrays else f"{name}={short(value)}"
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute the op, and show it to the observers; what it calls itself is part of it."""
@@ -315,6 +309,39 @@ def _stack(*parts: Any) -> Any:
 
 def _missing(op: str, name: str) -> TypeError:
     return TypeError(f"{op}: {name} is a Tensor, an array, a number or a list of such; got None")
+
+
+def named(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Have the errors of an op that is made of others, or of NumPy's functions, tell its name and what it was given."""
+
+    @functools.wraps(function)
+    def op(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            _explain(error, function, args, kwargs)
+            raise
+
+    return op
+
+
+def _explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
+    name = op.__name__.strip("_")
+    if str(error).startswith(f"{name}:"):
+        return
+    try:
+        given = inspect.signature(op).bind(*args, **kwargs).arguments
+    except TypeError:
+        given = {str(i): value for i, value in enumerate(args)} | kwargs
+    parts = []
+    for parameter, value in given.items():
+        values = value if isinstance(value, tuple | list) else (value,)
+        if values and all(isinstance(v, Variable | np.ndarray) for v in values):
+            parts.append(f"{parameter}: {', '.join(f'{v.dtype} {v.shape}' for v in values)}")
+        else:
+            parts.append(f"{parameter}={short(value)}")
+    error.add_note(f"in {name}({', '.join(parts)})")
 
 
 _COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}

@@ -13,7 +13,7 @@ from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import astype, exp, greater, multiply, where
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 
 @primitive(domain="real")
@@ -120,12 +120,14 @@ def _(grad, x):
     return grad * (exp(-(x * x)) * (2 / math.sqrt(math.pi)))
 
 
+@named
 def silu(x: Any) -> Any:
     """X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
     x = operand("silu", "x", x)
     return multiply(x, sigmoid(x))
 
 
+@named
 def gelu(x: Any, approximate: str = "none") -> Any:
     """Gaussian error linear unit, x · Φ(x), with Φ the normal distribution function.
 

@@ -12,7 +12,7 @@ from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import expand_dims, reshape, squeeze, transpose
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 _dot: Any = kernels.one_thread(np.ndarray.dot)
 _product: Any = kernels.one_thread(np.matmul)
@@ -188,6 +188,7 @@ def _(grad, index, operands, operands_shape, subscripts):
     return einsum(f"{','.join(names)}->{target}", *factors)
 
 
+@named
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sum of products over named axes, in Einstein's notation as NumPy has it.
 

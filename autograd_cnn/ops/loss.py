@@ -13,7 +13,7 @@ from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import log_softmax, softmax, softplus
 from autograd_cnn.ops.elementwise import add, astype, equal, multiply, negative, subtract, where
 from autograd_cnn.ops.reduction import mean, sum
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 _REDUCTIONS = ("mean", "sum", "none")
 
@@ -138,6 +138,7 @@ def _spread(grad: Any, axis: int, divisor: float | None) -> Any:
     return grad.reshape((*grad.shape[:axis], 1, *grad.shape[axis:])) if divisor is None else grad / divisor
 
 
+@named
 def softmax_cross_entropy(
     logits: Any,
     targets: Any,
@@ -239,6 +240,7 @@ def _weighted_mean(losses: Any, one_hot: Array) -> Any:
     return multiply(sum(losses), 1 / total) if total else add(sum(losses), np.nan)
 
 
+@named
 def nll_loss(
     log_probs: Any, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Any:
@@ -300,6 +302,7 @@ def _pair(op: str, **given: Any) -> list[Any]:
     return _as_floats(x, target)
 
 
+@named
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
     """Mean squared error, (x − target)², element by element.
 
@@ -320,6 +323,7 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(multiply(difference, difference), reduction)
 
 
+@named
 def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
     """Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
 

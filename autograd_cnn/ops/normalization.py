@@ -15,7 +15,7 @@ from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt, subtract
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 
 def _channelwise(values: Any, ndim: int) -> Any:
@@ -105,6 +105,7 @@ def _plain(value: Any) -> Any:
     return value._data if isinstance(value, Variable) else value
 
 
+@named
 def batch_norm(
     x: Any,
     running_mean: Any,
@@ -187,6 +188,7 @@ def _like(statistic: Array, x: Any) -> Array:
     return statistic if x.dtype == statistic.dtype or x.dtype.kind != "f" else statistic.astype(x.dtype)
 
 
+@named
 def layer_norm(
     x: Any, normalized_shape: int | tuple[int, ...], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
@@ -231,6 +233,7 @@ def layer_norm(
     return _affine(standardize(x, tuple(range(-len(last), 0)), eps, Moments()), weight, bias)
 
 
+@named
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Normalize over groups of channels of each example (Wu and He, 2018), then scale and shift each channel.
 
@@ -272,6 +275,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     return _affine(normalized, weight, bias)
 
 
+@named
 def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = None) -> Any:
     """Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
 

@@ -13,7 +13,7 @@ from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Scattered, Variable, unbroadcast
 from autograd_cnn.operands import native, short
 from autograd_cnn.ops import checks
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 
 @primitive
@@ -77,6 +77,7 @@ def _(grad, x_shape):
     return reshape(grad, x_shape)
 
 
+@named
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Make one axis of the axes `start_dim` to `end_dim`, both included.
 
@@ -116,6 +117,7 @@ def _several(op: str, arrays: Any) -> Iterable[Any]:
     return arrays
 
 
+@named
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors along an axis they have; the other axes are of one length."""
     parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(_several("concatenate", arrays))]
@@ -141,11 +143,13 @@ def _(grad, index, axis):
     return getitem(grad, (slice(None),) * normalize_axis_index(axis, grad.ndim) + (index,))
 
 
+@named
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors of one shape along a new axis."""
     return _stack(*_several("stack", arrays), axis=axis)
 
 
+@named
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
     x = operand("split", "x", x)
@@ -219,6 +223,7 @@ def _(grad, x_shape, index):
     return Scattered(grad, index, x_shape, scatter_add)
 
 
+@named
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]` as NumPy has it: basic, integer-array and boolean indices."""
     return _getitem(x, _plain(index))
@@ -262,6 +267,7 @@ def _(grad, index):
     return getitem(grad, index)
 
 
+@named
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """Give a copy of `x` with `value` at `index`, which must not select an element twice."""
     x, index = operand("setitem", "x", x), _plain(index)
@@ -273,6 +279,7 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
     return _setitem(x, index, value)
 
 
+@named
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at integer `indices` along an axis, or of the flattened array."""
     x, given = operand("take", "x", x), indices
