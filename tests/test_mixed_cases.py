@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
+from autograd_cnn.operands import holds_variables
 from tests.ops.test_dtypes import CASES, CONSTANT, MASK, ROWS
 
 EACH = 4  # cases of each op and kind
@@ -369,9 +370,15 @@ def words_of(error):
 
 
 def way_of(case, given):
-    """Return the way of calling, which is the op's own where there is no Tensor to ask."""
+    """Return the way of calling, which is the op's own where there is no Tensor to ask.
+
+    One in a list NumPy asks for its plain array, if it takes lists at all.
+    """
     asked = given[:1] if case["way"] == "method" else given
-    return case["way"] if any(isinstance(x, ac.Tensor) for x in asked) else "op"
+    if any(isinstance(x, ac.Tensor) for x in asked):
+        return case["way"]
+    takes_it = case["op"] not in ("astype", "split") and "a ragged list" not in case["kinds"]
+    return "NumPy" if case["way"] == "NumPy" and takes_it and holds_variables(given) else "op"
 
 
 def names_its_cause(ops, said):
@@ -388,6 +395,7 @@ def check_error(case, error):
         raise WrongError("the error does not name its cause") from error
     constant = any(KINDS[case["kinds"][i]](v)[0] for i, v in enumerate(values_of(case)) if i in CONSTANT.get(op, ()))
     plain_array = case["by"].startswith("checkpoint") and "one Tensor; it gave array" in said
+    plain_array |= "NumPy asks for the plain array" in said
     odd = set(case["kinds"]) & {*NEVER, *SHAPES, "None"} or case["overwritten"] != "nothing"
     fraction = op == "setitem" and is_whole(case["kinds"][0])
     if not odd and not constant and not plain_array and not fraction:
