@@ -440,8 +440,13 @@ def compare(what, found, expected, scale):
     np.testing.assert_allclose(found, expected, rtol=scale, atol=scale * size, err_msg=what)
 
 
+def rounding_decides(case):
+    """Whether infinity may meet what is 0 but for rounding: a value at the mean."""
+    return case["op"].endswith("_norm") and case["special"] is not None and not np.isfinite(case["special"])
+
+
 def check_value(case, values, value):
-    if value is None or "None" in case["kinds"]:
+    if value is None or "None" in case["kinds"] or rounding_decides(case):
         return
     expected = plain(case, values)
     compare("the value", value.data if isinstance(value, ac.Tensor) else value, expected, slack(case))
@@ -484,10 +489,10 @@ def check_differences(c, inputs, slopes, seed):
 def check_slopes(case, values, slopes):
     expected = float64_slopes(case, values)
     loose = slack(case)
-    if case["op"].endswith("_norm"):  # a difference of sums, over pairs; of infinities rounding decides
+    if case["op"].endswith("_norm"):  # a difference of sums, over pairs
         loose *= 10
-        if case["special"] is not None and not np.isfinite(case["special"]):
-            return
+    if rounding_decides(case):
+        return
     if case["by"] == "jvp":
         if case["special"] is not None:
             return  # 0 · nan along one way is not what it is along the other
