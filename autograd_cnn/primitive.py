@@ -328,8 +328,8 @@ def named(function: Callable[P, Result]) -> Callable[P, Result]:
 def _explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
     name = op.__name__.strip("_")
-    if str(error).startswith(f"{name}:"):
-        return
+    if isinstance(error, RuntimeError) or str(error).startswith(f"{name}:"):
+        return  # a RuntimeError is the package's own, and tells an op and its place already
     try:
         given = inspect.signature(op).bind(*args, **kwargs).arguments
     except TypeError:
