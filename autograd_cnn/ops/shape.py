@@ -203,7 +203,10 @@ def _plain(index: Any) -> Any:
         return index._data
     if index is None or index is ... or isinstance(index, np.ndarray | int | np.integer | np.bool_ | slice):
         return index
-    array = np.array(index)  # of a list or the like, which its owner may change
+    try:
+        array = np.array(index)  # of a list or the like, which its owner may change
+    except ValueError:
+        raise ValueError(f"getitem: an index is a list whose parts differ in shape: {short(index)}") from None
     return array if array.size else array.astype(np.intp)
 
 
@@ -223,7 +226,6 @@ def _(grad, x_shape, index):
     return Scattered(grad, index, x_shape, scatter_add)
 
 
-@named
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]` as NumPy has it: basic, integer-array and boolean indices."""
     return _getitem(x, _plain(index))
