@@ -83,16 +83,6 @@ def number(
     return plain
 
 
-def integer(op: str, name: str, value: Any) -> int:
-    """Return an option as a Python int."""
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise TypeError(f"{op}: {name} is an int; got {short(value)}")
-
-
 def holds(op: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
     """Check that a dtype has what is to be written to an array of it: so that nothing is cut, wraps or overflows."""
     values = np.asarray(value)
