@@ -18,10 +18,13 @@ import numpy as np
 from autograd_cnn import history, kernels
 from autograd_cnn.graph import Array, Edge, Node, Variable
 from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
-from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle
+from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle, short
 
 P = ParamSpec("P")
+Result = TypeVar("Result")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+_REMEMBERED = 256  # ways of calling an op
 
 #: Every primitive by its name, in the order of definition.
 registry: dict[str, Primitive[...]] = {}
@@ -114,7 +117,9 @@ class Primitive(Generic[P]):
                 if dtype is None:
                     dtype = array.dtype
                     continue
-            elif array is None or (self._numbers and (type(array) is float or type(array) is int)):
+            elif (self._numbers and (type(array) is float or type(array) is int)) or (
+                array is None and at in plan.optional
+            ):
                 continue
             dtype = None
             break
@@ -122,10 +127,14 @@ class Primitive(Generic[P]):
             values, arrays, half = self._settle(plan, values, arrays, dtype)
             wrap = next((value.wrap for value in values if isinstance(value, Variable)), None)
         forward = kernels.with_one_thread(self.forward) if self.products else self.forward
-        if kwargs:
-            out = forward(*arrays[:positional], **dict(zip(kwargs, arrays[positional:], strict=True)))
-        else:
-            out = forward(*arrays)
+        try:
+            if kwargs:
+                out = forward(*arrays[:positional], **dict(zip(kwargs, arrays[positional:], strict=True)))
+            else:
+                out = forward(*arrays)
+        except Exception as error:
+            _explain(error, self, args, kwargs)
+            raise
         if type(out) is not np.ndarray:
             out = np.asarray(out)
         if half and out.dtype == FLOAT32:
@@ -188,8 +197,15 @@ class Primitive(Generic[P]):
         names = [*self._positional[:positional], *[self._variadic] * (positional - len(self._positional)), *keywords]
         inputs = self._inputs()
         found = [Input(at, name, inputs[name]) for at, name in enumerate(names) if name in inputs]
-        promoted, others = [i.at for i in found if i.promoted], [i for i in found if not i.promoted]
-        self._plans[key] = plan = _Plan(found, promoted, others, {})
+        if len(self._plans) >= _REMEMBERED:  # of variadic inputs there may be any number
+            self._plans.clear()
+        self._plans[key] = plan = _Plan(
+            found,
+            [i.at for i in found if i.promoted],
+            [i for i in found if not i.promoted],
+            {i.at for i in found if self._defaults.get(i.name, inspect.Parameter.empty) is None},
+            {},
+        )
         return plan
 
     def _inputs(self) -> dict[str, bool]:
@@ -211,8 +227,8 @@ class Primitive(Generic[P]):
             else:
                 return values, arrays, False
         for at, name, _ in plan.inputs:
-            if values[at] is None and self._defaults.get(name) is inspect.Parameter.empty:
-                raise TypeError(f"{self.name}: {name} is a Tensor, an array, a number or a list of such; got None")
+            if values[at] is None and at not in plan.optional:
+                raise _missing(self.name, name)
         if not plan.inputs:
             return values, arrays, False
         return settle(self.name, self.domain, plan.inputs, values, _stack, self._numbers)
@@ -243,6 +259,8 @@ class Primitive(Generic[P]):
         shapes = dict.fromkeys(shape for rule in rules for shape in rule.shapes)
         options = {name: self._defaults[name] for name in names if name not in found and name != "out"}
         options |= {name: _shape(self._defaults[x]) for name, x in shapes if x not in found}
+        if len(plan.recipes) >= _REMEMBERED:
+            plan.recipes.clear()
         plan.recipes[wanted] = recipe = _Recipe(
             edges,
             places,
@@ -296,6 +314,8 @@ class _Plan(NamedTuple):
     inputs: list[Input]
     promoted: list[int]
     others: list[Input]
+    optional: set[int]
+    """Those that may be None."""
     recipes: dict[tuple[bool, ...], _Recipe]
     """What to record, by which of the values require a gradient."""
 
@@ -303,6 +323,43 @@ class _Plan(NamedTuple):
 def _stack(*parts: Any) -> Any:
     """Join the parts of a list that Variables stand in."""
     return registry["stack"](*parts, axis=0)
+
+
+def _missing(op: str, name: str) -> TypeError:
+    return TypeError(f"{op}: {name} is a Tensor, an array, a number or a list of such; got None")
+
+
+def named(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Have the errors of an op that is made of others, or of NumPy's functions, tell its name and what it was given."""
+
+    @functools.wraps(function)
+    def op(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            _explain(error, function, args, kwargs)
+            raise
+
+    return op
+
+
+def _explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
+    name = op.__name__.strip("_")
+    if isinstance(error, RuntimeError) or str(error).startswith(f"{name}:"):
+        return  # a RuntimeError is the package's own, and tells an op and its place already
+    try:
+        given = inspect.signature(op).bind(*args, **kwargs).arguments
+    except TypeError:
+        given = {str(i): value for i, value in enumerate(args)} | kwargs
+    parts = []
+    for parameter, value in given.items():
+        values = value if isinstance(value, tuple | list) else (value,)
+        if values and all(isinstance(v, Variable | np.ndarray) for v in values):
+            parts.append(f"{parameter}: {', '.join(f'{v.dtype} {v.shape}' for v in values)}")
+        else:
+            parts.append(f"{parameter}={short(value)}")
+    error.add_note(f"in {name}({', '.join(parts)})")
 
 
 _COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}
@@ -320,6 +377,8 @@ def operand(op: str, name: str, value: Any) -> Any:
     """
     if isinstance(value, Variable) or (type(value) is np.ndarray and value.dtype in _COMPUTED_WITH):
         return value
+    if value is None:
+        raise _missing(op, name)
     (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], _stack)
     return found if isinstance(found, Variable) else array
 

@@ -20,8 +20,8 @@ from autograd_cnn.kernels.layout import Array, read_only, to_rows
 
 Axis = int | tuple[int, ...] | None
 
-_dot = one_thread(np.dot)
 _sum: Any = np.add.reduce  # what np.sum calls, after as much time again
+_dot: Any = one_thread(np.ndarray.dot)
 
 _FEW = 16  # numbers that are added one after the other
 _SMALL = 4096  # elements that are best converted to float64 as they are
@@ -114,8 +114,7 @@ def _over_all_but_channels(x: Array) -> Array:
         if outer == 1:
             return np.asarray(sums)
     else:
-        sums = stored.reshape(x.size // part, part)
-        sums = _dot(sums, _ones(part, x.dtype))
+        sums = _dot(stored.reshape(x.size // part, part), _ones(part, x.dtype))
     total: Array = _sum(sums.reshape(outer, channels, sums.size // (outer * channels)), axis=(0, 2), dtype=np.float64)
     return total.astype(x.dtype)
 

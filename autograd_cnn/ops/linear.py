@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import expand_dims, reshape, squeeze, transpose
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 
 def _transposed(x: Any) -> Any:
@@ -132,8 +134,23 @@ def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str]
     return terms, ellipsis + "".join(once)
 
 
+@functools.lru_cache(maxsize=256)
+def _alone(subscripts: str) -> tuple[list[tuple[int, ...]], str]:
+    """Return the axes of each operand that are summed over in it alone, and the subscripts without them."""
+    inputs, _, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    axes = [tuple(i for i, c in enumerate(term) if inputs.count(c) == 1 and c not in output) for term in terms]
+    rest = ["".join(c for i, c in enumerate(term) if i not in a) for term, a in zip(terms, axes, strict=True)]
+    return axes, f"{','.join(rest)}->{output}"
+
+
 @primitive(domain="real", products=True)
 def _einsum(*operands: Any, subscripts: str) -> Array:
+    if operands and operands[0].dtype.kind == "f":
+        axes, rest = _alone(subscripts)
+        if any(axes):  # which np.einsum adds one after the other, and is 1 % off at a million
+            operands = tuple(kernels.sum(x, a) if a else x for x, a in zip(operands, axes, strict=True))
+            subscripts = rest
     return np.einsum(subscripts, *operands, optimize=len(operands) > 1)
 
 
@@ -167,6 +184,7 @@ def _(grad, index, operands, operands_shape, subscripts):
     return einsum(f"{','.join(names)}->{target}", *factors)
 
 
+@named
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sum of products over named axes, in Einstein's notation as NumPy has it.
 
