@@ -68,7 +68,7 @@ class _Detector:
         if found:
             node, edge, incoming = event.node, event.edge, self._anomaly(event.grad)
             raise AnomalyError(
-                f"the backward of {node.op} for its input {edge.name!r} {edge.source.shape} gave {found}; the "
+                f"the backward of {node.op} for its input {edge.name!r} {event.result.shape} gave {found}; the "
                 f"gradient that came to it {f'held {incoming}' if incoming else 'did not'}, and {node.op} was called "
                 f"at {node.site}, with an output of shape {node.shape}"
             )

@@ -58,7 +58,7 @@ def call_site(inside: int = 0) -> CallSite:
             break
         else:
             frame = frame.f_back
-    return CallSite(frame.f_code, frame.f_lasti)
+    return tuple.__new__(CallSite, (frame.f_code, frame.f_lasti))  # in half the time of CallSite(…)
 
 
 _machinery: dict[str, bool] = {}  # of the modules seen: a look takes a third of a call of a cached function

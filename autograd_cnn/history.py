@@ -29,7 +29,9 @@ now: Callable[[], int] = functools.partial(next, itertools.count())
 latest = -1
 
 # By the id of the memory's owner. What is known of it is forgotten as it is freed, before its id is given anew.
-_overwritten: dict[int, int] = {}
+# Memory that was overwritten together shares the moment, in a list: an optimizer's next step only changes that.
+_overwritten: dict[int, list[int]] = {}
+_last: tuple[list[int], list[int]] = [], [-1]
 lent: dict[int, _Loan] = {}
 _watched: dict[int, Callable[[], Any]] = {}
 
@@ -108,7 +110,7 @@ def changed(array: Array, moment: int) -> bool:
     loan = lent.get(id(memory))
     if loan is not None and loan.moment > moment:
         _compare(loan, memory)
-    return _overwritten.get(id(memory), -1) > moment
+    return _overwritten.get(id(memory), _NEVER)[0] > moment
 
 
 def _owner(array: Any) -> Any:
@@ -120,14 +122,16 @@ def _owner(array: Any) -> Any:
 
 
 def _note(memories: list[Any]) -> None:
-    global latest
-    moment = now()
-    for memory in memories:
-        key = id(memory)
-        if key not in _watched:
+    global latest, _last
+    keys = [*map(id, memories)]
+    known, moment = _last
+    if keys != known:
+        moment = [-1]
+        for memory in memories:
             _watch(memory)
-        _overwritten[key] = moment
-    latest = moment
+        _overwritten.update(dict.fromkeys(keys, moment))
+        _last = keys, moment
+    moment[0] = latest = now()
 
 
 def _watch(memory: Any) -> None:
@@ -140,6 +144,8 @@ def _watch(memory: Any) -> None:
 
 
 def _forget(key: int) -> None:
+    global _last
+    _last = [], [-1]
     for table in (_watched, _overwritten, lent):
         table.pop(key, None)
 
@@ -153,6 +159,9 @@ def _compare(loan: _Loan, memory: Any) -> None:
 
 def _digest(memory: Any) -> int:
     return hash(memory.tobytes())
+
+
+_NEVER = [-1]
 
 
 class _Cell:

@@ -50,7 +50,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
 _COMPOSED_UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.divmod: lambda x, y: (ops.floor_divide(x, y), ops.mod(x, y)),
     np.fabs: ops.abs,
-    np.float_power: ops.power,
+    np.float_power: lambda x, y: ops.power(*_floating(x, y)),
     np.positive: lambda x: x,
     np.reciprocal: lambda x: ops.divide(1, x),
     np.rint: ops.round,
@@ -163,6 +163,12 @@ def _refuse_to_write(name: str, out: Any) -> None:
     """Raise for a Tensor to write to; what only asks may write to an array."""
     if any(isinstance(x, Variable) for x in (out if isinstance(out, tuple) else (out,))):
         _refuse(name, out=out)
+
+
+def _floating(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return two operands, the first as float32 where neither is an array of floating point."""
+    floating = any(v.dtype.kind == "f" for v in (x, y) if hasattr(v, "dtype"))
+    return x if floating else ops.astype(x, np.float32), y
 
 
 def _as(x: Any, dtype: Any) -> Any:

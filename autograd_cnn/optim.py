@@ -77,12 +77,13 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        history.overwritten([p._data for p in self.params.values() if p.grad is not None])
-        for name, p in self.params.items():
-            if p.grad is not None:
-                self.steps[name] += 1
-                grad = self.decay(name, p._data, p.grad) if self.weight_decay else p.grad
-                self.update(p._data, grad, self._scratch[name], self.steps[name], **self.state[name])
+        found = [(name, p._data, p.grad) for name, p in self.params.items() if p.grad is not None]
+        history.overwritten([value for _, value, _ in found])
+        for name, value, grad in found:
+            self.steps[name] += 1
+            if self.weight_decay:
+                grad = self.decay(name, value, grad)
+            self.update(value, grad, self._scratch[name], self.steps[name], **self.state[name])
 
     def decay(self, name: str, value: Array, grad: Array) -> Array:
         """Give the gradient of the loss with weight_decay / 2 · w² added to it, in an array of its own."""

@@ -15,13 +15,16 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from autograd_cnn import history
+from autograd_cnn import history, kernels
 from autograd_cnn.graph import Array, Edge, Node, Variable
 from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
-from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle
+from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle, short
 
 P = ParamSpec("P")
+Result = TypeVar("Result")
 Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+_REMEMBERED = 256  # ways of calling an op
 
 #: Every primitive by its name, in the order of definition.
 registry: dict[str, Primitive[...]] = {}
@@ -42,6 +45,7 @@ class Primitive(Generic[P]):
         constant_in: tuple[str, ...] = (),
         domain: Domain = "any",
         numbers: bool | None = None,
+        products: bool = False,
     ) -> None:
         functools.update_wrapper(self, forward)
         self.name: str = forward.__name__.strip("_")
@@ -49,10 +53,10 @@ class Primitive(Generic[P]):
         self.differentiable = differentiable
         self.constant_in = constant_in
         self.domain = domain
+        self.products = products
         self.rules: dict[str, _Rule] = {}
         self._numbers = domain != "floating" if numbers is None else numbers
-        self._recipe = functools.lru_cache(maxsize=256)(self._make_recipe)
-        self._layouts: dict[Any, _Layout] = {}
+        self._plans: dict[Any, _Plan] = {}
         parameters = inspect.signature(forward).parameters.values()
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -78,8 +82,7 @@ class Primitive(Generic[P]):
 
         def register(function: Rule) -> Rule:
             self.rules[name] = _Rule(self, name, function)
-            self._recipe.cache_clear()
-            self._layouts.clear()
+            self._plans.clear()
             return function
 
         return register
@@ -103,10 +106,10 @@ class Primitive(Generic[P]):
             arrays = [value._data if isinstance(value, Variable) else value for value in values]
         positional = len(args)
         key = (positional, *kwargs) if kwargs else positional
-        layout = self._layouts.get(key) or self._lay_out(key, positional, tuple(kwargs))
+        plan = self._plans.get(key) or self._make_plan(key, positional, tuple(kwargs))
         half = False
         dtype = None
-        for at in layout.promoted:
+        for at in plan.promoted:
             array = arrays[at]
             if type(array) is np.ndarray:
                 if array.dtype is dtype:
@@ -114,18 +117,24 @@ class Primitive(Generic[P]):
                 if dtype is None:
                     dtype = array.dtype
                     continue
-            elif array is None or (self._numbers and (type(array) is float or type(array) is int)):
+            elif (self._numbers and (type(array) is float or type(array) is int)) or (
+                array is None and at in plan.optional
+            ):
                 continue
             dtype = None
             break
-        if (dtype is not FLOAT32 and dtype is not FLOAT64) or layout.others:
-            values, arrays, half = self._settle(layout, values, arrays, dtype)
+        if (dtype is not FLOAT32 and dtype is not FLOAT64) or plan.others:
+            values, arrays, half = self._settle(plan, values, arrays, dtype)
             wrap = next((value.wrap for value in values if isinstance(value, Variable)), None)
-        if arrays is args:
-            out = self.forward(*args)
-        else:
-            given = dict(zip(kwargs, arrays[positional:], strict=True)) if kwargs else kwargs
-            out = self.forward(*arrays[:positional], **given)
+        forward = kernels.with_one_thread(self.forward) if self.products else self.forward
+        try:
+            if kwargs:
+                out = forward(*arrays[:positional], **dict(zip(kwargs, arrays[positional:], strict=True)))
+            else:
+                out = forward(*arrays)
+        except Exception as error:
+            _explain(error, self, args, kwargs)
+            raise
         if type(out) is not np.ndarray:
             out = np.asarray(out)
         if half and out.dtype == FLOAT32:
@@ -136,7 +145,7 @@ class Primitive(Generic[P]):
         if modes.recording and self.differentiable and out.dtype.kind == "f":
             wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
             if True in wanted:
-                recipe = self._recipe(positional, tuple(kwargs), wanted)
+                recipe = plan.recipes.get(wanted) or self._make_recipe(plan, positional, tuple(kwargs), wanted)
                 return wrap(out, self._record(recipe, values, arrays, out))
         return wrap(out)
 
@@ -180,18 +189,24 @@ class Primitive(Generic[P]):
             kept[name] = value.shape if isinstance(value, np.ndarray) else _shape(value)
         if recipe.out:
             kept["out"] = history.kept(out) if history.lent else out
-        edges = [Edge(name, place, rule, values[at].node or values[at]) for name, place, rule, at in recipe.edges]
-        return Node(self.name, edges, kept, out)
+        sources = [values[at].node or values[at] for at in recipe.wanted]
+        return Node(self.name, recipe.edges, sources, kept, out)
 
-    def _lay_out(self, key: Any, positional: int, keywords: tuple[str, ...]) -> _Layout:
+    def _make_plan(self, key: Any, positional: int, keywords: tuple[str, ...]) -> _Plan:
         """Work out where the inputs of calls with so many positional arguments and these others stand."""
         names = [*self._positional[:positional], *[self._variadic] * (positional - len(self._positional)), *keywords]
         inputs = self._inputs()
         found = [Input(at, name, inputs[name]) for at, name in enumerate(names) if name in inputs]
-        self._layouts[key] = layout = _Layout(
-            found, [i.at for i in found if i.promoted], [i for i in found if not i.promoted]
+        if len(self._plans) >= _REMEMBERED:  # of variadic inputs there may be any number
+            self._plans.clear()
+        self._plans[key] = plan = _Plan(
+            found,
+            [i.at for i in found if i.promoted],
+            [i for i in found if not i.promoted],
+            {i.at for i in found if self._defaults.get(i.name, inspect.Parameter.empty) is None},
+            {},
         )
-        return layout
+        return plan
 
     def _inputs(self) -> dict[str, bool]:
         """Return the names of the inputs, the rest being options, and whether each takes part in promotion."""
@@ -202,49 +217,59 @@ class Primitive(Generic[P]):
         }
 
     def _settle(
-        self, layout: _Layout, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
+        self, plan: _Plan, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
     ) -> tuple[Sequence[Any], Sequence[Any], bool]:
         """Make arrays to compute with of what is none yet, or of another dtype; see `operands.settle`."""
         if dtype is FLOAT32 or dtype is FLOAT64:
-            for at, *_ in layout.others:  # what only selects
+            for at, *_ in plan.others:  # what only selects
                 if type(arrays[at]) is not np.ndarray or arrays[at].dtype not in _COMPUTED_WITH:
                     break
             else:
                 return values, arrays, False
-        for at, name, _ in layout.inputs:
-            if values[at] is None and self._defaults.get(name) is inspect.Parameter.empty:
-                raise TypeError(f"{self.name}: {name} is a Tensor, an array, a number or a list of such; got None")
-        if not layout.inputs:
+        for at, name, _ in plan.inputs:
+            if values[at] is None and at not in plan.optional:
+                raise _missing(self.name, name)
+        if not plan.inputs:
             return values, arrays, False
-        return settle(self.name, self.domain, layout.inputs, values, _stack, self._numbers)
+        return settle(self.name, self.domain, plan.inputs, values, _stack, self._numbers)
 
-    def _make_recipe(self, positional: int, keywords: tuple[str, ...], wanted: tuple[bool, ...]) -> _Recipe:
-        """Work out what to record of calls with so many positional arguments and these others."""
+    def _make_recipe(
+        self, plan: _Plan, positional: int, keywords: tuple[str, ...], wanted: tuple[bool, ...]
+    ) -> _Recipe:
+        """Work out what to record of calls by a plan when these of their values require a gradient."""
         found: dict[str, int | slice] = dict(zip(self._positional, range(positional), strict=False))
         found |= {name: positional + i for i, name in enumerate(keywords)}
         if self._variadic is not None:
             found[self._variadic] = slice(len(self._positional), positional)
-        edges: list[tuple[str, int | None, _Rule, int]] = []
+        edges: list[Edge] = []
+        places: list[int] = []
         for name in [*self._defaults, *([] if self._variadic is None else [self._variadic])]:
             at = found.get(name)
             if name in self.constant_in or at is None:
                 continue
             if isinstance(at, slice):
-                edges += [(name, i - at.start, self._rule(name), i) for i in range(at.start, at.stop) if wanted[i]]
+                among = [i for i in range(at.start, at.stop) if wanted[i]]
+                edges += [Edge(name, i - at.start, self._rule(name)) for i in among]
+                places += among
             elif wanted[at]:
-                edges.append((name, None, self._rule(name), at))
-        rules = [self.rules[name] for name in dict.fromkeys(name for name, *_ in edges)]
+                edges.append(Edge(name, None, self._rule(name)))
+                places.append(at)
+        rules = [self.rules[name] for name in dict.fromkeys(edge.name for edge in edges)]
         names = dict.fromkeys(name for rule in rules for name in rule.names)
         shapes = dict.fromkeys(shape for rule in rules for shape in rule.shapes)
         options = {name: self._defaults[name] for name in names if name not in found and name != "out"}
         options |= {name: _shape(self._defaults[x]) for name, x in shapes if x not in found}
-        return _Recipe(
+        if len(plan.recipes) >= _REMEMBERED:
+            plan.recipes.clear()
+        plan.recipes[wanted] = recipe = _Recipe(
             edges,
+            places,
             options,
             [(name, found[name]) for name in names if name in found],
             [(name, found[x]) for name, x in shapes if x in found],
             "out" in names,
         )
+        return recipe
 
     def _rule(self, name: str) -> _Rule:
         try:
@@ -270,8 +295,9 @@ class Forward(NamedTuple):
 class _Recipe(NamedTuple):
     """What to record of a call; its arguments stand in a row, the positional ones first."""
 
-    edges: list[tuple[str, int | None, _Rule, int]]
-    """Of each wanted input its name, its place if it is variadic, its rule, and where in the row it stands."""
+    edges: list[Edge]
+    wanted: list[int]
+    """Where the input of each edge stands in the row."""
     options: dict[str, Any]
     """What the rules ask for that the caller left out, by its name."""
     arrays: list[tuple[str, Any]]
@@ -282,17 +308,58 @@ class _Recipe(NamedTuple):
     """Whether they ask for the output."""
 
 
-class _Layout(NamedTuple):
-    """Where the inputs of a call stand in the row of its values."""
+class _Plan(NamedTuple):
+    """Where the inputs stand in the row of a call's values, in every call that gives as much by position and name."""
 
     inputs: list[Input]
     promoted: list[int]
     others: list[Input]
+    optional: set[int]
+    """Those that may be None."""
+    recipes: dict[tuple[bool, ...], _Recipe]
+    """What to record, by which of the values require a gradient."""
 
 
 def _stack(*parts: Any) -> Any:
     """Join the parts of a list that Variables stand in."""
     return registry["stack"](*parts, axis=0)
+
+
+def _missing(op: str, name: str) -> TypeError:
+    return TypeError(f"{op}: {name} is a Tensor, an array, a number or a list of such; got None")
+
+
+def named(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Have the errors of an op that is made of others, or of NumPy's functions, tell its name and what it was given."""
+
+    @functools.wraps(function)
+    def op(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            _explain(error, function, args, kwargs)
+            raise
+
+    return op
+
+
+def _explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
+    name = op.__name__.strip("_")
+    if isinstance(error, RuntimeError) or str(error).startswith(f"{name}:"):
+        return  # a RuntimeError is the package's own, and tells an op and its place already
+    try:
+        given = inspect.signature(op).bind(*args, **kwargs).arguments
+    except TypeError:
+        given = {str(i): value for i, value in enumerate(args)} | kwargs
+    parts = []
+    for parameter, value in given.items():
+        values = value if isinstance(value, tuple | list) else (value,)
+        if values and all(isinstance(v, Variable | np.ndarray) for v in values):
+            parts.append(f"{parameter}: {', '.join(f'{v.dtype} {v.shape}' for v in values)}")
+        else:
+            parts.append(f"{parameter}={short(value)}")
+    error.add_note(f"in {name}({', '.join(parts)})")
 
 
 _COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}
@@ -310,6 +377,8 @@ def operand(op: str, name: str, value: Any) -> Any:
     """
     if isinstance(value, Variable) or (type(value) is np.ndarray and value.dtype in _COMPUTED_WITH):
         return value
+    if value is None:
+        raise _missing(op, name)
     (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], _stack)
     return found if isinstance(found, Variable) else array
 
@@ -393,6 +462,7 @@ def primitive(
     constant_in: tuple[str, ...] = (),
     domain: Domain = "any",
     numbers: bool | None = None,
+    products: bool = False,
 ) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
 
 
@@ -404,6 +474,7 @@ def primitive(
     constant_in: tuple[str, ...] = (),
     domain: Domain = "any",
     numbers: bool | None = None,
+    products: bool = False,
 ) -> Primitive[P] | Callable[[Callable[P, Any]], Primitive[P]]:
     """Make an op of a NumPy function.
 
@@ -427,6 +498,8 @@ def primitive(
     numbers : bool, optional
         Whether the forward takes Python numbers beside arrays; else they come as arrays without axes. By default
         all do but those of floating point.
+    products : bool
+        Whether it multiplies matrices, and gives BLAS one thread meanwhile. In a backward pass BLAS has one anyway.
 
     Raises
     ------
@@ -452,7 +525,14 @@ def primitive(
     """
 
     def register(function: Callable[P, Any]) -> Primitive[P]:
-        op = Primitive(function, differentiable=differentiable, constant_in=constant_in, domain=domain, numbers=numbers)
+        op = Primitive(
+            function,
+            differentiable=differentiable,
+            constant_in=constant_in,
+            domain=domain,
+            numbers=numbers,
+            products=products,
+        )
         registry[op.name] = op
         return op
 

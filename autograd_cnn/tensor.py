@@ -362,10 +362,10 @@ class Tensor(Variable):
         return ops.abs(self)
 
     def __eq__(self, other: object) -> Self:  # type: ignore[override]
-        return ops.equal(self, other)
+        return NotImplemented if other is None else ops.equal(self, other)  # `t == None` is False, as in PyTorch
 
     def __ne__(self, other: object) -> Self:  # type: ignore[override]
-        return ops.not_equal(self, other)
+        return NotImplemented if other is None else ops.not_equal(self, other)
 
     def __lt__(self, other: Any) -> Self:
         return ops.less(self, other)

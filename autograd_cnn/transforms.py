@@ -177,7 +177,7 @@ def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     arguments = args if isinstance(args, tuple) else (args,)
     vectors = _vectors("jvp: tangents", args, tangents)
     call = _Call("jvp", f, arguments, range(len(arguments)))
-    cotangents = [Tensor(np.zeros_like(out._data), requires_grad=True) for out in call.outputs]
+    cotangents = [Tensor(np.zeros_like(out._data), requires_grad=out.dtype.kind == "f") for out in call.outputs]
     products = call.differentiate(cotangents, create_graph=True)
     pushed = call.differentiate_again(products, vectors, cotangents)
     tensors = call.given_tensors
@@ -336,7 +336,7 @@ class _Call:
             self.linked = True
             return alias(history.kept(x._data), place_of(x), Tensor)  # type: ignore[return-value]
         array = history.kept(x._data)
-        return Tensor.wrap(array, Node("argument", [], {}, array))  # type: ignore[return-value]
+        return Tensor.wrap(array, Node("argument", [], [], {}, array))  # type: ignore[return-value]
 
     def _leave(self, path: str, out: Any) -> Tensor:
         if isinstance(out, Tensor):
@@ -424,7 +424,7 @@ def _filled(result: Any, like: Array) -> Any:
             return result
         result = result._data
     own = np.empty_like(like, subok=False)
-    np.copyto(own, 0 if result is None else result)
+    np.copyto(own, False if result is None else result)  # which every dtype takes
     return own
 
 

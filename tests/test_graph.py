@@ -167,7 +167,7 @@ class TestLifetime:
             while stack:
                 node = stack.pop()
                 nodes.append(weakref.ref(node))
-                stack += [e.source for e in node.edges if not isinstance(e.source, ac.Tensor)]
+                stack += [source for source in node.sources if not isinstance(source, ac.Tensor)]
             del out, loss, node, stack
             assert [n() for n in nodes] == [None] * len(nodes)
             assert len(nodes) == 5
@@ -290,7 +290,7 @@ def test_a_node_says_what_it_is():
     y = ac.concatenate([x, x]) * np.ones(2) + 1
     line = f"{__file__}:{inspect.currentframe().f_lineno - 1}"
     assert repr(y.node) == f"<Node add -> (2,) float64, keeps nothing, called at {line}>"
-    (product,) = [edge.source for edge in y.node.edges]
+    (product,) = y.node.sources
     assert repr(product) == f"<Node multiply -> (2,) float64, keeps y, called at {line}>"
     y.backward(np.ones(2))
     assert repr(y.node) == f"<Node add -> (2,) float64, freed, called at {line}>"

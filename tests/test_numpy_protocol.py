@@ -1107,6 +1107,32 @@ def test_an_answer_is_not_written_into_a_tensor_by_place(function, kind):
     assert not out.data.any()
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_float_power_of_integers_is_floating_point(dtype):
+    base, exponent = np.array([1, 0, 1, 1], dtype), np.array([1, 1, 0, 1], dtype)
+    for x, y in [
+        (ac.Tensor(base), exponent),
+        (base, ac.Tensor(exponent)),
+        (ac.Tensor(base), 2),
+        (2, ac.Tensor(exponent)),
+        (ac.Tensor(base), [1, 1, 0, 1]),
+        (ac.Tensor(base), 0.5),
+    ]:
+        out = np.float_power(x, y)
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out.data, np.float_power(np.asarray(x, float), np.asarray(y, float)))
+    assert np.float_power(ac.Tensor(np.array([2, 4])), -1).data.tolist() == [0.5, 0.25]
+
+
+def test_float_power_widens_nothing():
+    for dtype in (np.float16, np.float32, np.float64):
+        x = ac.Tensor(np.array([0.5, 2.0], dtype), requires_grad=True)
+        for y in (0.1, np.float64(0.1), np.array([1, 3]), ac.Tensor(np.array([1, 3]))):
+            out = np.float_power(x, y)
+            assert out.dtype == dtype
+            np.testing.assert_array_equal(out.data, (x**y).data)
+
+
 def test_take_counts_booleans_as_numbers():
     for take in np.take, ac.take:
         close(take(ac.Tensor(A), [True, False, True]).data, np.take(A, [True, False, True]))

@@ -272,15 +272,15 @@ def test_the_gradient_of_a_number_stays_an_array() -> None:
 def _forget_the_second_contribution(monkeypatch: pytest.MonkeyPatch) -> None:
     right = graph._gradient_of
 
-    def faulty(edge: graph.Edge, node: graph.Node, *others: Any) -> Any:
-        first = next(e for e in node.edges if e.source is edge.source)
-        return graph.dense(right(edge, node, *others)) * (first is edge)
+    def faulty(edge: graph.Edge, source: graph.Place, node: graph.Node, *others: Any) -> Any:
+        first = next(e for e, s in zip(node.edges, node.sources, strict=True) if s is source)
+        return graph.dense(right(edge, source, node, *others)) * (first is edge)
 
     monkeypatch.setattr(graph, "_gradient_of", faulty)
 
 
 def _overwrite_instead_of_accumulating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_total", lambda _, grad: np.array(grad))
+    monkeypatch.setattr(graph, "_total", lambda _, grad, __: np.array(grad))
 
 
 def _hand_out_a_shared_gradient(monkeypatch: pytest.MonkeyPatch) -> None:

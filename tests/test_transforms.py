@@ -432,3 +432,13 @@ class TestRefusals:
         with pytest.raises(error, match=re.escape(message).replace(r"\.\*", ".*")) as raised:
             call()
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("f", [lambda x: x > 1, lambda x: x.astype(int)])
+def test_what_is_piecewise_constant_has_a_tangent_of_zeros(f):
+    x = np.array([0.5, 1.5])
+    value, tangent = ac.jvp(lambda x: {"constant": f(x), "square": x * x}, (x,), (np.ones(2),))
+    np.testing.assert_array_equal(value["constant"], f(ac.Tensor(x)).data)
+    assert tangent["constant"].shape == (2,)
+    assert not tangent["constant"].any()
+    np.testing.assert_array_equal(tangent["square"], [1, 3])

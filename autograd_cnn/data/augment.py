@@ -1,7 +1,13 @@
 """Random affine and elastic augmentation of a batch of images, by array operations alone."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from autograd_cnn import kernels
+
+_product: Any = kernels.one_thread(np.matmul)
 
 
 def augment(
@@ -193,8 +199,8 @@ def elastic(
     noise = rng.random((n, 2, height + 2 * radius, width + 2 * radius), dtype=np.float32)
     noise *= 2
     noise -= 1
-    columns = np.matmul(_smoother(height, sigma, radius), noise)
-    points = np.matmul(columns, _smoother(width, sigma, radius).T)
+    columns = _product(_smoother(height, sigma, radius), noise)
+    points = _product(columns, _smoother(width, sigma, radius).T)
     points *= alpha
     points += np.indices((height, width), np.float32) + 1
     return _sample(images, points)

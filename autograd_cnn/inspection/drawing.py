@@ -149,7 +149,7 @@ def _boxes(end: Place, names: dict[int, str]) -> tuple[list[_Box], list[tuple[in
         number = numbers[id(node)] = len(boxes)
         boxes.append(_Box("output" if node is end else "op", []))
         wanted = {edge.name if edge.place is None else f"{edge.name}[{edge.place}]" for edge in node.edges}
-        arrows += [(numbers[id(edge.source)], number) for edge in node.edges]
+        arrows += [(numbers[id(source)], number) for source in node.sources]
         kept = []
         for name, array in node.arrays():
             added = memory.add(array)

@@ -5,7 +5,7 @@ innermost, and handed out as transposed views: ufuncs keep that order by themsel
 every matrix product in a convolution or pooling then runs over long contiguous stretches.
 """
 
-from autograd_cnn.kernels.blas import one_thread
+from autograd_cnn.kernels.blas import one_thread, with_one_thread
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from autograd_cnn.kernels.elementwise import relu, relu_grad
 from autograd_cnn.kernels.layout import reshape
@@ -36,4 +36,5 @@ __all__ = [
     "return_freed_memory",
     "set_num_threads",
     "sum",
+    "with_one_thread",
 ]

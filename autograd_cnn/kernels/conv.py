@@ -24,7 +24,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from autograd_cnn.kernels import images, shifts, threads
-from autograd_cnn.kernels.blas import one_thread
 from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.products import multiply, multiply_transposed
 from autograd_cnn.kernels.window import Pair, Window
@@ -33,7 +32,6 @@ from autograd_cnn.kernels.window import Pair, Window
 LARGEST_COLUMNS = 4 * 2**20
 
 
-@one_thread
 def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int = 1) -> Array:
     """Convolve images (N, C, H, W) with weights (F, C / groups, KH, KW); gives (N, F, H', W')."""
     height, width = window.positions((x.shape[2], x.shape[3]))
@@ -51,7 +49,6 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
     return to_images(out)
 
 
-@one_thread
 def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
     """Give the gradient of a convolution's weight (F, C / groups, KH, KW), from that of its output."""
     way = _choose(weight_shape, window, groups, len(x), (grad.shape[2], grad.shape[3]))
@@ -70,7 +67,6 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
     return total
 
 
-@one_thread
 def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
     """Give the gradient of a convolution's input (N, C, H, W), from that of its output (N, F, H', W')."""
     batch, channels, *image = x_shape

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from autograd_cnn.kernels.blas import one_thread
 from autograd_cnn.kernels.layout import Array, read_only, to_rows
 
 Axis = int | tuple[int, ...] | None
 
 _sum: Any = np.add.reduce  # what np.sum calls, after as much time again
+_dot: Any = one_thread(np.ndarray.dot)
 
 _FEW = 16  # numbers that are added one after the other
 _SMALL = 4096  # elements that are best converted to float64 as they are
@@ -37,8 +39,13 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     if axis == (0, 2, 3) and x.ndim == 4 and x.size:
         total = _over_all_but_channels(x)
         return total.reshape(1, -1, 1, 1) if keepdims else total
-    if kind == "d" or (len(x) <= _FEW and axis in (0, (0,))) or (axis is None and x.flags.forc):
-        return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
+    if (
+        kind == "d"
+        or (len(x) <= _FEW and (axis == 0 or axis == (0,)))
+        or (axis is None and x.flags.forc)
+        or ((axis == x.ndim - 1 or axis == -1) and x.flags.c_contiguous)
+    ):
+        return np.asarray(_sum(x, axis, None, None, keepdims))
     if x.size <= _SMALL:
         return np.asarray(_sum(x.astype(np.float64), axis=axis, keepdims=keepdims), np.float32)
     return _over_any_axes(x, axis, keepdims)
@@ -107,7 +114,7 @@ def _over_all_but_channels(x: Array) -> Array:
         if outer == 1:
             return np.asarray(sums)
     else:
-        sums = stored.reshape(x.size // part, part).dot(_ones(part, x.dtype))
+        sums = _dot(stored.reshape(x.size // part, part), _ones(part, x.dtype))
     total: Array = _sum(sums.reshape(outer, channels, sums.size // (outer * channels)), axis=(0, 2), dtype=np.float64)
     return total.astype(x.dtype)
 

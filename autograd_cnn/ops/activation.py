@@ -10,9 +10,10 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
+from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import astype, exp, greater, multiply, where
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 
 @primitive(domain="real")
@@ -43,12 +44,12 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
 
     Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
     """
-    return np.where(x > 0, x, x * negative_slope)
+    return np.where(x > 0, x, x * checks.number("leaky_relu", "negative_slope", negative_slope))
 
 
 @leaky_relu.backward("x")
 def _(grad, x, negative_slope):
-    return where(greater(x, 0), grad, grad * negative_slope)
+    return where(greater(x, 0), grad, grad * float(negative_slope))
 
 
 @primitive(domain="floating")
@@ -58,13 +59,13 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units",
     2016. The slope at 0 is `alpha`.
     """
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return np.where(x > 0, x, checks.number("elu", "alpha", alpha) * np.expm1(np.minimum(x, 0)))
 
 
 @elu.backward("x")
 def _(grad, x, alpha):
     positive = greater(x, 0)
-    return grad * where(positive, 1, alpha * exp(where(positive, 0, x)))
+    return grad * where(positive, 1, float(alpha) * exp(where(positive, 0, x)))
 
 
 @primitive(domain="floating")
@@ -119,12 +120,14 @@ def _(grad, x):
     return grad * (exp(-(x * x)) * (2 / math.sqrt(math.pi)))
 
 
+@named
 def silu(x: Any) -> Any:
     """X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
     x = operand("silu", "x", x)
     return multiply(x, sigmoid(x))
 
 
+@named
 def gelu(x: Any, approximate: str = "none") -> Any:
     """Gaussian error linear unit, x · Φ(x), with Φ the normal distribution function.
 
@@ -153,15 +156,22 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
 def _peak(x: Any, axis: int) -> Array:
     """Give the maximum along an axis; of nothing there is none, and the sum has its shape."""
-    x = np.asarray(x)
     return (np.maximum if x.size else np.add).reduce(x, axis, keepdims=True)
+
+
+def _total(x: Any, axis: int) -> Array:
+    """Give the sum along an axis; of a few classes, or of neighbours in memory, NumPy's own loses nothing."""
+    if x.ndim < 2 or x.shape[axis] <= 16 or x.strides[axis] == x.itemsize:
+        total: Array = np.add.reduce(x, axis, keepdims=True)
+        return total
+    return kernels.sum(x, axis, True)
 
 
 @primitive(domain="floating")
 def softmax(x: Any, axis: int = -1) -> Array:
     """Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
     powers = np.exp(x - _peak(x, axis))
-    powers /= np.add.reduce(powers, axis, keepdims=True)
+    powers /= _total(powers, axis)
     return powers
 
 
@@ -176,7 +186,7 @@ def log_softmax(x: Any, axis: int = -1) -> Array:
     shifted = x - _peak(x, axis)
     if not shifted.size:
         return shifted
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
+    return shifted - np.log(_total(np.exp(shifted), axis))
 
 
 @log_softmax.backward("x")

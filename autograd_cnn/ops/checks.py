@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd_cnn.kernels import Pair, Window
+from autograd_cnn.operands import short
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 
@@ -55,13 +56,56 @@ def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
     return numbers[0], numbers[1]
 
 
-def number(op: str, name: str, value: Any, *, least: float, most: float = math.inf, what: str = "a number ") -> None:
-    """Check that an option is a plain number in a range: of a Tensor, the gradient would be lost."""
+def number(
+    op: str, name: str, value: Any, *, least: float | None = None, most: float = math.inf, what: str = "a number "
+) -> float:
+    """Return an option as a Python float, which widens nothing; without a range, of any finite one.
+
+    Raises
+    ------
+    TypeError
+        For anything but a Python or NumPy number: of a Tensor, the gradient would be lost.
+    ValueError
+        For one that is out of range, as nan is of any.
+    """
     if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
-        raise TypeError(f"{op}: {name} is a Python or NumPy number; got {value!r}")
-    if not least <= value <= most:  # nan is in no range
+        raise TypeError(f"{op}: {name} is a Python or NumPy number; got {short(value)}")
+    try:
+        plain = float(value)
+    except OverflowError:
+        plain = math.nan
+    if least is None:
+        if not math.isfinite(plain):
+            raise ValueError(f"{op}: {name} is a finite number; got {short(value)}")
+    elif not least <= plain <= most:
         bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
         raise ValueError(f"{op}: {name} is {what}{bounds}; got {value}")
+    return plain
+
+
+def holds(op: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
+    """Check that a dtype has what is to be written to an array of it: so that nothing is cut, wraps or overflows."""
+    values = np.asarray(value)
+    if np.can_cast(values.dtype, dtype):
+        return
+    if dtype.kind == "f" and values.dtype.kind not in "fiub":  # an int beyond 64 bits
+        wrong = abs(values) > float(np.finfo(dtype).max)
+    elif dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            wrong = np.isfinite(values) & np.isinf(values.astype(dtype))
+    else:
+        low, high = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+        if values.dtype.kind == "f":  # floats have the power of two above the largest integer, and not the integer
+            values = values.astype(np.float64)
+            wrong = (values != np.trunc(values)) | (values < float(low)) | (values >= float(high + 1))
+        else:
+            wrong = (values < low) | (values > high)
+    wrong = np.asarray(wrong, bool)
+    if wrong.any():
+        raise ValueError(
+            f"{op}: {name} is to be written to an array of {dtype}, which has no {values[wrong].flat[0]}: convert one "
+            "of the two first, with astype"
+        )
 
 
 def images(op: str, name: str, shape: tuple[int, ...]) -> None:

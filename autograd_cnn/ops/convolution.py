@@ -13,7 +13,7 @@ from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import add
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import getitem, pad, reshape
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 PairLike = int | tuple[int, int]
 
@@ -44,12 +44,13 @@ def _check_shapes(
 
 
 def _check_groups(op: str, groups: Any, **channels: int) -> None:
-    if not isinstance(groups, int | np.integer) or groups < 1 or any(n % groups for n in channels.values()):
+    whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
+    if not whole or groups < 1 or any(n % groups for n in channels.values()):
         counts = " and ".join(f"{n} {name}" for name, n in channels.items())
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", products=True)
 def conv2d(
     x: Any,
     weight: Any,
@@ -118,7 +119,7 @@ def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
     return conv2d(x, weight, None, window.stride, window.padding, window.dilation, groups)
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", products=True)
 def conv2d_grad_input(
     cotangent: Any, weight: Any, x_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
@@ -136,7 +137,7 @@ def _(grad, cotangent, weight_shape, window, groups):
     return conv2d_grad_weight(cotangent, grad, weight_shape, window, groups)
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", products=True)
 def conv2d_grad_weight(
     cotangent: Any, x: Any, weight_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
@@ -154,6 +155,7 @@ def _(grad, cotangent, x_shape, window, groups):
     return conv2d_grad_input(cotangent, grad, x_shape, window, groups)
 
 
+@named
 def conv_transpose2d(
     x: Any,
     weight: Any,

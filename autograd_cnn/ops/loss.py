@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.operands import holds_variables
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import log_softmax, softmax, softplus
 from autograd_cnn.ops.elementwise import add, astype, equal, multiply, negative, subtract, where
 from autograd_cnn.ops.reduction import mean, sum
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 _REDUCTIONS = ("mean", "sum", "none")
 
@@ -114,8 +115,9 @@ def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> 
     A target of 0 costs nothing, whatever its logit.
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
-    costs = targets * np.where(targets == 0, 0, log_softmax(logits, _class_axis(logits.ndim)))
-    losses = -np.add.reduce(costs, axis, dtype=logits.dtype)
+    costs = targets * np.where(targets == 0, 0, log_softmax.forward(logits, _class_axis(logits.ndim)))
+    # What lies in one piece NumPy adds exactly.
+    losses = -(np.add.reduce(costs, None) if axis is None and costs.flags.forc else kernels.sum(costs, axis))
     return losses if divisor is None else losses / divisor
 
 
@@ -136,6 +138,7 @@ def _spread(grad: Any, axis: int, divisor: float | None) -> Any:
     return grad.reshape((*grad.shape[:axis], 1, *grad.shape[axis:])) if divisor is None else grad / divisor
 
 
+@named
 def softmax_cross_entropy(
     logits: Any,
     targets: Any,
@@ -196,8 +199,8 @@ def softmax_cross_entropy(
     logits = operand(op, "logits", logits)
     shape = logits.shape
     _check_logits(op, shape)
-    if label_smoothing != 0 or type(label_smoothing) is not float:
-        checks.number(op, "label_smoothing", label_smoothing, least=0, most=1, what="")
+    if type(label_smoothing) is not float or label_smoothing != 0:
+        label_smoothing = checks.number(op, "label_smoothing", label_smoothing, least=0, most=1, what="")
     axis, dtype = _class_axis(len(shape)), logits.dtype
     if dtype.kind != "f":
         logits, dtype = astype(logits, np.float32), np.dtype(np.float32)
@@ -237,6 +240,7 @@ def _weighted_mean(losses: Any, one_hot: Array) -> Any:
     return multiply(sum(losses), 1 / total) if total else add(sum(losses), np.nan)
 
 
+@named
 def nll_loss(
     log_probs: Any, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Any:
@@ -298,6 +302,7 @@ def _pair(op: str, **given: Any) -> list[Any]:
     return _as_floats(x, target)
 
 
+@named
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
     """Mean squared error, (x − target)², element by element.
 
@@ -318,6 +323,7 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(multiply(difference, difference), reduction)
 
 
+@named
 def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
     """Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
 

@@ -15,7 +15,7 @@ from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt, subtract
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 
 def _channelwise(values: Any, ndim: int) -> Any:
@@ -63,8 +63,8 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _operands(op: str, x: Any, weight: Any, bias: Any) -> list[Any]:
-    named = {"x": x, "weight": weight, "bias": bias}
-    found: list[Any] = [value if value is None else operand(op, name, value) for name, value in named.items()]
+    parts = {"weight": weight, "bias": bias}
+    found = [operand(op, "x", x), *(v if v is None else operand(op, name, v) for name, v in parts.items())]
     if found[0].dtype.kind != "f":  # integers take the dtype of what scales them
         dtype = next((v.dtype for v in found if v is not None and v.dtype.kind == "f"), np.dtype(np.float32))
         found[0] = astype(found[0], dtype)
@@ -105,6 +105,7 @@ def _plain(value: Any) -> Any:
     return value._data if isinstance(value, Variable) else value
 
 
+@named
 def batch_norm(
     x: Any,
     running_mean: Any,
@@ -161,13 +162,13 @@ def batch_norm(
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (shape[1],):
             raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
-    checks.number("batch_norm", "eps", eps, least=0)
+    eps = checks.number("batch_norm", "eps", eps, least=0)
     columns = [v if v is None else _channelwise(v, len(shape)) for v in (weight, bias)]
     if not training:
         scale = 1 / np.sqrt(_plain(running_var) + eps)
         means, scale = (_channelwise(_like(v, x), len(shape)) for v in (_plain(running_mean), scale))
         return _affine(multiply(subtract(x, means), scale), *columns)
-    checks.number("batch_norm", "momentum", momentum, least=0, most=1)
+    momentum = checks.number("batch_norm", "momentum", momentum, least=0, most=1)
     count = math.prod(shape) // shape[1] if shape[1] else 0
     if count < 2:
         raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
@@ -187,6 +188,7 @@ def _like(statistic: Array, x: Any) -> Array:
     return statistic if x.dtype == statistic.dtype or x.dtype.kind != "f" else statistic.astype(x.dtype)
 
 
+@named
 def layer_norm(
     x: Any, normalized_shape: int | tuple[int, ...], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
@@ -220,7 +222,7 @@ def layer_norm(
         raise TypeError(
             f"layer_norm: normalized_shape is an int or a tuple of ints; got {normalized_shape!r}"
         ) from None
-    checks.number("layer_norm", "eps", eps, least=0)
+    eps = checks.number("layer_norm", "eps", eps, least=0)
     x, weight, bias = _operands("layer_norm", x, weight, bias)
     shape = x.shape
     if not last or shape[-len(last) :] != last:
@@ -231,6 +233,7 @@ def layer_norm(
     return _affine(standardize(x, tuple(range(-len(last), 0)), eps, Moments()), weight, bias)
 
 
+@named
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Normalize over groups of channels of each example (Wu and He, 2018), then scale and shift each channel.
 
@@ -265,13 +268,14 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (shape[1],):
             raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
-    checks.number("group_norm", "eps", eps, least=0)
+    eps = checks.number("group_norm", "eps", eps, least=0)
     per_group = math.prod(shape[1:]) // num_groups
     normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps, Moments()), shape)
     weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
     return _affine(normalized, weight, bias)
 
 
+@named
 def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = None) -> Any:
     """Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
 
@@ -300,12 +304,12 @@ def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = 
     >>> ac.dropout(np.ones(6), 0.5, training=True, rng=np.random.default_rng(0))
     array([2., 2., 2., 0., 0., 0.])
     """
-    checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
+    p = checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
+    x = operand("dropout", "x", x)
     if not training or p == 0:
         return x
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"dropout: training needs rng, a numpy.random.Generator; got {rng!r}")
-    x = operand("dropout", "x", x)
     mask = np.zeros_like(_plain(x), x.dtype if x.dtype.kind == "f" else np.float32)
     if p < 1:
         mask[rng.random(x.shape, np.float32) >= p] = 1 / (1 - p)

@@ -8,7 +8,7 @@ from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.reduction import mean
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import named, operand, primitive
 
 PairLike = int | tuple[int, int]
 
@@ -183,6 +183,7 @@ def _(grad, window, count_include_pad):
     return avg_pool2d(grad, window.size, window.stride, window.padding, window.ceil_mode, count_include_pad)
 
 
+@named
 def global_avg_pool2d(x: Any) -> Any:
     """Mean of every channel of every image: (N, C, H, W) to (N, C).
 

@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
+from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import exp, where
 from autograd_cnn.ops.shape import broadcast_to
 from autograd_cnn.primitive import primitive
@@ -58,7 +59,7 @@ def _(grad, x_shape, axis):
 
 
 @primitive(domain="floating")
-def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
+def var(x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array:
     """Variance over `axis`: the sum of squared distances from the mean, divided by n − `ddof`.
 
     Raises
@@ -74,17 +75,20 @@ def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Arr
     (1.0, 2.0)
     """
     shape = np.shape(x)
+    ddof = checks.number("var", "ddof", ddof)
     if not _count(shape, axis) > ddof:
         raise ValueError(
-            f"var: takes more values than ddof={ddof}; got {_count(shape, axis)} for each result, over axis {axis} of "
-            f"shape {shape}"
+            f"var: takes more values than ddof={ddof:g}; got {_count(shape, axis)} for each result, over axis {axis} "
+            f"of shape {shape}"
         )
-    return np.var(x, axis=axis if shape else _axes(axis, 0), ddof=ddof, keepdims=keepdims)
+    axis = axis if shape else _axes(axis, 0)
+    centered = x - kernels.mean(x, axis, True)
+    return np.asarray(kernels.sum(centered * centered, axis, keepdims) / (_count(shape, axis) - ddof))
 
 
 @var.backward("x")
 def _(grad, x, x_shape, axis, ddof):
-    scale = 2 / (_count(x_shape, axis) - ddof)
+    scale = 2 / (_count(x_shape, axis) - float(ddof))
     return _keep(grad * scale, x_shape, axis) * (x - mean(x, axis, True))
 
 
@@ -183,7 +187,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     peak = (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, np.zeros_like(peak))  # ±inf − ±inf would be nan
     with np.errstate(divide="ignore"):
-        out = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
+        out = np.log(kernels.sum(np.exp(x - peak), axis, True)) + peak
     return out if keepdims else np.squeeze(out, axis=_axes(axis, np.ndim(x)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Scattered, Variable, unbroadcast
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.operands import native, short
+from autograd_cnn.ops import checks
+from autograd_cnn.primitive import named, operand, primitive
 
 
 @primitive
@@ -75,6 +77,7 @@ def _(grad, x_shape):
     return reshape(grad, x_shape)
 
 
+@named
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Make one axis of the axes `start_dim` to `end_dim`, both included.
 
@@ -89,9 +92,9 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     shape = x.shape
     if not shape:
         return reshape(x, (1,))
-    start, end = normalize_axis_index(start_dim, len(shape)), normalize_axis_index(end_dim, len(shape))
+    start, end = (normalize_axis_index(dim, len(shape), "flatten") for dim in (start_dim, end_dim))
     if start > end:
-        raise ValueError(f"flatten from axis {start_dim} to axis {end_dim} of shape {shape} runs backwards")
+        raise ValueError(f"flatten: from axis {start_dim} to axis {end_dim} of shape {shape} runs backwards")
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
@@ -108,13 +111,20 @@ def _(grad, index, arrays_shape, axis):
     return getitem(grad, (slice(None),) * axis + (window,))
 
 
+def _several(op: str, arrays: Any) -> Iterable[Any]:
+    if not isinstance(arrays, Iterable):
+        raise TypeError(f"{op}: arrays is a list or the like of arrays or Tensors; got {short(arrays)}")
+    return arrays
+
+
+@named
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors along an axis they have; the other axes are of one length."""
-    parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(arrays)]
+    parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(_several("concatenate", arrays))]
     shapes = [x.shape for x in parts]
     if not shapes or not shapes[0]:
         raise ValueError(f"concatenate: takes one array or more, each with an axis; got shapes {shapes}")
-    at = normalize_axis_index(axis, len(shapes[0]))
+    at = normalize_axis_index(axis, len(shapes[0]), "concatenate")
     if len({(len(s), s[:at], s[at + 1 :]) for s in shapes}) > 1:
         raise ValueError(f"concatenate: the arrays differ in length along axis {at} alone; got shapes {shapes}")
     return _concatenate(*parts, axis=axis)
@@ -133,19 +143,23 @@ def _(grad, index, axis):
     return getitem(grad, (slice(None),) * normalize_axis_index(axis, grad.ndim) + (index,))
 
 
+@named
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays or tensors of one shape along a new axis."""
-    return _stack(*arrays, axis=axis)
+    return _stack(*_several("stack", arrays), axis=axis)
 
 
+@named
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
     x = operand("split", "x", x)
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = normalize_axis_index(axis, x.ndim, "split")
     length = x.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
         if indices_or_sections < 1 or length % indices_or_sections:
-            raise ValueError(f"axis {axis} of length {length} cannot be split into {indices_or_sections} equal parts")
+            raise ValueError(
+                f"split: axis {axis} of length {length} cannot be split into {indices_or_sections} equal parts"
+            )
         cuts = [length // indices_or_sections * i for i in range(1, indices_or_sections)]
     elif isinstance(indices_or_sections, float):
         raise TypeError(f"split: takes a number of equal parts, an int, or indices; got {indices_or_sections!r}")
@@ -157,10 +171,22 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 @primitive
 def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Array:
-    """Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis."""
+    """Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis.
+
+    Raises
+    ------
+    ValueError
+        If `x` is of integers or booleans, which do not hold the constant.
+    """
     if isinstance(pad_width, dict):
         raise TypeError(f"pad: pad_width is a number, a pair, or a pair an axis; got the dict {pad_width}")
-    return np.pad(x, pad_width, constant_values=constant_values)
+    constants: Any = constant_values
+    if isinstance(constants, np.longdouble):
+        constants = float(constants)
+    elif type(constants) is not int:
+        constants = native("pad: constant_values", constants)
+    checks.holds("pad", "constant_values", constants, x.dtype)
+    return np.pad(x, pad_width, constant_values=constants)
 
 
 @pad.backward("x")
@@ -177,7 +203,10 @@ def _plain(index: Any) -> Any:
         return index._data
     if index is None or index is ... or isinstance(index, np.ndarray | int | np.integer | np.bool_ | slice):
         return index
-    array = np.array(index)  # of a list or the like, which its owner may change
+    try:
+        array = np.array(index)  # of a list or the like, which its owner may change
+    except ValueError:
+        raise ValueError(f"getitem: an index is a list whose parts differ in shape: {short(index)}") from None
     return array if array.size else array.astype(np.intp)
 
 
@@ -224,6 +253,7 @@ def _(grad, index, indices):
 
 @primitive
 def _setitem(x: Any, index: Any, value: Any) -> Array:
+    checks.holds("setitem", "value", value, x.dtype)
     out = np.array(x)
     out[index] = value
     return out
@@ -239,6 +269,7 @@ def _(grad, index):
     return getitem(grad, index)
 
 
+@named
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """Give a copy of `x` with `value` at `index`, which must not select an element twice."""
     x, index = operand("setitem", "x", x), _plain(index)
@@ -250,11 +281,15 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
     return _setitem(x, index, value)
 
 
+@named
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at integer `indices` along an axis, or of the flattened array."""
-    x, indices = operand("take", "x", x), np.asarray(_plain(indices))
+    x, given = operand("take", "x", x), indices
+    indices = np.asarray(_plain(indices))
+    if indices.dtype.kind not in "iub":
+        raise TypeError(f"take: indices are integers; got {short(given)}")
     if indices.dtype.kind == "b":
         indices = indices.astype(np.intp)  # as NumPy counts them here
     if axis is None:
         return getitem(reshape(x, -1), indices)
-    return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim) + (indices,))
+    return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim, "take") + (indices,))

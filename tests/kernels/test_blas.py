@@ -7,10 +7,12 @@ import textwrap
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import autograd_cnn as ac
 from autograd_cnn import kernels
+from autograd_cnn.data import augment
 from autograd_cnn.kernels import blas
 
 
@@ -112,11 +114,29 @@ def test_every_op_that_multiplies_matrices_has_one(name, number, monkeypatch, rn
     assert number == [4]
 
 
+@pytest.mark.parametrize(
+    "multiply",
+    [
+        lambda rng: kernels.sum(rng.random((4, 2, 4, 4), np.float32), (0, 2, 3)),
+        lambda rng: augment.elastic(rng.random((2, 1, 8, 8), np.float32), rng),
+    ],
+    ids=["a bias's gradient", "elastic"],
+)
+def test_so_has_what_else_multiplies_them(multiply, number, monkeypatch, rng):
+    calls = []
+    set_number = blas._set
+    monkeypatch.setattr(blas, "_set", lambda n: (calls.append(n), set_number(n)))
+    multiply(rng)
+    assert set(calls) == {1, 4}
+    assert number == [4]
+
+
 CHILD = """
 import numpy as np
 from threadpoolctl import threadpool_info
 import autograd_cnn as ac
 from autograd_cnn import kernels
+from autograd_cnn.data import augment
 
 def blas():
     return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"][:1]

@@ -1,5 +1,7 @@
 """Which dtype every op computes in and returns: right, or one error that names the op and the input."""
 
+import inspect
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -535,10 +537,179 @@ OPTIONS = {
     "layer_norm": lambda x, v: ac.layer_norm(x, 2, eps=v),
     "group_norm": lambda x, v: ac.group_norm(x[None], 1, eps=v),
     "batch_norm": lambda x, v: ac.batch_norm(x[:, None], None, None, training=True, eps=v),
+    "batch_norm in evaluation": lambda x, v: ac.batch_norm(x[None], np.zeros(2), np.ones(2), eps=v),
+    "batch_norm's momentum": lambda x, v: ac.batch_norm(x[:, None], zeros(1), zeros(1), training=True, momentum=v),
     "var": lambda x, v: ac.var(x, ddof=v),
     "dropout": lambda x, v: ac.dropout(x, v, True, np.random.default_rng(0)),
     "softmax_cross_entropy": lambda x, v: ac.softmax_cross_entropy(x[None], np.array([1]), label_smoothing=v),
+    "softmax_cross_entropy of probabilities": lambda x, v: ac.softmax_cross_entropy(
+        x[None], np.array([[0.25, 0.75]], np.float16), label_smoothing=v
+    ),
 }
+
+
+def zeros(n):
+    return np.zeros(n, np.float32)
+
+
+def test_every_option_that_is_a_number_is_among_them():
+    known = {"negative_slope", "alpha", "constant_values", "ddof", "eps", "momentum", "p", "label_smoothing"}
+    whole = {"ignore_index", "groups", "num_groups", "decimals"}
+    found = set()
+    for op in ac.ops.__all__:
+        for option in inspect.signature(getattr(ac.ops, op)).parameters.values():
+            kind = type(option.default)
+            if "float" in str(option.annotation) or (kind in (int, float) and "Pair" not in str(option.annotation)):
+                found.add(option.name)
+    assert found - whole - {"axis", "start_dim", "end_dim"} == known
+
+
+@pytest.mark.parametrize("value", [np.float64(0.25), np.longdouble(0.25), np.float16(0.25)], ids=lambda v: str(v.dtype))
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("op", OPTIONS)
+def test_an_option_that_is_a_numpy_number_is_that_number_and_widens_nothing(op, dtype, value):
+    results = []
+    for option in (value, 0.25):
+        x = ac.Tensor(np.array([-1.5, 2.5], dtype), requires_grad=True)
+        out = OPTIONS[op](x, option)
+        array = OPTIONS[op](x.data, option)
+        assert out.dtype == array.dtype == dtype
+        out.backward(np.arange(1, out.size + 1, dtype=dtype).reshape(out.shape))
+        results.append([out.data, array, x.grad])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1j, np.complex64(0.5), "0.5", b"1", None, [0.5, 0.5, 0.5], {}, np.array([0.1, 0.2, 0.3]), object, np.array(["a"])],
+    ids=repr,
+)
+@pytest.mark.parametrize("op", OPTIONS)
+def test_an_option_that_is_no_number_is_refused_by_name(op, value):
+    name = op.split()[0].removesuffix("'s")
+    for wrap in (np.asarray, ac.Tensor):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            OPTIONS[op](wrap(np.array([-1.5, 2.5], np.float32)), value)
+        notes = getattr(raised.value, "__notes__", [])
+        assert re.search(rf"^(in )?{name}\b", "\n".join([str(raised.value), *notes]), re.MULTILINE), raised.value
+
+
+@pytest.mark.parametrize("op", [op for op in OPTIONS if op != "pad"])
+def test_nan_and_what_has_a_gradient_are_no_options(op):
+    x = np.array([-1.5, 2.5], np.float32)
+    with pytest.raises(ValueError, match="got nan"):
+        OPTIONS[op](x, np.nan)
+    with pytest.raises(TypeError, match=r"is a Python or NumPy number; got (Tensor|array)"):
+        OPTIONS[op](x, ac.Tensor(0.5, requires_grad=True))
+    with pytest.raises(TypeError, match="is a Python or NumPy number; got True"):
+        OPTIONS[op](x, True)
+    with pytest.raises(ValueError, match=r"number|probability|from 0 to 1"):
+        OPTIONS[op](x, 10**400)
+
+
+def none_at(op, at):
+    c = CASES[op]
+    return c.call(*[None if i == at else v for i, v in enumerate(tensors(draw(c, np.float32)))])
+
+
+X = np.ones((3, 4), np.float32)
+#: Of what else an op takes for an array: the call, and how its error names it.
+MORE_INPUTS = {
+    "nll_loss: targets": lambda: ac.nll_loss(X, None),
+    "softmax_cross_entropy: targets": lambda: ac.softmax_cross_entropy(X, None),
+    "softmax_cross_entropy: logits": lambda: ac.softmax_cross_entropy(None, ac.Tensor(LABELS)),
+    "where: condition": lambda: ac.where(None, X, X),
+    "take: indices": lambda: ac.take(X, None),
+    "dropout: x": lambda: ac.dropout(None, 0.5, False),
+    "concatenate: arrays": lambda: ac.concatenate(None),
+    "stack: arrays": lambda: ac.stack(None),
+    "a Tensor": lambda: ac.Tensor(None),
+    "add: y in an operator": lambda: ac.Tensor(X) + None,
+    "multiply: x in an operator": lambda: None * ac.Tensor(X),
+    "add: y in NumPy's function": lambda: np.add(ac.Tensor(X), None),
+    "maximum: y in NumPy's function": lambda: np.maximum(ac.Tensor(X), None),
+}
+OPTIONAL = {"bias", "weight", "min", "max"}
+
+
+@pytest.mark.parametrize(
+    ("op", "at"),
+    [
+        (op, at)
+        for op, c in CASES.items()
+        for at, name in enumerate(c.names)
+        if not (name in OPTIONAL and at > (op.startswith(("conv", "linear"))))
+    ],
+)
+def test_none_is_no_array(op, at):
+    name = re.escape(CASES[op].names[at])
+    with pytest.raises(
+        TypeError, match=rf"^{op}: {name}\b.* is a Tensor, an array, a number or a list of such; got None"
+    ):
+        none_at(op, at)
+
+
+@pytest.mark.parametrize("name", MORE_INPUTS)
+def test_nor_is_it_for_any_other_input(name):
+    with pytest.raises(TypeError, match=rf"^{name.partition(' in ')[0]} .*got None"):
+        MORE_INPUTS[name]()
+
+
+#: Values that an array of a dtype does not hold.
+NOT_HELD = [
+    *[(np.uint8, v) for v in (300, -1, 2.5, np.nan, np.inf, np.int64(256), np.float64(1e30), 10**30)],
+    *[(np.int8, v) for v in (128, -129, 0.5, np.uint8(200))],
+    *[(np.int64, v) for v in (2.0**63, 2**63, -(2**63) - 1, np.uint64(2**63), np.float16(0.1), np.nan)],
+    *[(np.uint64, v) for v in (-1, 2.0**64, np.int8(-1))],
+    *[(np.bool_, v) for v in (2, -1, 0.5, np.nan)],
+    *[(np.float16, v) for v in (70000, 1e5, np.float64(-1e30))],
+    *[(np.float32, v) for v in (1e39, 10**39, 10**400, np.float64(-1e300))],
+]
+HELD = [
+    *[(np.uint8, v) for v in (255, 0, 2.0, True, np.float64(255), np.int64(3))],
+    *[(np.int64, v) for v in (-(2**63), 2**63 - 1, -(2.0**63), np.uint64(2**63 - 1), np.float16(3))],
+    *[(np.uint64, v) for v in (2**64 - 1, 2.0**63)],
+    *[(np.bool_, v) for v in (0, 1, True, 1.0)],
+    *[(np.float32, v) for v in (0.1, np.nan, np.inf, 10**30, np.float64(1e38))],
+]
+WRITING = {
+    "pad": lambda x, v: ac.pad(x, 1, v),
+    "np.pad": lambda x, v: np.pad(ac.Tensor(x), 1, constant_values=v),
+    "setitem": lambda x, v: ac.ops.setitem(x, 1, v),
+    "t[1] =": lambda x, v: assigned(x, 1, v),
+    "t[mask] =": lambda x, v: assigned(x, np.array([False, True]), v),
+}
+
+
+def assigned(x, index, v):
+    t = ac.Tensor(x)
+    t[index] = v
+    return t
+
+
+@pytest.mark.parametrize(("dtype", "value"), NOT_HELD)
+@pytest.mark.parametrize("way", WRITING)
+def test_what_a_dtype_does_not_hold_is_not_written(way, dtype, value):
+    with pytest.raises(ValueError, match=rf"^(pad|setitem): \w+ .* of {np.dtype(dtype)}, which has no "):
+        WRITING[way](np.array([0, 1], dtype), value)
+
+
+@pytest.mark.parametrize(("dtype", "value"), HELD)
+@pytest.mark.parametrize("way", WRITING)
+def test_what_a_dtype_holds_is_written_as_it_is(way, dtype, value):
+    out = np.asarray(WRITING[way](np.array([0, 1], dtype), value))
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(out[-1], np.array(value).astype(dtype))
+
+
+@pytest.mark.parametrize("value", [[1.5, 2], [300, 1], [np.nan, 0], [-1, 1]])
+@pytest.mark.parametrize("kind", [list, np.array, lambda v: ac.Tensor(np.array(v))], ids=["list", "array", "Tensor"])
+def test_nor_is_one_of_several(kind, value):
+    with pytest.raises(ValueError, match=r"^setitem: value .* of uint8, which has no "):
+        assigned(np.array([0, 1], np.uint8), slice(None), kind(value))
+    with pytest.raises(ValueError, match=r"^setitem: value .* of bool, which has no "):
+        assigned(np.array([0, 1], bool), slice(None), kind(value))
 
 
 @pytest.mark.parametrize("other", [0.5, np.array([0.5, 1.5]), ac.Tensor([0.5, 1.5])], ids=repr)

@@ -114,7 +114,7 @@ CASES = {
     "cannot reshape array of size 6 into shape (4,": lambda: ac.reshape(zeros(2, 3), (4, -1)),
     "(2,)  and requested shape (3,)": lambda: ac.broadcast_to(zeros(2), (3,)),
     "axis 2 is out of bounds for array of dimension 2": lambda: ac.softmax(zeros(2, 3), 2),
-    "flatten from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
+    "flatten: from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
     "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
     # norms
     "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), zeros(3), zeros(3)),
@@ -271,3 +271,23 @@ def test_a_setting_of_a_wrong_type_is_refused_though_an_equal_one_was_seen():
     with pytest.raises(ValueError, match=re.escape("stride is an int or a pair of ints, each at least 1; got 2.0")):
         ac.max_pool2d(x, 2, 2.0)
     assert ac.max_pool2d(x, [2, 2], [2, 2]).shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("name", ops.__all__)
+def test_every_op_tells_its_name_in_errors_that_are_not_its_own(name):
+    op = getattr(ops, name)
+    with pytest.raises((TypeError, ValueError)) as raised:
+        op(object(), object(), object(), object(), object(), object(), object(), object(), object())
+    assert re.search(rf"^(in )?{name}\b", "\n".join([str(raised.value), *getattr(raised.value, "__notes__", [])]), re.M)
+
+
+def test_an_error_of_numpys_is_told_with_the_call():
+    with pytest.raises(ValueError, match="broadcast") as raised:
+        ac.add(ac.Tensor(zeros(2)), zeros(3))
+    assert raised.value.__notes__ == ["in add(x: float64 (2,), y: float64 (3,))"]
+    with pytest.raises(TypeError) as raised:
+        ac.flatten(zeros(2), "all")
+    assert raised.value.__notes__ == ["in flatten(x: float64 (2,), start_dim='all')"]
+    with pytest.raises(ValueError, match="differ in length") as raised:
+        ac.concatenate([zeros(2, 3), zeros(2)])
+    assert not hasattr(raised.value, "__notes__")

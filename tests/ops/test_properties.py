@@ -178,6 +178,6 @@ def test_a_missing_unbroadcast_is_refused(monkeypatch):
 def test_a_lost_contribution_is_refused(monkeypatch):
     """Forget one of the two uses of an input used twice."""
     right = graph._total
-    monkeypatch.setattr(graph, "_total", lambda leaf, grad: right(leaf, grad / 2))
+    monkeypatch.setattr(graph, "_total", lambda leaf, grad, shared: right(leaf, grad / 2, shared))
     with pytest.raises(GradcheckError):
         run("mse_loss", 10)
