@@ -556,6 +556,21 @@ def test_the_array_is_the_same_one_as_long_as_it_is_held(make):
     np.testing.assert_array_equal(t.item() if t.size == 1 else t.data, np.full(t.shape, 3.0))
 
 
+def test_each_view_of_an_array_is_lent_as_itself():
+    """Whatever of the same memory is held already: parts of one shape, shorter, longer, transposed, reversed."""
+    whole = ac.Tensor(np.arange(16.0).reshape(4, 4))
+    with ac.no_grad():
+        views = [whole[:2], whole[2:], whole[:3], whole, whole[:1], whole.T, whole[::-1], whole[::2], whole[1::2]]
+    expected = [view.numpy().copy() for view in views]
+    for order in (range(len(views)), reversed(range(len(views)))):
+        held = []
+        for i in order:
+            held.append(views[i].data)
+            np.testing.assert_array_equal(held[-1], expected[i])
+            assert np.shares_memory(held[-1], views[i]._data)
+            assert views[i].data is held[-1]
+
+
 def test_what_is_written_is_seen_by_every_reader():
     t = ac.Tensor(KEPT)
     view = t.data.T[1:]
