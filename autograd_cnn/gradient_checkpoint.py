@@ -175,14 +175,14 @@ def _read(nodes: list[Node], arguments: Sequence[Any]) -> list[tuple[str, str, A
     given = {id(array) for array in arguments if array is not None}
     found: list[tuple[str, str, Any]] = []
     for node in nodes:
+        if node.op == "identity":  # as an argument may come in by one, in place of a leaf
+            continue
         inside = {
             (edge.name, edge.place)
             for edge, source in zip(node.edges, node.sources, strict=True)
             if id(source) in made or isinstance(source, Variable)
         }
         variadic = {e.name for e in node.edges if e.place is not None}
-        if node.op == "identity":  # as an argument may come in by one, in place of a leaf
-            continue
         found.append((node.op, "op", node.shape))
         for name, value in (node.kept or {}).items():
             parts = enumerate(value) if name in variadic else [(None, value)]
@@ -192,12 +192,12 @@ def _read(nodes: list[Node], arguments: Sequence[Any]) -> list[tuple[str, str, A
     return found
 
 
-def _changed(before: list[tuple[str, str, Any]], now: list[tuple[str, str, Any]]) -> str | None:
+def _changed(before: list[tuple[str, str, Any]], again: list[tuple[str, str, Any]]) -> str | None:
     """Return where what was read differs from what is read now."""
-    for (op, name, old), (*place, new) in zip(before, now, strict=False):
+    for (op, name, old), (*place, new) in zip(before, again, strict=False):
         if (op, name) != tuple(place) or (old != new and old is not None and new is not None):
             return f"the {name!r} of {op!r}"
-    return None if len(before) == len(now) else "other ops"
+    return None if len(before) == len(again) else "other ops"
 
 
 def _digest(value: Any) -> Any:

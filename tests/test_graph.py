@@ -327,3 +327,24 @@ class TestChangesInPlace:
         buffer[0] = 100.0
         y.backward()
         assert x.grad.tolist() == [3]
+
+
+@pytest.mark.parametrize("hold", [lambda a: a, lambda a: a[:1], memoryview], ids=["array", "view", "memory"])
+def test_a_gradient_that_a_rule_still_holds_is_copied(hold):
+    """What nobody else holds becomes `.grad` itself; what a rule keeps, or a view of it, does not."""
+    held = []
+
+    @ac.primitive
+    def keeping(x):
+        return x * 1
+
+    @keeping.backward("x")
+    def _(grad):
+        result = grad * 2
+        held.append(hold(result))
+        return result
+
+    x = ac.Tensor(np.ones(3), requires_grad=True)
+    keeping(x).backward(np.array([1.0, 2.0, 3.0], np.float32))
+    x.grad[...] = 0
+    np.testing.assert_array_equal(np.asarray(held[0])[:1], [2])

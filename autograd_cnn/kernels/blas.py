@@ -24,8 +24,8 @@ R = TypeVar("R")
 def one_thread(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function during whose calls BLAS has one thread.
 
-    A call takes 0.4 µs longer where BLAS has one anyway, and 1 µs where not: so every op is called so, and every
-    backward pass as a whole, but no single product.
+    A call takes 0.4 µs longer where BLAS has one anyway, and 1 µs where not. So it is an op that is called so, or a
+    backward pass as a whole, and no single product.
 
     Examples
     --------

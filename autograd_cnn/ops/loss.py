@@ -116,8 +116,7 @@ def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> 
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
     costs = targets * np.where(targets == 0, 0, log_softmax.forward(logits, _class_axis(logits.ndim)))
-    # What lies in one piece NumPy adds exactly.
-    losses = -(np.add.reduce(costs, None) if axis is None and costs.flags.forc else kernels.sum(costs, axis))
+    losses = -kernels.sum(costs, axis)
     return losses if divisor is None else losses / divisor
 
 
