@@ -8,7 +8,7 @@
 Cosmic Ray makes the mutants, and two operators more: a statement that is there for its effect, an error among them, is
 left out; `+=` and its like become another. A mutant is imported in place of its module, in a process forked from one
 that has imported NumPy and pytest already; no file is changed. The tests that run the changed line come first, the
-fastest of them foremost, then the others of the module; the first failure ends it. A mutant that takes ten times as
+fastest of them and one of each kind foremost, then the others of the module; the first failure ends it. A mutant that takes ten times as
 long as the tests do is killed too. PyTorch and ONNX are not asked, so that the score is the same without them.
 
 What could change no result is no mutant: annotations and types, marks in signatures, the texts of errors, the sizes of
@@ -398,13 +398,23 @@ def lines_of(path, position):
     return range(statement.lineno, body[0].lineno if body else statement.end_lineno + 1)
 
 
+def in_turn(tests, durations):
+    """Order tests by their time, where each further one of a function, with other parameters, counts for longer."""
+    turns, cost = Counter(), {}
+    for test in sorted(tests, key=durations.get):
+        function = test.partition("[")[0]
+        turns[function] += 1
+        cost[test] = durations[test] * turns[function]
+    return sorted(cost, key=cost.get)
+
+
 def survives(mutant, code, baseline, folder):
     """Tell whether a mutant passes every test of its module."""
     log = folder / f"{os.getpid()}.log"
     by_line = baseline.lines.get(str(mutant.path), {})
     near = {test for line in lines_of(mutant.path, mutant.position) for test in by_line.get(line, ())}
     for chosen in (near, baseline.durations.keys() - near):
-        order = sorted(chosen, key=baseline.durations.get)
+        order = in_turn(chosen, baseline.durations)
         if not order:
             continue
 

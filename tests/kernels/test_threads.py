@@ -78,6 +78,24 @@ def test_small_work_is_not_shared(monkeypatch):
     assert len(threads.split(range(4), 100)) == 2
 
 
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_each_piece_has_a_thread_and_the_first_the_callers(n, monkeypatch):
+    monkeypatch.setattr(threads, "_pool", None)
+    monkeypatch.setattr(threads, "_workers", 0)
+    for pieces in (2, n, 2):
+        together = threading.Barrier(pieces, timeout=10)
+
+        def work(_, together=together):
+            together.wait()
+            return threading.current_thread()
+
+        workers = threads.map_pieces(work, [[i] for i in range(pieces)])
+        assert workers[0] is threading.current_thread()
+        assert len(set(workers)) == pieces
+        assert all(worker.name.startswith("autograd_cnn") for worker in workers[1:])
+    assert threads._workers == threads._pool._max_workers == n - 1, "no more than that, and none is made anew"
+
+
 def test_an_error_in_any_piece_comes_out_after_all_are_done():
     ac.set_num_threads(3)
     done = []

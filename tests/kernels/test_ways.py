@@ -131,6 +131,15 @@ def test_the_turned_window_is_the_adjoint(rng):
     check(rng.standard_normal((2, 4, 9, 8)), rng.standard_normal((6, 2, 3, 5)), None, w, groups=2)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("size", [(3, 3), (1, 3), (5, 3)])
+def test_turned_filters_give_the_gradient_of_the_input(groups, size, rng):
+    w = window(size, padding=(size[0] // 2, 1))
+    weight = rng.standard_normal((8, 8 // groups, *size))
+    assert conv._turns_well(weight.shape, w, groups, 5, (8, 8))
+    check(rng.standard_normal((5, 8, 8, 8)), weight, None, w, groups)
+
+
 @pytest.mark.parametrize("place", ["x", "weight"])
 @pytest.mark.parametrize("wrong", [np.inf, np.nan])
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
