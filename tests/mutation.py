@@ -8,8 +8,9 @@
 Cosmic Ray makes the mutants, and two operators more: a statement that is there for its effect, an error among them, is
 left out; `+=` and its like become another. A mutant is imported in place of its module, in a process forked from one
 that has imported NumPy and pytest already; no file is changed. The tests that run the changed line come first, the
-fastest of them and one of each kind foremost, then the others of the module; the first failure ends it. A mutant that takes ten times as
-long as the tests do is killed too. PyTorch and ONNX are not asked, so that the score is the same without them.
+fastest of them and one of each kind foremost, then the others of the module; the first failure ends it. A mutant that
+takes ten times as long as the tests do is killed too. PyTorch and ONNX are not asked, so that the score is the same
+without them.
 
 What could change no result is no mutant: annotations and types, marks in signatures, the texts of errors, the sizes of
 caches, `strict` of a `zip` of equal lengths, the thresholds and estimates of work that choose the faster of two ways

@@ -125,6 +125,18 @@ def test_windows_that_lie_side_by_side_and_leave_nothing_out():
     assert not tiled((2, 3), (2, 4), (4, 11))
     assert not tiled((2, 3), (2, 3), (5, 8), (2, 1))
     assert not tiled((2, 2), (2, 3), (4, 9))
+    assert not tiled((4, 3), (4, 3), (5, 9))
+    assert not tiled((2, 4), (2, 4), (4, 5))
+
+
+def test_padding_counts_by_default(rng):
+    """The gradient of average pooling is its adjoint, also where neither is told."""
+    window = kernels.Window((3, 2), (2, 1), (1, 1))
+    x = rng.standard_normal((4, 2, 5, 6))
+    out = kernels.avg_pool2d(x, window)
+    np.testing.assert_allclose(out, references.avg_pool2d(x, window.size, window.stride, window.padding), atol=1e-12)
+    grad = rng.standard_normal(out.shape)
+    assert np.vdot(grad, out) == pytest.approx(np.vdot(kernels.avg_pool2d_grad(grad, x.shape, window), x))
 
 
 @given(st.data())
