@@ -24,6 +24,7 @@ import difflib
 import faulthandler
 import functools
 import gc
+import importlib
 import importlib.util
 import json
 import math
@@ -83,6 +84,7 @@ SPEED = {
     "kernels/shifts.py": {"_PRODUCT", "_work", "conv2d.wide"},
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
     "kernels/threads.py": {"SMALLEST_WORK"},
+    "primitive.py": {"_REMEMBERED"},
 }
 CACHES = {"lru_cache", "cache"}
 SAME = {"Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot"}
@@ -263,11 +265,14 @@ class Measure:
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if getattr(item, "originalname", None) not in LEFT_OUT]
         caches = (x for x in gc.get_objects() if isinstance(x, functools._lru_cache_wrapper))
-        self.caches = [cache for cache in caches if cache.__module__.startswith(PACKAGE.name)]
+        self.caches = [cache.cache_clear for cache in caches if cache.__module__.startswith(PACKAGE.name)]
+        self.caches += [
+            op._plans.clear for op in importlib.import_module(f"{PACKAGE.name}.primitive").registry.values()
+        ]
 
     def pytest_runtest_protocol(self, item):
-        for cache in self.caches:
-            cache.cache_clear()
+        for clear in self.caches:
+            clear()
         self.coverage.switch_context(item.nodeid)
 
     def pytest_runtest_logfinish(self):

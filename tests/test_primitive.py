@@ -1,5 +1,7 @@
 """Making ops: signatures, what is recorded, and what is refused at registration."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -135,3 +137,20 @@ def test_wrong_calls_have_python_s_own_message(op):
         op(ac.Tensor([1.0]), factor=2)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
         op()
+
+
+def test_few_of_the_ways_of_calling_an_op_are_remembered(monkeypatch):
+    """A variadic input may come in any number of arrays, and any of them may require a gradient."""
+    monkeypatch.setattr(sys.modules[Primitive.__module__], "_REMEMBERED", 4)
+    op = Primitive(lambda *xs: np.sum(xs, 0))
+    op.backward("xs")(lambda grad, index: grad * (index + 1))
+    plans, recipes = [], []
+    for n in (1, 2, 3, 4, 5, 6, 2, 5):
+        for wanted in range(n):
+            xs = [ac.Tensor([1.0], requires_grad=i == wanted) for i in range(n)]
+            out = op(*xs)
+            out.backward(np.ones(1))
+            assert (out.item(), xs[wanted].grad.tolist()) == (n, [wanted + 1])
+            plans.append(len(op._plans))
+            recipes += [len(plan.recipes) for plan in op._plans.values()]
+    assert max(plans) == max(recipes) == 4
