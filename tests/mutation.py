@@ -89,6 +89,7 @@ SPEED = {
 CACHES = {"lru_cache", "cache"}
 SAME = {"Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot"}
 MEMORY = 4 << 30
+IMPORTING = 30  # seconds that it may take to import and collect
 NO_TESTS = 5  # what pytest exits with
 
 
@@ -425,6 +426,7 @@ def survives(mutant, code, baseline, folder):
             continue
 
         def work(order=order):
+            faulthandler.dump_traceback_later(IMPORTING, exit=True, file=2)
             sys.meta_path.insert(0, Finder(mutant.path, code))
             files = dict.fromkeys(str(ROOT / test.partition("::")[0]) for test in order)
             return pytest_of(files, folder, Select(order, baseline.durations))
