@@ -556,6 +556,19 @@ def test_the_array_is_the_same_one_as_long_as_it_is_held(make):
     np.testing.assert_array_equal(t.item() if t.size == 1 else t.data, np.full(t.shape, 3.0))
 
 
+@pytest.mark.parametrize("held", [0, 1, 2])
+def test_a_view_that_one_rule_needs_is_watched_whoever_else_holds_its_memory(held):
+    memory, factor = ac.Tensor(np.ones((2, 3))), ac.Tensor(np.ones((3, 2)), requires_grad=True)
+    view = memory.T
+    others = [memory] * held
+    del memory
+    out = view * factor
+    view.data[0] = 7
+    with pytest.raises(RuntimeError, match=REFUSAL):
+        out.backward(np.ones((3, 2)))
+    assert len(others) == held
+
+
 def test_each_view_of_an_array_is_lent_as_itself():
     """Whatever of the same memory is held already: parts of one shape, shorter, longer, transposed, reversed."""
     whole = ac.Tensor(np.arange(16.0).reshape(4, 4))

@@ -1,5 +1,7 @@
 """Every fast kernel against the definition, on random shapes, settings, dtypes and memory."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,6 +129,21 @@ def test_windows_that_lie_side_by_side_and_leave_nothing_out():
     assert not tiled((2, 2), (2, 3), (4, 9))
     assert not tiled((4, 3), (4, 3), (5, 9))
     assert not tiled((2, 4), (2, 4), (4, 5))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_average_pooling_with_every_setting_along_an_axis(counted, ceil_mode, rng):
+    """What the padding and what a last window hangs over count for; few images and many, down and across."""
+    for size, stride, length in itertools.product((1, 2, 3, 4), (1, 2, 3), range(1, 8)):
+        for padding in range(max(0, -(-(size - length) // 2)), size // 2 + 1):
+            x = rng.standard_normal((3, 1, length, 1))
+            settings = (size, 1), (stride, 1), (padding, 0)
+            expected = references.avg_pool2d(x, *settings, ceil_mode=ceil_mode, count_include_pad=counted)
+            for axes in ((0, 1, 2, 3), (0, 1, 3, 2)):
+                window = kernels.Window(*(tuple(pair[a - 2] for a in axes[2:]) for pair in settings), (1, 1), ceil_mode)
+                out = kernels.avg_pool2d(x.transpose(axes), window, counted)
+                np.testing.assert_allclose(out, expected.transpose(axes), atol=1e-12)
 
 
 def test_padding_counts_by_default(rng):

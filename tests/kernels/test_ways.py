@@ -58,6 +58,11 @@ def test_the_way_follows_the_shapes():
     assert conv._turns_well((8, 16, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
     assert conv._turns_well((32, 1, 3, 3), window((3, 3), padding=(1, 1)), 32, 64, (16, 16))
     assert conv._turns_well((6, 1, 5, 5), window((5, 5)), 1, 1, (6, 6))
+    assert conv._turns_well((4, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert not conv._turns_well((3, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert not conv._turns_well((5, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert conv._turns_well((4, 4, 1, 3), window((1, 3)), 1, 64, (8, 10))  # 1.25 of the output
+    assert not conv._turns_well((4, 4, 1, 3), window((1, 3)), 1, 64, (8, 9))
     assert not conv._turns_well((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6))
     assert not conv._turns_well((6, 1, 5, 5), window((5, 5), padding=(2, 2)), 1, 64, (28, 28))
 
