@@ -59,7 +59,7 @@ TESTS = {
         "test_anomaly.py",
         "test_transforms.py",
     ],
-    "history": ["test_overwriting.py", "test_graph.py", "test_optim.py"],
+    "history": ["test_overwriting.py", "test_graph.py", "test_optim.py", "test_gradient_checkpoint.py"],
     "primitive": ["test_primitive.py", "test_graph.py", "test_tensor.py", "test_anomaly.py", "ops/test_properties.py"],
     "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
     "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py"],

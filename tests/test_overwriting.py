@@ -556,6 +556,42 @@ def test_the_array_is_the_same_one_as_long_as_it_is_held(make):
     np.testing.assert_array_equal(t.item() if t.size == 1 else t.data, np.full(t.shape, 3.0))
 
 
+NEXT = {
+    "an op": lambda w, x: w * x,
+    "a checkpoint": lambda w, x: ac.checkpoint(lambda x: w * x)(x),
+    "a checkpoint's argument": lambda w, x: ac.checkpoint(ac.multiply)(w, x),
+    "another look": lambda w, x: w.data,
+}
+
+
+@pytest.mark.parametrize("use", NEXT)
+def test_what_was_overwritten_is_seen_though_others_come_after_it(use):
+    """They take the memory as it is by then; a rule that needs it as it was still knows."""
+    w, x = (ac.Tensor(np.full(3, 2.0), requires_grad=True) for _ in range(2))
+    out = w * x
+    held = w.data
+    held[0] = 7
+    del held
+    after = NEXT[use](w, x)
+    with pytest.raises(RuntimeError, match=REFUSAL):
+        out.backward(np.ones(3))
+    if isinstance(after, ac.Tensor):
+        after.backward(np.ones(3))
+        assert x.grad.tolist() == [7, 2, 2]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_one_reader_lets_go_of_another_still_holds(first):
+    w, x = (ac.Tensor(np.full((2, 2), 2.0), requires_grad=True) for _ in range(2))
+    held = [w.data, w.T.data]
+    kept = held.pop(first)
+    held.clear()
+    out = w * x
+    kept[...] = 7
+    out.backward(np.ones((2, 2)))
+    assert x.grad.tolist() == [[2, 2], [2, 2]]
+
+
 @pytest.mark.parametrize("held", [0, 1, 2])
 def test_a_view_that_one_rule_needs_is_watched_whoever_else_holds_its_memory(held):
     memory, factor = ac.Tensor(np.ones((2, 3))), ac.Tensor(np.ones((3, 2)), requires_grad=True)
