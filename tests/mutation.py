@@ -74,7 +74,7 @@ LEFT_OUT = ("test_a_wrong_rule_is_refused", "test_support_table.py", "test_pytor
 SPEED = {
     "kernels/conv.py": {
         *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS"),
-        *("_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
+        *("_choose_rows.columns", "_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
     },
     "kernels/elementwise.py": {"PASS", "_BLOCK", "_LONG"},
     "kernels/images.py": {"LARGEST_COLUMNS", "shares_size"},

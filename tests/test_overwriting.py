@@ -556,6 +556,34 @@ def test_the_array_is_the_same_one_as_long_as_it_is_held(make):
     np.testing.assert_array_equal(t.item() if t.size == 1 else t.data, np.full(t.shape, 3.0))
 
 
+def holders():
+    w = ac.Tensor(np.ones((2, 3)), requires_grad=True)
+    x = ac.Tensor(np.ones((2, 3)), requires_grad=True)
+    return w, x
+
+
+@pytest.mark.parametrize(
+    ("kind", "alone"),
+    [
+        (lambda w, x: (w,), True),
+        (lambda w, x: (ac.exp(w.detach()),), True),
+        (lambda w, x: (ac.Tensor(np.ones((2, 3))).T,), True),
+        (lambda w, x: (w, w.T), False),
+        (lambda w, x: (w.T, w), False),
+        (lambda w, x: (w, w.detach()), False),
+        (lambda w, x: (w, w * x), False),
+        (lambda w, x: (w.T, w.T * x.T), False),
+        (lambda w, x: ((y := w.detach().T), y * x.T), False),
+        (lambda w, x: ((y := ac.exp(w)), y), False),
+    ],
+)
+def test_what_nothing_else_refers_to_is_lent_without_a_look_at_its_contents(kind, alone):
+    """Which takes as long as to copy it; what a node may have kept is compared later."""
+    held = kind(*holders())
+    lent = held[0].data
+    assert (history.lent[id(history._owner(lent.base.obj))].contents is None) == alone
+
+
 NEXT = {
     "an op": lambda w, x: w * x,
     "a checkpoint": lambda w, x: ac.checkpoint(lambda x: w * x)(x),
@@ -565,19 +593,46 @@ NEXT = {
 
 
 @pytest.mark.parametrize("use", NEXT)
-def test_what_was_overwritten_is_seen_though_others_come_after_it(use):
+@pytest.mark.parametrize("is_held", [True, False])
+def test_what_was_overwritten_is_seen_though_others_come_after_it(use, is_held):
     """They take the memory as it is by then; a rule that needs it as it was still knows."""
     w, x = (ac.Tensor(np.full(3, 2.0), requires_grad=True) for _ in range(2))
     out = w * x
-    held = w.data
-    held[0] = 7
-    del held
+    held = [w.data]
+    held[0][0] = 7
+    if not is_held:
+        held.clear()
     after = NEXT[use](w, x)
     with pytest.raises(RuntimeError, match=REFUSAL):
         out.backward(np.ones(3))
     if isinstance(after, ac.Tensor):
         after.backward(np.ones(3))
         assert x.grad.tolist() == [7, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda v: ac.optim.SGD([v], lr=0.1).step(),
+        lambda v: v.__iadd__(1),
+        lambda v: v.__setitem__(0, 5.0),
+    ],
+    ids=["step", "+=", "[...] ="],
+)
+@pytest.mark.parametrize("part", [lambda w: w[1:], lambda w: w.T, lambda w: w.reshape(-1)], ids=["[1:]", "T", "(-1)"])
+def test_who_writes_through_a_view_is_seen_by_who_needs_the_whole(part, write):
+    whole, factor = ac.Tensor(np.full((2, 3), 2.0)), ac.Tensor(np.ones((2, 3)), requires_grad=True)
+    view = part(whole)
+    view.requires_grad, view.grad = True, np.ones(view.shape)
+    out = whole * factor
+    with ac.no_grad():
+        write(view)
+    if np.array_equal(whole.numpy(), np.full((2, 3), 2.0)):  # written to another array, which the view holds now
+        out.backward(np.ones((2, 3)))
+        assert factor.grad.tolist() == [[2, 2, 2], [2, 2, 2]]
+    else:
+        with pytest.raises(RuntimeError, match=REFUSAL):
+            out.backward(np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -1,5 +1,6 @@
 """Kernels that share their work among threads: the same results, the same bits, no harm to one another."""
 
+import importlib.util
 import threading
 
 import numpy as np
@@ -69,6 +70,14 @@ def test_pieces_are_contiguous_and_cover_everything():
     assert [list(piece) for piece in threads.split(range(7), 1)] == [[0, 1], [2, 3], [4, 5, 6]]
     assert [list(piece) for piece in threads.split([5, 6], 1)] == [[5], [6]]
     assert threads.split([], 1) == []
+
+
+def test_there_is_one_thread_until_told():
+    spec = threads.__spec__
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    assert fresh.get_num_threads() == 1
+    assert len(fresh.split(range(9), 10**12)) == 1
 
 
 def test_small_work_is_not_shared(monkeypatch):
