@@ -284,7 +284,7 @@ def _overwrite_instead_of_accumulating(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _hand_out_a_shared_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_total", lambda leaf, grad: grad if leaf.grad is None else leaf.grad + grad)
+    monkeypatch.setattr(graph, "_total", lambda leaf, grad, _: grad if leaf.grad is None else leaf.grad + grad)
 
 
 def _take_one_row_for_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
