@@ -50,7 +50,7 @@ ENVIRONMENT = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"),
 }
-#: The tests of each module, in files and folders.
+#: The tests of each module, in files, folders and by name.
 TESTS = {
     "graph": [
         "test_graph.py",
@@ -58,11 +58,22 @@ TESTS = {
         "test_gradient_checkpoint.py",
         "test_anomaly.py",
         "test_transforms.py",
+        "test_sharing.py",
+        "test_overwriting.py::test_the_array_put_in_place_is_of_the_same_shape_and_dtype",
+        "test_overwriting.py::test_the_array_put_in_place_is_a_copy",
+        "test_overwriting.py::test_a_tensor_may_be_given_its_own_array_backwards",
     ],
     "history": ["test_overwriting.py", "test_graph.py", "test_optim.py", "test_gradient_checkpoint.py"],
-    "primitive": ["test_primitive.py", "test_graph.py", "test_tensor.py", "test_anomaly.py", "ops/test_properties.py"],
+    "primitive": [
+        "test_primitive.py",
+        "test_graph.py",
+        "test_tensor.py",
+        "test_anomaly.py",
+        "test_mixed_cases.py",
+        "ops/test_properties.py",
+    ],
     "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
-    "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py"],
+    "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],
     "optim": ["test_optim.py", "test_docstrings.py"],

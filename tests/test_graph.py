@@ -1,7 +1,11 @@
 """The graph: what is recorded and kept, how gradients travel, and when everything is let go."""
 
+import functools
 import gc
+import importlib.util
 import inspect
+import itertools
+import os
 import threading
 import weakref
 
@@ -11,7 +15,9 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
+from autograd_cnn import graph, history
 from autograd_cnn.graph import unbroadcast
+from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.primitive import Primitive
 
@@ -122,13 +128,51 @@ class TestOwnership:
         assert x.grad.dtype == np.float32
         assert x.grad.strides == x.data.strides
 
-    def test_a_rule_may_answer_in_another_float_dtype(self):
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("answer", [np.float16, np.float32, np.float64, np.int8, bool])
+    def test_a_rule_may_answer_in_another_dtype(self, dtype, answer):
+        op, seen = Primitive(lambda x: x * 1), Primitive(lambda x: x * 1)
+        op.backward("x")(lambda grad: grad.astype(answer))
+        dtypes = []
+        seen.backward("x")(lambda grad: (dtypes.append(grad.dtype), grad)[1])
+        for f in (op, lambda x: op(seen(x))):
+            x = leaf([1.0], dtype)
+            f(x).backward(np.ones(1))
+            assert (x.grad.dtype, x.grad.tolist()) == (dtype, [1])
+        assert dtypes == [dtype]
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_the_gradient_of_a_slice_has_its_dtype(self, dtype):
+        x = leaf([1.0, 2.0, 3.0], dtype)
+        (x[1:] * 2).backward(np.ones(2, dtype))
+        assert (x.grad.dtype, x.grad.tolist()) == (dtype, [0, 2, 2])
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_a_gradient_that_somebody_else_holds_is_copied(self, dtype):
+        """The seed, what another leaf has been given, what a rule keeps, and a part of it."""
+        held, seed = np.arange(6, dtype=dtype), np.ones(3, dtype)
+        op = Primitive(lambda x, y, z: x + y + z)
+        op.backward("x")(lambda grad: held[:3])  # noqa: ARG005
+        op.backward("y")(lambda grad: np.lib.stride_tricks.as_strided(held, (3,), held.strides))  # noqa: ARG005
+        op.backward("z")(lambda grad: grad)
+        whole = Primitive(lambda x: x * 1)
+        kept = np.arange(3, dtype=dtype)
+        whole.backward("x")(lambda grad: kept)  # noqa: ARG005
+        leaves = [leaf([1.0, 2.0, 3.0], dtype) for _ in range(6)]
+        a, b, c, d, e, f = leaves
+        (op(a, b, c) + (d + d) + whole(e) + f).backward(seed)
+        arrays = [held, kept, seed, *(x.grad for x in leaves), *(x.data for x in leaves)]
+        for i, x in enumerate(arrays):
+            assert not any(np.shares_memory(x, y) for y in arrays[:i])
+        assert [x.grad.tolist() for x in leaves] == [[0, 1, 2], [0, 1, 2], [1, 1, 1], [2, 2, 2], [0, 1, 2], [1, 1, 1]]
+
+    def test_a_gradient_that_nobody_holds_is_handed_on(self):
+        made = []
         op = Primitive(lambda x: x * 1)
-        op.backward("x")(lambda grad: grad.astype(np.float64))
-        x = leaf([1.0], np.float32)
-        y = x * 1
-        op(y).backward(np.ones(1))
-        assert x.grad.dtype == np.float32
+        op.backward("x")(lambda grad: (total := grad * 2, made.append(total.ctypes.data))[0])
+        x = leaf(np.ones(1000))
+        op(x).backward(np.ones(1000))
+        assert x.grad.ctypes.data == made[0]
 
 
 class TestLifetime:
@@ -283,6 +327,36 @@ def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
     summed = unbroadcast(grad, x.shape)
     assert summed.shape == x.shape
     assert np.vdot(grad, np.broadcast_to(x, grad.shape)) == pytest.approx(np.vdot(summed, x))
+
+
+def test_the_first_node_of_all_is_no_exception(monkeypatch):
+    monkeypatch.setattr(history, "now", functools.partial(next, itertools.count()))
+    x = leaf([1.0])
+    y = x * 2
+    assert y.node.order == 0
+    assert graph.survey([y.node]) == ([y.node], [x])
+    assert graph.survey([y.node], since=0) == ([], [y.node])
+    (grad,) = graph.differentiate([y], [np.ones(1)], [x], create_graph=False, retain_graph=True)
+    assert grad.tolist() == [2]
+
+
+@pytest.mark.parametrize("module", [graph, threads, blas], ids=lambda module: module.__name__)
+def test_a_child_starts_afresh(module, monkeypatch):
+    """In processes of their own that is tried in test_processes.py."""
+    registered = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **when: registered.append(when))
+    spec = module.__spec__
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    assert registered == [{"after_in_child": fresh._after_fork}]
+    if module is graph:
+        lock = fresh._accumulating
+        fresh._after_fork()
+        assert fresh._accumulating is not lock
+        with fresh._accumulating, fresh._accumulating:  # a signal's handler may come in
+            pass
+    monkeypatch.delattr(os, "register_at_fork")  # as on Windows
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_a_node_says_what_it_is():

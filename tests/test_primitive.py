@@ -76,6 +76,49 @@ def test_a_variadic_rule_serves_each_array_by_its_index():
     assert (a.grad.tolist(), b.grad.tolist()) == ([0], [6, 8])
 
 
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({}, float),
+        ({"domain": "real"}, float),
+        ({"domain": "floating"}, np.ndarray),
+        ({"domain": "floating", "numbers": True}, float),
+        ({"domain": "real", "numbers": False}, np.ndarray),
+    ],
+)
+def test_what_a_forward_sees_of_a_number(settings, kind):
+    seen = []
+
+    def forward(x, y):
+        seen.append(y)
+        return x * y
+
+    op = Primitive(forward, **settings)
+    op.backward("x")(lambda grad, y: grad * y)
+    op.backward("y")(lambda grad, x: grad * x)
+    for x in (np.ones(2, np.float32), ac.Tensor(np.ones(2, np.float32)), np.ones(2)):
+        out = op(x, 2.5)
+        assert out.dtype == x.dtype
+        assert isinstance(seen[-1], kind)
+        assert np.ndim(seen[-1]) == 0
+    assert isinstance(op(2.0, 2.5), np.ndarray)
+    assert isinstance(seen[-1], np.ndarray), "there is no array beside it"
+
+
+def test_variadic_inputs_come_to_one_dtype_and_lists_of_them_are_joined():
+    op = Primitive(lambda *xs, scale: np.concatenate(xs) * scale, domain="real")
+    op.backward("xs")(lambda grad, index, scale: grad[2 * index : 2 * index + 2] * scale)
+    x, y = ac.Tensor(np.ones(2, np.float32), requires_grad=True), ac.Tensor([2.0, 3.0], requires_grad=True)
+    out = op(x, np.ones(2), scale=2)
+    assert out.dtype == np.float64
+    out = op(x, [y[0], y[1]], np.zeros(2, int), scale=2)
+    assert (out.dtype, out.data.tolist()) == (np.float32, [2, 2, 4, 6, 0, 0])
+    out.backward(np.arange(6.0))
+    assert (x.grad.tolist(), y.grad.tolist()) == ([0, 2], [4, 6])
+    nested = op(ac.transpose([[y[0], y[1]], [x[0], x[1]]])[0], scale=1)
+    assert nested.data.tolist() == [2, 1]
+
+
 def test_a_piecewise_constant_op_never_requires_a_gradient():
     @primitive(differentiable=False)
     def floor_for_this_test(x):

@@ -202,6 +202,11 @@ class TestNothing:
         loss.backward()
         assert (loss.item(), logits.grad.shape) == (0, (0, 3))
 
+    @pytest.mark.parametrize("smoothing", [0.0, 0.1])
+    @pytest.mark.parametrize("targets", [np.zeros(0, int), np.zeros((0, 0))])
+    def test_cross_entropy_of_no_class(self, targets, smoothing):
+        assert ac.softmax_cross_entropy(np.zeros((0, 0)), targets, "sum", smoothing) == 0
+
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_list_of_probabilities_has_the_dtype_of_the_logits(dtype):
@@ -247,6 +252,13 @@ class TestWhatIsIgnored:
         assert np.isnan(loss.item())
         loss.backward()
         assert not logits.grad.any()
+
+    @pytest.mark.parametrize("loss", [ac.softmax_cross_entropy, ac.nll_loss])
+    def test_it_may_be_one_of_the_classes(self, loss):
+        logits = np.array([[2.0, 0.5, 1.0], [0.0, 3.0, 1.0]])
+        found = loss(logits, np.array([1, 2]), ignore_index=1, reduction="none")
+        assert found.tolist() == [0, loss(logits, np.array([1, 2]), reduction="none")[1]]
+        assert loss(logits, np.array([0, 0]), ignore_index=1) == loss(logits, np.array([0, 0]))
 
     def test_class_weights_count_in_the_mean(self):
         logits, labels, weight = np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([0, 1]), np.array([1.0, 3.0])

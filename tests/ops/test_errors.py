@@ -116,6 +116,9 @@ CASES = {
     "axis 2 is out of bounds for array of dimension 2": lambda: ac.softmax(zeros(2, 3), 2),
     "flatten: from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
     "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
+    "getitem: an index is a list whose parts differ in shape: [[0, 1], [0]]": lambda: ops.getitem(
+        zeros(3), [[0, 1], [0]]
+    ),
     # norms
     "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), zeros(3), zeros(3)),
     "batch_norm: for x (2, 3) the running_var is (3,); got shape (2,)": lambda: ac.batch_norm(
