@@ -70,6 +70,7 @@ TESTS = {
         "test_tensor.py",
         "test_anomaly.py",
         "test_mixed_cases.py",
+        "test_overwriting.py::test_what_the_caller_changes_afterwards_changes_no_gradient",
         "ops/test_properties.py",
     ],
     "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
@@ -97,7 +98,7 @@ SPEED = {
     "kernels/threads.py": {"SMALLEST_WORK"},
     "primitive.py": {"_REMEMBERED"},
 }
-CACHES = {"lru_cache", "cache"}
+CACHES = {"lru_cache", "cache", "remembered"}
 SAME = {"Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot"}
 MEMORY = 4 << 30
 IMPORTING = 30  # seconds that it may take to import and collect

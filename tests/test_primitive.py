@@ -119,6 +119,42 @@ def test_variadic_inputs_come_to_one_dtype_and_lists_of_them_are_joined():
     assert nested.data.tolist() == [2, 1]
 
 
+def test_none_is_no_array(op):
+    for call in (lambda: op(None), lambda: op(x=None, y=np.ones(1)), lambda: op(None, ac.Tensor([1.0]))):
+        with pytest.raises(TypeError, match="scaled: x is a Tensor, an array, a number or a list of such; got None"):
+            call()
+    assert op(np.ones(1), None).tolist() == op(np.ones(1), y=None).tolist() == [1]
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64])
+def test_only_floating_point_has_a_gradient(dtype):
+    op = Primitive(lambda x: x.astype(dtype))
+    op.backward("x")(lambda grad: grad)
+    out = op(ac.Tensor([1.0], requires_grad=True))
+    assert (out.dtype, out.requires_grad) == (dtype, False)
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, ac.Tensor])
+def test_half_precision_is_computed_in_single_and_rounded(wrap):
+    seen = []
+
+    def forward(x):
+        seen.append(x.dtype)
+        return x * x
+
+    x = wrap(np.full(3, 300, np.float16))
+    op, compared = Primitive(forward, domain="real"), Primitive(lambda x: x > 0, domain="real")
+    op.backward("x")(lambda grad: grad)
+    compared.backward("x")(lambda grad: grad)
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert op(x).dtype == np.float16
+    assert seen == [np.float32]
+    assert compared(x).dtype == bool
+    wide = Primitive(lambda x: x.astype(np.float64), domain="real")
+    wide.backward("x")(lambda grad: grad)
+    assert wide(x).dtype == np.float64
+
+
 def test_a_piecewise_constant_op_never_requires_a_gradient():
     @primitive(differentiable=False)
     def floor_for_this_test(x):

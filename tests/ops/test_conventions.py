@@ -192,6 +192,15 @@ class TestNothing:
         with pytest.raises(np.exceptions.AxisError):
             op(x, 1)
 
+    @pytest.mark.parametrize("batch", [1, 4])
+    def test_a_convolution_of_no_channel_is_its_bias(self, batch):
+        x, weight, bias = np.zeros((batch, 0, 4, 5)), np.zeros((2, 0, 3, 3)), np.array([1.0, 2.0])
+        out = ac.conv2d(x, weight, bias)
+        np.testing.assert_array_equal(out, np.broadcast_to(bias[:, None, None], (batch, 2, 2, 3)))
+        *nothing, slope = slopes(ac.conv2d, x, weight, bias)
+        assert [np.size(grad) for grad in nothing] == [0, 0]
+        assert slope == [6 * batch, 6 * batch]
+
     def test_normalization(self):
         assert slopes(lambda x: ac.layer_norm(x, 0), np.zeros((2, 0))) == [[[], []]]
         assert slopes(lambda x: ac.group_norm(x, 2), np.zeros((1, 2, 0))) == [[[[], []]]]

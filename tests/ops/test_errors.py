@@ -211,6 +211,10 @@ def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
     [
         (lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2)), "class indices are integers; got dtype float64"),
         (
+            lambda: ac.softmax_cross_entropy(zeros(1, 2), [[True, False]]),
+            "targets of the logits' shape (1, 2) are probabilities, so floating point; got dtype bool",
+        ),
+        (
             lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(3)),
             "class indices are integers; got dtype float64 of shape (3,) for logits (2, 3)",
         ),
