@@ -240,6 +240,13 @@ def test_losses_of_integers_and_booleans_are_those_of_floats():
         assert ac.sigmoid_cross_entropy(logits, np.array([1, 0, 1], kind)) == expected
 
 
+def test_booleans_are_numbers_to_take_as_in_numpy_and_a_mask_to_an_index():
+    x = np.array([10.0, 20.0])
+    assert ac.take(x, [True, True]).tolist() == np.take(x, [True, True]).tolist() == [20, 20]
+    assert ac.take(x, np.array([False, True])).tolist() == [10, 20]
+    assert ops.getitem(x, np.array([False, True])).tolist() == [20]
+
+
 def test_an_axis_of_length_one_goes_along_any_other_in_einsum():
     x, y = np.array([[2.0], [3.0]]), np.array([1.0, 10.0, 100.0])
     assert ac.einsum("ij,j->i", x, y).tolist() == [222, 333]
