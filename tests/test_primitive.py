@@ -119,6 +119,28 @@ def test_variadic_inputs_come_to_one_dtype_and_lists_of_them_are_joined():
     assert nested.data.tolist() == [2, 1]
 
 
+@pytest.mark.parametrize("wrap", [np.asarray, ac.Tensor])
+@pytest.mark.parametrize("wide", [np.float64, np.int64, bool])
+def test_what_has_no_axes_follows_what_has(wrap, wide):
+    op = Primitive(lambda x, y: x + y, domain="real")
+    op.backward("x")(lambda grad: grad)
+    op.backward("y")(lambda grad: grad)
+    narrow, one = np.ones(2, np.float32), np.array(1, wide)
+    for inputs in ((wrap(narrow), one), (one, wrap(narrow)), (wrap(narrow), wrap(one)), (wrap(one), wrap(narrow))):
+        assert op(*inputs).dtype == np.float32
+    for inputs in ((wrap(narrow), np.ones(2)), (np.ones(2), wrap(narrow))):
+        assert op(*inputs).dtype == np.float64
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, ac.Tensor])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+def test_an_op_without_a_rule_computes_with_what_it_is_given(wrap, dtype):
+    op = Primitive(lambda x: x * 2)
+    out = op(wrap(np.ones(2, dtype)))
+    assert out.dtype == dtype
+    assert out.tolist() == [2, 2] if wrap is np.asarray else out.data.tolist() == [2, 2]
+
+
 def test_none_is_no_array(op):
     for call in (lambda: op(None), lambda: op(x=None, y=np.ones(1)), lambda: op(None, ac.Tensor([1.0]))):
         with pytest.raises(TypeError, match="scaled: x is a Tensor, an array, a number or a list of such; got None"):
@@ -188,6 +210,15 @@ class TestRegistration:
     def test_of_a_rule_that_does_not_take_the_gradient_first(self, op):
         with pytest.raises(TypeError, match=r"as `grad`; the rule of 'scaled' for 'x' takes \['x', 'grad'\]"):
             op.backward("x")(lambda x, grad: grad * x)
+
+    @pytest.mark.parametrize("first", ["cotangent", "x", "out"])
+    def test_of_a_rule_that_calls_it_otherwise(self, op, first):
+        namespace = {}
+        exec(f"def rule({first}): return {first}", namespace)
+        with pytest.raises(TypeError, match=rf"as `grad`; the rule of 'scaled' for 'x' takes \['{first}'\]"):
+            op.backward("x")(namespace["rule"])
+        with pytest.raises(TypeError, match=r"takes \[\]"):
+            op.backward("x")(lambda: 0)
 
     @pytest.mark.parametrize("asked", ["z", "z_shape", "index"])
     def test_of_a_rule_that_asks_for_what_there_is_not(self, op, asked):
