@@ -319,6 +319,18 @@ class TestNoGrad:
             np.testing.assert_array_equal(weights, together[seed])
 
 
+def test_unbroadcasting_sums_what_was_stretched_in_whatever_place():
+    """Every way to stretch up to three axes of length 1, beside others of length 1 and behind up to two more axes."""
+    for lead in ((), (1,), (2,), (2, 1), (1, 2), (2, 3)):
+        for pairs in itertools.product(((1, 1), (1, 4), (5, 5)), repeat=3):
+            for kept in range(4):
+                shape, stretched = tuple(n for n, _ in pairs[:kept]), tuple(m for _, m in pairs[:kept])
+                grad = np.random.default_rng(0).standard_normal((*lead, *stretched))
+                axes = tuple(i for i, (n, m) in enumerate(pairs[:kept]) if n != m)
+                expected = grad.sum(tuple(range(len(lead)))).sum(axes, keepdims=True)
+                np.testing.assert_allclose(unbroadcast(grad, shape), expected, rtol=1e-12, strict=True)
+
+
 @given(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=(2, 3, 2), min_side=1))
 def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
     """⟨g, broadcast(x)⟩ = ⟨unbroadcast(g), x⟩ for every x and g."""

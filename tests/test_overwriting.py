@@ -722,6 +722,29 @@ def test_the_array_put_in_place_is_a_copy():
     np.testing.assert_array_equal(t.grad, [6, 8])
 
 
+def test_a_tensor_may_be_given_anothers_array():
+    """Wherever in memory that is: of these, some come before others."""
+    values = [np.full(2, float(i)) for i in range(6)]
+    tensors = [ac.Tensor(value) for value in values]
+    for i, t in enumerate(tensors):
+        for j, other in enumerate(tensors):
+            kept = other.numpy().copy()
+            t.data = other.data
+            np.testing.assert_array_equal(t.data, kept)
+            assert i == j or not np.shares_memory(t.data, other.data)
+            t.data = values[i]
+
+
+@pytest.mark.parametrize("order", "CF")
+def test_a_tensor_may_be_given_its_own_array_transposed(order):
+    t = ac.Tensor(np.array([[1.0, 2.0], [3.0, 4.0]], order=order), requires_grad=True)
+    loss = (t * t).sum()
+    t.data = t.data.T
+    np.testing.assert_array_equal(t.data, [[1, 3], [2, 4]])
+    loss.backward()
+    np.testing.assert_array_equal(t.grad, [[2, 4], [6, 8]])
+
+
 def test_a_tensor_may_be_given_its_own_array_backwards():
     t = ac.Tensor(np.array([1.0, 2.0]), requires_grad=True)
     loss = (t * t).sum()

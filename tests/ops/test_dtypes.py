@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
+from autograd_cnn import operands
 
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.bool_, np.uint8, np.int8, np.int32, np.int64]
@@ -728,3 +729,10 @@ def test_running_statistics_of_such_a_dtype_are_refused(dtype, training):
     for mean, variance in [(dtype, float), (float, dtype)]:
         with pytest.raises(TypeError, match="batch_norm: running_"):
             ac.batch_norm(np.eye(3), np.zeros(3).astype(mean), np.ones(3).astype(variance), training=training)
+
+
+@pytest.mark.parametrize("length", [1, 79, 80, 81, 1000])
+def test_what_was_given_is_shown_in_a_line(length):
+    text = operands.short("x" * (length - 2) if length > 1 else 7)
+    assert len(text) == (length if length <= 80 else 78)
+    assert text.endswith("…") == (length > 80)
