@@ -119,6 +119,34 @@ def test_variadic_inputs_come_to_one_dtype_and_lists_of_them_are_joined():
     assert nested.data.tolist() == [2, 1]
 
 
+def test_inputs_by_place_alone_are_inputs():
+    def forward(x, /, y, scale=1.0):
+        return x * y * scale
+
+    op = Primitive(forward)
+    op.backward("x")(lambda grad, y, scale: grad * y * scale)
+    op.backward("y")(lambda grad, x, scale: grad * x * scale)
+    for call in (lambda x, y: op(x, y, 2.0), lambda x, y: op(x, y=y, scale=2.0)):
+        x, y = ac.Tensor([3.0], requires_grad=True), ac.Tensor([5.0], requires_grad=True)
+        call(x, y).backward(np.ones(1))
+        assert (x.grad.tolist(), y.grad.tolist()) == ([10], [6])
+    one = Primitive(lambda x, /: x * 2)
+    one.backward("x")(lambda grad: 2 * grad)
+    x = ac.Tensor([3.0], requires_grad=True)
+    one(x).backward(np.ones(1))
+    assert x.grad.tolist() == [2]
+
+
+def test_inputs_have_names():
+    with pytest.raises(TypeError, match=r"'scaled' takes \*\*options, and an input among those would have no gradient"):
+
+        @primitive
+        def scaled(x, **options):
+            return x * options["scale"]
+
+    assert "scaled" not in registry
+
+
 @pytest.mark.parametrize("wrap", [np.asarray, ac.Tensor])
 @pytest.mark.parametrize("wide", [np.float64, np.int64, bool])
 def test_what_has_no_axes_follows_what_has(wrap, wide):
@@ -172,6 +200,11 @@ def test_half_precision_is_computed_in_single_and_rounded(wrap):
         assert op(x).dtype == np.float16
     assert seen == [np.float32]
     assert compared(x).dtype == bool
+    seen.clear()
+    moved = Primitive(lambda x: (seen.append(x.dtype), x.T)[1], domain="any")
+    moved.backward("x")(lambda grad: grad.T)
+    assert moved(x).dtype == np.float16
+    assert seen == [np.float16]
     wide = Primitive(lambda x: x.astype(np.float64), domain="real")
     wide.backward("x")(lambda grad: grad)
     assert wide(x).dtype == np.float64

@@ -131,6 +131,24 @@ def test_windows_that_lie_side_by_side_and_leave_nothing_out():
     assert not tiled((2, 4), (2, 4), (4, 5))
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_max_pooling_with_every_setting_along_an_axis(ceil_mode, batch, rng):
+    """Beside an axis of another length, along which windows lie side by side."""
+    for size, stride, length in itertools.product((1, 2, 3, 4), (1, 2, 3), range(1, 8)):
+        for padding in range(max(0, -(-(size - length) // 2)), size // 2 + 1):
+            for turned in (False, True):
+                pairs = [pair[::-1] if turned else pair for pair in ((size, 2), (stride, 2), (padding, 0))]
+                window = kernels.Window(*pairs, (1, 1), ceil_mode)
+                x = rng.permutation(np.arange(batch * length * 4.0)).reshape(
+                    batch, 1, *((4, length) if turned else (length, 4))
+                )
+                out = kernels.max_pool2d(x, window)
+                same(out, reference.max_pool2d(x, window))
+                grad = rng.integers(-3, 4, out.shape).astype(float)
+                same(kernels.max_pool2d_grad(grad, x, out, window), reference.max_pool2d_grad(grad, x, out, window))
+
+
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("ceil_mode", [True, False])
 def test_average_pooling_with_every_setting_along_an_axis(counted, ceil_mode, rng):

@@ -119,6 +119,7 @@ CASES = {
     "getitem: an index is a list whose parts differ in shape: [[0, 1], [0]]": lambda: ops.getitem(
         zeros(3), [[0, 1], [0]]
     ),
+    "exp: x is a list whose parts differ in shape: [[1], [1, 2]]": lambda: ac.exp([[1], [1, 2]]),
     # norms
     "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), zeros(3), zeros(3)),
     "batch_norm: for x (2, 3) the running_var is (3,); got shape (2,)": lambda: ac.batch_norm(
@@ -232,6 +233,8 @@ def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
             lambda: ac.nll_loss(zeros(1, 2), np.array([0]), ["a", "b"]),
             "nll_loss: weight has dtype <U1; expected float32",
         ),
+        (lambda: ac.exp({}), "exp: x is a Tensor, an array, a number or a list of such; got {}, of type dict"),
+        (lambda: ac.exp("1"), "exp: x is a Tensor, an array, a number or a list of such; got '1', of type str"),
         (lambda: ac.dropout(X, True, True), "dropout: p is a Python or NumPy number; got True"),
         (lambda: ac.dropout(X, ac.Tensor(0.5), True), "dropout: p is a Python or NumPy number; got Tensor(0.5)"),
         (
