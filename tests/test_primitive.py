@@ -1,5 +1,6 @@
 """Making ops: signatures, what is recorded, and what is refused at registration."""
 
+import itertools
 import sys
 
 import numpy as np
@@ -135,6 +136,28 @@ def test_inputs_by_place_alone_are_inputs():
     x = ac.Tensor([3.0], requires_grad=True)
     one(x).backward(np.ones(1))
     assert x.grad.tolist() == [2]
+
+
+def test_a_variadic_input_may_come_after_others():
+    def forward(x, *ys, power=1):
+        return x * sum(y**power for y in ys)
+
+    op = Primitive(forward)
+    op.backward("x")(lambda grad, ys, power: grad * sum(y**power for y in ys))
+    op.backward("ys")(lambda grad, x, ys, index, power: grad * x * power * ys[index] ** (power - 1))
+    point = [np.array([v, v + 1]) for v in (2.0, 3.0, 5.0, 7.0)]
+
+    def wanted(*flags):
+        inputs = [ac.Tensor(v, requires_grad=f) for v, f in zip(point, flags, strict=True)]
+        op(*inputs, power=2).backward(np.array([1.0, 10.0]))
+        return [None if t.grad is None else t.grad.tolist() for t in inputs]
+
+    everything = [[83, 1160], [12, 240], [20, 360], [28, 480]]
+    for flags in itertools.product([True, False], repeat=4):
+        if any(flags):
+            expected = [grad if f else None for grad, f in zip(everything, flags, strict=True)]
+            assert wanted(*flags) == expected
+    assert ac.gradcheck(lambda *xs: op(*xs, power=3), *point, order=2)
 
 
 def test_inputs_have_names():
