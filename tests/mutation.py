@@ -59,6 +59,7 @@ TESTS = {
         "test_anomaly.py",
         "test_transforms.py",
         "test_sharing.py",
+        "kernels/test_blas.py",
         "test_overwriting.py::test_the_array_put_in_place_is_of_the_same_shape_and_dtype",
         "test_overwriting.py::test_the_array_put_in_place_is_a_copy",
         "test_overwriting.py::test_a_tensor_may_be_given_its_own_array_backwards",
@@ -89,13 +90,13 @@ LEFT_OUT = ("test_a_wrong_rule_is_refused", "test_support_table.py", "test_pytor
 #: Names, by file, that decide how fast a result is had and not which: thresholds, and estimates of work.
 SPEED = {
     "kernels/conv.py": {
-        *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS"),
+        *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS", "_turns_well"),
         *("_choose_rows.columns", "_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
     },
     "kernels/elementwise.py": {"PASS", "_BLOCK", "_LONG"},
     "kernels/images.py": {"LARGEST_COLUMNS", "shares_size"},
-    "kernels/memory.py": {"KEPT", "_LARGEST_MMAP_THRESHOLD"},
-    "kernels/pool.py": {"_FEW", "_SMALL"},
+    "kernels/memory.py": {"KEPT", "_TRIM_THRESHOLD", "_LARGEST_MMAP_THRESHOLD"},
+    "kernels/pool.py": {"_FEW", "_SMALL", "_small", "_rows"},
     "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
     "kernels/shifts.py": {"_PRODUCT", "_work", "conv2d.wide"},
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},

@@ -1,5 +1,6 @@
 """The graph: what is recorded and kept, how gradients travel, and when everything is let go."""
 
+import contextlib
 import functools
 import gc
 import importlib.util
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
-from autograd_cnn import graph, history
+from autograd_cnn import graph, history, modes
 from autograd_cnn.graph import unbroadcast
 from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
@@ -57,6 +58,26 @@ class TestTraversal:
         y.backward()
         assert x.grad == 1
         del y  # and letting it go does not recurse either
+
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("recording", [False, True])
+    def test_modes_are_afterwards_what_they_were(self, recording, fails):
+        op = Primitive(lambda x: x * 1)
+
+        @op.backward("x")
+        def _(grad):
+            assert modes.current().settled
+            if fails:
+                raise ZeroDivisionError
+            return grad
+
+        y = op(leaf([1.0]))
+        with modes.switched(recording=recording):
+            before = modes.current()
+            with contextlib.suppress(ZeroDivisionError):
+                y.backward()
+            assert modes.current() == before
+            assert not before.settled
 
     def test_a_value_used_twice_gets_both_contributions(self):
         x = leaf([2.0, 3.0])
@@ -404,6 +425,16 @@ class TestChangesInPlace:
         with ac.no_grad():
             w *= 10
         y.backward()
+        assert w.grad.tolist() == [12]
+
+    def test_so_it_is_to_second_order(self):
+        w = leaf([2.0])
+        y = w**3
+        with ac.no_grad():
+            w *= 10
+        (grad,) = graph.differentiate([y], [ac.Tensor(np.ones(1))], [w], create_graph=True, retain_graph=True)
+        assert grad.data.tolist() == [12]
+        grad.backward()
         assert w.grad.tolist() == [12]
 
     def test_so_is_a_buffer_that_wants_no_gradient(self):
