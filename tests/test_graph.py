@@ -162,6 +162,19 @@ class TestOwnership:
             assert (x.grad.dtype, x.grad.tolist()) == (dtype, [1])
         assert dtypes == [dtype]
 
+    def test_the_gradient_of_what_was_rounded_to_half_precision_is_computed_in_single(self):
+        op, dtypes = Primitive(lambda x: x * 1, domain="real"), []
+
+        @op.backward("x")
+        def _(grad):
+            dtypes.append(grad.dtype)
+            return grad * 70_000 / 70_000  # beyond float16
+
+        x = leaf([1.0], np.float16)
+        op(op(x)).backward(np.ones(1, np.float16))
+        assert (x.grad.dtype, x.grad.tolist()) == (np.float16, [1])
+        assert dtypes == [np.float32] * 2
+
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
     def test_the_gradient_of_a_slice_has_its_dtype(self, dtype):
         x = leaf([1.0, 2.0, 3.0], dtype)
