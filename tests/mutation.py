@@ -74,6 +74,7 @@ TESTS = {
         "test_graph.py",
         "test_tensor.py",
         "test_anomaly.py",
+        "kernels/test_blas.py",
         "test_mixed_cases.py",
         "test_overwriting.py::test_what_the_caller_changes_afterwards_changes_no_gradient",
         "ops/test_properties.py",

@@ -158,6 +158,29 @@ def test_a_variadic_input_may_come_after_others():
             expected = [grad if f else None for grad, f in zip(everything, flags, strict=True)]
             assert wanted(*flags) == expected
     assert ac.gradcheck(lambda *xs: op(*xs, power=3), *point, order=2)
+    narrow = point[0].astype(np.float32)
+    for n in range(1, 5):
+        assert op(narrow, *[[2, 3]] * n).dtype == np.float32
+        np.testing.assert_array_equal(op(narrow, *[[2, 3]] * n), [4 * n, 9 * n])
+
+
+def test_what_only_selects_is_an_array_too():
+    seen = []
+
+    def forward(x, mask):
+        seen.append(mask)
+        return x * mask
+
+    op = Primitive(forward, constant_in=("mask",))
+    op.backward("x")(lambda grad, mask: grad * mask)
+    x = ac.Tensor(np.ones(2, np.float32), requires_grad=True)
+    for mask in ([1, 0], np.array([1, 0]), np.array([1.0, 0.0]), ac.Tensor([True, False]), np.array([1, 0], ">i4")):
+        out = op(x, mask)
+        assert out.data.tolist() == [1, 0]
+        assert isinstance(seen[-1], np.ndarray)
+        assert seen[-1].dtype.isnative
+    with pytest.raises(TypeError, match="mask has dtype complex128"):
+        op(x, np.array([1j, 0]))
 
 
 def test_inputs_have_names():
