@@ -115,6 +115,8 @@ class _Segment(Node):
         edges = [Edge(f"source {i}", None, _no_rule) for i in range(len(sources))]
         # Leaves from outside are read again by the replay: they are watched, as no copy of them would be.
         leaves = {f"source {i}": x._data for i, x in enumerate(sources) if isinstance(x, Variable)}
+        for array in leaves.values():
+            history.changed(array, -1)  # what was overwritten until now is noted before this node is made
         super().__init__(
             "checkpoint", edges, sources, {"replay": replay, "out": out, "arguments": tuple(arguments), **leaves}, out
         )

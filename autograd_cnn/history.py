@@ -75,7 +75,7 @@ def lend(holder: Holder) -> Array:
         if loan is not None:
             _compare(loan, memory)
         _watch(memory)
-        loan = lent[id(memory)] = _Loan(None if _holds_alone(holder) else _digest(memory))
+        loan = lent[id(memory)] = _Loan(None if _is_held_alone(array, memory) else _digest(memory))
     # NumPy has a view refer to the array that owns the memory, past all views between; but it stops at a memoryview.
     # So whatever is made of what is handed out keeps it alive, and tells that somebody can still write.
     given = np.asarray(memoryview(array))  # type: ignore[arg-type]
@@ -97,11 +97,10 @@ def kept(array: Array) -> Array:
 
 
 def remember(array: Array) -> None:
-    """Hold an array that is not kept but read again to its contents as they are."""
+    """Hold an array that is not kept but read again to its contents as they are; `changed` was asked just before."""
     memory = _owner(array)
     loan = lent.get(id(memory))
     if loan is not None:
-        _compare(loan, memory)
         loan.contents, loan.moment = _digest(memory), now()
 
 
@@ -174,17 +173,26 @@ class _Cell:
         self._data = data
 
 
-def _references(holder: Holder) -> tuple[int, int]:
-    array = holder._data
-    memory = _owner(array)
+def _references(array: Array, memory: Any) -> tuple[int, int]:
     return sys.getrefcount(array), sys.getrefcount(memory)
 
 
-def _holds_alone(holder: Holder) -> bool:
-    """Whether nothing but `holder` refers to its array, nor to the memory's owner: then no node has kept it."""
-    return _references(holder) == (_ALONE if holder._data.base is None else _ALONE_BY_A_VIEW)
+def _is_held_alone(array: Array, memory: Any) -> bool:
+    """Whether nothing but a holder, and `lend` itself, refers to an array and its owner: then no node has kept it."""
+    return _references(array, memory) == (_ALONE if array.base is None else _ALONE_BY_A_VIEW)
 
 
-# Interpreters differ in what they count.
-_ALONE = _references(_Cell(np.empty(1)))
-_ALONE_BY_A_VIEW = _references(_Cell(np.empty((1, 1)).T))
+def _count(make: Callable[[], Array]) -> tuple[int, int]:
+    """Count the references to an array that is held alone, in a call like that of `lend`: interpreters differ."""
+
+    def is_held_alone(array: Array, memory: Any) -> tuple[int, int]:
+        return _references(array, memory)
+
+    holder = _Cell(make())
+    array = holder._data
+    memory = _owner(array)
+    return is_held_alone(array, memory)
+
+
+_ALONE = _count(lambda: np.empty(1))
+_ALONE_BY_A_VIEW = _count(lambda: np.empty((1, 1)).T)

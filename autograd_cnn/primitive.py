@@ -58,11 +58,16 @@ class Primitive(Generic[P]):
         self._numbers = domain != "floating" if numbers is None else numbers
         self._plans: dict[Any, _Plan] = {}
         parameters = inspect.signature(forward).parameters.values()
-        self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self._positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         # In the order of the signature; what has no default is always given.
         self._defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
         self._names = {p.name for p in parameters}
+        if more := [p.name for p in parameters if p.kind is p.VAR_KEYWORD]:
+            raise TypeError(
+                f"{self.name!r} takes **{more[0]}, and an input among those would have no gradient; name its inputs "
+                "and options"
+            )
         if taken := self._names & ({"grad", "out"} | ({"index"} if self._variadic else set())):
             raise TypeError(
                 f"{self.name!r} has a parameter {taken.pop()!r}, which in a backward rule means the gradient or the "

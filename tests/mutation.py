@@ -8,8 +8,9 @@
 Cosmic Ray makes the mutants, and two operators more: a statement that is there for its effect, an error among them, is
 left out; `+=` and its like become another. A mutant is imported in place of its module, in a process forked from one
 that has imported NumPy and pytest already; no file is changed. The tests that run the changed line come first, the
-fastest of them foremost, then the others of the module; the first failure ends it. A mutant that takes ten times as
-long as the tests do is killed too. PyTorch and ONNX are not asked, so that the score is the same without them.
+fastest of them and one of each kind foremost, then the others of the module; the first failure ends it. A mutant that
+takes ten times as long as the tests do is killed too. PyTorch and ONNX are not asked, so that the score is the same
+without them.
 
 What could change no result is no mutant: annotations and types, marks in signatures, the texts of errors, the sizes of
 caches, `strict` of a `zip` of equal lengths, the thresholds and estimates of work that choose the faster of two ways
@@ -23,6 +24,7 @@ import difflib
 import faulthandler
 import functools
 import gc
+import importlib
 import importlib.util
 import json
 import math
@@ -48,7 +50,7 @@ ENVIRONMENT = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"),
 }
-#: The tests of each module, in files and folders.
+#: The tests of each module, in files, folders and by name.
 TESTS = {
     "graph": [
         "test_graph.py",
@@ -56,11 +58,29 @@ TESTS = {
         "test_gradient_checkpoint.py",
         "test_anomaly.py",
         "test_transforms.py",
+        "test_sharing.py",
+        "kernels/test_blas.py",
+        "test_overwriting.py::test_the_array_put_in_place_is_of_the_same_shape_and_dtype",
+        "test_overwriting.py::test_the_array_put_in_place_is_a_copy",
+        "test_overwriting.py::test_a_tensor_may_be_given_its_own_array_backwards",
+        "test_overwriting.py::test_a_tensor_may_be_given_its_own_array_transposed",
+        "test_overwriting.py::test_a_tensor_may_be_given_anothers_array",
+        "test_overwriting.py::test_what_was_overwritten_is_seen_though_others_come_after_it",
+        "test_overwriting.py::test_transforms_and_checkpoints_are_held_to_the_same",
     ],
-    "history": ["test_overwriting.py", "test_graph.py", "test_optim.py"],
-    "primitive": ["test_primitive.py", "test_graph.py", "test_tensor.py", "test_anomaly.py", "ops/test_properties.py"],
+    "history": ["test_overwriting.py", "test_graph.py", "test_optim.py", "test_gradient_checkpoint.py"],
+    "primitive": [
+        "test_primitive.py",
+        "test_graph.py",
+        "test_tensor.py",
+        "test_anomaly.py",
+        "kernels/test_blas.py",
+        "test_mixed_cases.py",
+        "test_overwriting.py::test_what_the_caller_changes_afterwards_changes_no_gradient",
+        "ops/test_properties.py",
+    ],
     "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
-    "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py"],
+    "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],
     "optim": ["test_optim.py", "test_docstrings.py"],
@@ -71,21 +91,23 @@ LEFT_OUT = ("test_a_wrong_rule_is_refused", "test_support_table.py", "test_pytor
 #: Names, by file, that decide how fast a result is had and not which: thresholds, and estimates of work.
 SPEED = {
     "kernels/conv.py": {
-        *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS"),
-        *("_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
+        *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS", "_turns_well"),
+        *("_choose_rows.columns", "_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
     },
     "kernels/elementwise.py": {"PASS", "_BLOCK", "_LONG"},
     "kernels/images.py": {"LARGEST_COLUMNS", "shares_size"},
-    "kernels/memory.py": {"KEPT", "_LARGEST_MMAP_THRESHOLD"},
-    "kernels/pool.py": {"_FEW", "_SMALL"},
+    "kernels/memory.py": {"KEPT", "_TRIM_THRESHOLD", "_LARGEST_MMAP_THRESHOLD"},
+    "kernels/pool.py": {"_FEW", "_SMALL", "_small", "_rows"},
     "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
     "kernels/shifts.py": {"_PRODUCT", "_work", "conv2d.wide"},
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
     "kernels/threads.py": {"SMALLEST_WORK"},
+    "primitive.py": {"_REMEMBERED"},
 }
-CACHES = {"lru_cache", "cache"}
+CACHES = {"lru_cache", "cache", "remembered"}
 SAME = {"Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot"}
 MEMORY = 4 << 30
+IMPORTING = 30  # seconds that it may take to import and collect
 NO_TESTS = 5  # what pytest exits with
 
 
@@ -262,11 +284,14 @@ class Measure:
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if getattr(item, "originalname", None) not in LEFT_OUT]
         caches = (x for x in gc.get_objects() if isinstance(x, functools._lru_cache_wrapper))
-        self.caches = [cache for cache in caches if cache.__module__.startswith(PACKAGE.name)]
+        self.caches = [cache.cache_clear for cache in caches if cache.__module__.startswith(PACKAGE.name)]
+        self.caches += [
+            op._plans.clear for op in importlib.import_module(f"{PACKAGE.name}.primitive").registry.values()
+        ]
 
     def pytest_runtest_protocol(self, item):
-        for cache in self.caches:
-            cache.cache_clear()
+        for clear in self.caches:
+            clear()
         self.coverage.switch_context(item.nodeid)
 
     def pytest_runtest_logfinish(self):
@@ -398,17 +423,28 @@ def lines_of(path, position):
     return range(statement.lineno, body[0].lineno if body else statement.end_lineno + 1)
 
 
+def in_turn(tests, durations):
+    """Order tests by their time, where each further one of a function, with other parameters, counts for longer."""
+    turns, cost = Counter(), {}
+    for test in sorted(tests, key=durations.get):
+        function = test.partition("[")[0]
+        turns[function] += 1
+        cost[test] = durations[test] * turns[function]
+    return sorted(cost, key=cost.get)
+
+
 def survives(mutant, code, baseline, folder):
     """Tell whether a mutant passes every test of its module."""
     log = folder / f"{os.getpid()}.log"
     by_line = baseline.lines.get(str(mutant.path), {})
     near = {test for line in lines_of(mutant.path, mutant.position) for test in by_line.get(line, ())}
     for chosen in (near, baseline.durations.keys() - near):
-        order = sorted(chosen, key=baseline.durations.get)
+        order = in_turn(chosen, baseline.durations)
         if not order:
             continue
 
         def work(order=order):
+            faulthandler.dump_traceback_later(IMPORTING, exit=True, file=2)
             sys.meta_path.insert(0, Finder(mutant.path, code))
             files = dict.fromkeys(str(ROOT / test.partition("::")[0]) for test in order)
             return pytest_of(files, folder, Select(order, baseline.durations))

@@ -1,7 +1,12 @@
 """The graph: what is recorded and kept, how gradients travel, and when everything is let go."""
 
+import contextlib
+import functools
 import gc
+import importlib.util
 import inspect
+import itertools
+import os
 import threading
 import weakref
 
@@ -11,7 +16,9 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
+from autograd_cnn import graph, history, modes
 from autograd_cnn.graph import unbroadcast
+from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.primitive import Primitive
 
@@ -51,6 +58,26 @@ class TestTraversal:
         y.backward()
         assert x.grad == 1
         del y  # and letting it go does not recurse either
+
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("recording", [False, True])
+    def test_modes_are_afterwards_what_they_were(self, recording, fails):
+        op = Primitive(lambda x: x * 1)
+
+        @op.backward("x")
+        def _(grad):
+            assert modes.current().settled
+            if fails:
+                raise ZeroDivisionError
+            return grad
+
+        y = op(leaf([1.0]))
+        with modes.switched(recording=recording):
+            before = modes.current()
+            with contextlib.suppress(ZeroDivisionError):
+                y.backward()
+            assert modes.current() == before
+            assert not before.settled
 
     def test_a_value_used_twice_gets_both_contributions(self):
         x = leaf([2.0, 3.0])
@@ -122,13 +149,64 @@ class TestOwnership:
         assert x.grad.dtype == np.float32
         assert x.grad.strides == x.data.strides
 
-    def test_a_rule_may_answer_in_another_float_dtype(self):
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("answer", [np.float16, np.float32, np.float64, np.int8, bool])
+    def test_a_rule_may_answer_in_another_dtype(self, dtype, answer):
+        op, seen = Primitive(lambda x: x * 1), Primitive(lambda x: x * 1)
+        op.backward("x")(lambda grad: grad.astype(answer))
+        dtypes = []
+        seen.backward("x")(lambda grad: (dtypes.append(grad.dtype), grad)[1])
+        for f in (op, lambda x: op(seen(x))):
+            x = leaf([1.0], dtype)
+            f(x).backward(np.ones(1))
+            assert (x.grad.dtype, x.grad.tolist()) == (dtype, [1])
+        assert dtypes == [dtype]
+
+    def test_the_gradient_of_what_was_rounded_to_half_precision_is_computed_in_single(self):
+        op, dtypes = Primitive(lambda x: x * 1, domain="real"), []
+
+        @op.backward("x")
+        def _(grad):
+            dtypes.append(grad.dtype)
+            return grad * 70_000 / 70_000  # beyond float16
+
+        x = leaf([1.0], np.float16)
+        op(op(x)).backward(np.ones(1, np.float16))
+        assert (x.grad.dtype, x.grad.tolist()) == (np.float16, [1])
+        assert dtypes == [np.float32] * 2
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_the_gradient_of_a_slice_has_its_dtype(self, dtype):
+        x = leaf([1.0, 2.0, 3.0], dtype)
+        (x[1:] * 2).backward(np.ones(2, dtype))
+        assert (x.grad.dtype, x.grad.tolist()) == (dtype, [0, 2, 2])
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_a_gradient_that_somebody_else_holds_is_copied(self, dtype):
+        """The seed, what another leaf has been given, what a rule keeps, and a part of it."""
+        held, seed = np.arange(6, dtype=dtype), np.ones(3, dtype)
+        op = Primitive(lambda x, y, z: x + y + z)
+        op.backward("x")(lambda grad: held[:3])  # noqa: ARG005
+        op.backward("y")(lambda grad: np.lib.stride_tricks.as_strided(held, (3,), held.strides))  # noqa: ARG005
+        op.backward("z")(lambda grad: grad)
+        whole = Primitive(lambda x: x * 1)
+        kept = np.arange(3, dtype=dtype)
+        whole.backward("x")(lambda grad: kept)  # noqa: ARG005
+        leaves = [leaf([1.0, 2.0, 3.0], dtype) for _ in range(6)]
+        a, b, c, d, e, f = leaves
+        (op(a, b, c) + (d + d) + whole(e) + f).backward(seed)
+        arrays = [held, kept, seed, *(x.grad for x in leaves), *(x.data for x in leaves)]
+        for i, x in enumerate(arrays):
+            assert not any(np.shares_memory(x, y) for y in arrays[:i])
+        assert [x.grad.tolist() for x in leaves] == [[0, 1, 2], [0, 1, 2], [1, 1, 1], [2, 2, 2], [0, 1, 2], [1, 1, 1]]
+
+    def test_a_gradient_that_nobody_holds_is_handed_on(self):
+        made = []
         op = Primitive(lambda x: x * 1)
-        op.backward("x")(lambda grad: grad.astype(np.float64))
-        x = leaf([1.0], np.float32)
-        y = x * 1
-        op(y).backward(np.ones(1))
-        assert x.grad.dtype == np.float32
+        op.backward("x")(lambda grad: (total := grad * 2, made.append(total.ctypes.data))[0])
+        x = leaf(np.ones(1000))
+        op(x).backward(np.ones(1000))
+        assert x.grad.ctypes.data == made[0]
 
 
 class TestLifetime:
@@ -275,6 +353,18 @@ class TestNoGrad:
             np.testing.assert_array_equal(weights, together[seed])
 
 
+def test_unbroadcasting_sums_what_was_stretched_in_whatever_place():
+    """Every way to stretch up to three axes of length 1, beside others of length 1 and behind up to two more axes."""
+    for lead in ((), (1,), (2,), (2, 1), (1, 2), (2, 3)):
+        for pairs in itertools.product(((1, 1), (1, 4), (5, 5)), repeat=3):
+            for kept in range(4):
+                shape, stretched = tuple(n for n, _ in pairs[:kept]), tuple(m for _, m in pairs[:kept])
+                grad = np.random.default_rng(0).standard_normal((*lead, *stretched))
+                axes = tuple(i for i, (n, m) in enumerate(pairs[:kept]) if n != m)
+                expected = grad.sum(tuple(range(len(lead)))).sum(axes, keepdims=True)
+                np.testing.assert_allclose(unbroadcast(grad, shape), expected, rtol=1e-12, strict=True)
+
+
 @given(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=(2, 3, 2), min_side=1))
 def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
     """⟨g, broadcast(x)⟩ = ⟨unbroadcast(g), x⟩ for every x and g."""
@@ -283,6 +373,36 @@ def test_unbroadcasting_is_the_adjoint_of_broadcasting(drawn):
     summed = unbroadcast(grad, x.shape)
     assert summed.shape == x.shape
     assert np.vdot(grad, np.broadcast_to(x, grad.shape)) == pytest.approx(np.vdot(summed, x))
+
+
+def test_the_first_node_of_all_is_no_exception(monkeypatch):
+    monkeypatch.setattr(history, "now", functools.partial(next, itertools.count()))
+    x = leaf([1.0])
+    y = x * 2
+    assert y.node.order == 0
+    assert graph.survey([y.node]) == ([y.node], [x])
+    assert graph.survey([y.node], since=0) == ([], [y.node])
+    (grad,) = graph.differentiate([y], [np.ones(1)], [x], create_graph=False, retain_graph=True)
+    assert grad.tolist() == [2]
+
+
+@pytest.mark.parametrize("module", [graph, threads, blas], ids=lambda module: module.__name__)
+def test_a_child_starts_afresh(module, monkeypatch):
+    """In processes of their own that is tried in test_processes.py."""
+    registered = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **when: registered.append(when))
+    spec = module.__spec__
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    assert registered == [{"after_in_child": fresh._after_fork}]
+    if module is graph:
+        lock = fresh._accumulating
+        fresh._after_fork()
+        assert fresh._accumulating is not lock
+        with fresh._accumulating, fresh._accumulating:  # a signal's handler may come in
+            pass
+    monkeypatch.delattr(os, "register_at_fork")  # as on Windows
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_a_node_says_what_it_is():
@@ -318,6 +438,16 @@ class TestChangesInPlace:
         with ac.no_grad():
             w *= 10
         y.backward()
+        assert w.grad.tolist() == [12]
+
+    def test_so_it_is_to_second_order(self):
+        w = leaf([2.0])
+        y = w**3
+        with ac.no_grad():
+            w *= 10
+        (grad,) = graph.differentiate([y], [ac.Tensor(np.ones(1))], [w], create_graph=True, retain_graph=True)
+        assert grad.data.tolist() == [12]
+        grad.backward()
         assert w.grad.tolist() == [12]
 
     def test_so_is_a_buffer_that_wants_no_gradient(self):

@@ -94,3 +94,8 @@ def test_the_margin_of_a_sample():
     assert mutation.margin(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     assert mutation.margin(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
     assert mutation.margin(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
+
+
+def test_one_of_each_kind_comes_before_many_of_one():
+    durations = {"a[1]": 1.0, "a[2]": 1.1, "a[3]": 1.2, "b": 2.0, "c[1]": 3.0, "c[2]": 4.0}
+    assert mutation.in_turn(durations, durations) == ["a[1]", "b", "a[2]", "c[1]", "a[3]", "c[2]"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
+from autograd_cnn import numpy_protocol
 
 rng = np.random.default_rng(0)
 A, B = np.array([0.31, 0.72, 0.437]), np.array([1.31, 0.58, 2.17])
@@ -1105,6 +1106,41 @@ def test_an_answer_is_not_written_into_a_tensor_by_place(function, kind):
     out = ac.Tensor(np.zeros(3, bool))
     refused(lambda: function(kind(A), out), f"np.{function.__name__}", "out=")
     assert not out.data.any()
+
+
+@pytest.mark.parametrize("function", [np.isposinf, np.isneginf])
+def test_the_infinities_are_told_apart(function):
+    x, out = np.array([1.0, np.inf, -np.inf, np.nan]), np.ones(4, bool)
+    answer = function(ac.Tensor(x, requires_grad=True))
+    assert isinstance(answer, np.ndarray)
+    np.testing.assert_array_equal(answer, function(x))
+    assert function(ac.Tensor(x), out) is out
+    np.testing.assert_array_equal(out, function(x))
+
+
+@pytest.mark.parametrize(
+    ("option", "usual", "odd"),
+    [
+        ("subok", True, False),
+        ("where", True, False),
+        ("casting", "same_kind", "unsafe"),
+        ("order", "K", "F"),
+        ("order", "C", "A"),
+    ],
+)
+def test_an_option_at_its_default_is_none(option, usual, odd):
+    x = ac.Tensor(A)
+    np.testing.assert_array_equal(np.exp(x, **{option: usual}).data, np.exp(A))
+    refused(lambda: np.exp(x, **{option: odd}), "np.exp", f"{option}=")
+
+
+def test_ops_are_named_as_numpy_names_them():
+    names = numpy_protocol.names()
+    assert names["exp"] == ["np.exp"]
+    assert names["abs"] == ["np.absolute"]
+    assert names["max"] == ["np.max", "np.amax"]
+    assert names["concatenate"] == ["np.concatenate"]
+    assert names["einsum"] == ["np.einsum"]
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])

@@ -556,6 +556,110 @@ def test_the_array_is_the_same_one_as_long_as_it_is_held(make):
     np.testing.assert_array_equal(t.item() if t.size == 1 else t.data, np.full(t.shape, 3.0))
 
 
+def holders():
+    w = ac.Tensor(np.ones((2, 3)), requires_grad=True)
+    x = ac.Tensor(np.ones((2, 3)), requires_grad=True)
+    return w, x
+
+
+@pytest.mark.parametrize(
+    ("kind", "alone"),
+    [
+        (lambda w, x: (w,), True),
+        (lambda w, x: (ac.exp(w.detach()),), True),
+        (lambda w, x: (ac.Tensor(np.ones((2, 3))).T,), True),
+        (lambda w, x: (w, w.T), False),
+        (lambda w, x: (w.T, w), False),
+        (lambda w, x: (w, w.detach()), False),
+        (lambda w, x: (w, w * x), False),
+        (lambda w, x: (w.T, w.T * x.T), False),
+        (lambda w, x: ((y := w.detach().T), y * x.T), False),
+        (lambda w, x: ((y := ac.exp(w)), y), False),
+    ],
+)
+def test_what_nothing_else_refers_to_is_lent_without_a_look_at_its_contents(kind, alone):
+    """Which takes as long as to copy it; what a node may have kept is compared later."""
+    held = kind(*holders())
+    lent = held[0].data
+    assert (history.lent[id(history._owner(lent.base.obj))].contents is None) == alone
+
+
+NEXT = {
+    "an op": lambda w, x: w * x,
+    "a checkpoint": lambda w, x: ac.checkpoint(lambda x: w * x)(x),
+    "a checkpoint's argument": lambda w, x: ac.checkpoint(ac.multiply)(w, x),
+    "another look": lambda w, x: w.data,
+}
+
+
+@pytest.mark.parametrize("use", NEXT)
+@pytest.mark.parametrize("is_held", [True, False])
+def test_what_was_overwritten_is_seen_though_others_come_after_it(use, is_held):
+    """They take the memory as it is by then; a rule that needs it as it was still knows."""
+    w, x = (ac.Tensor(np.full(3, 2.0), requires_grad=True) for _ in range(2))
+    out = w * x
+    held = [w.data]
+    held[0][0] = 7
+    if not is_held:
+        held.clear()
+    after = NEXT[use](w, x)
+    with pytest.raises(RuntimeError, match=REFUSAL):
+        out.backward(np.ones(3))
+    if isinstance(after, ac.Tensor):
+        after.backward(np.ones(3))
+        assert x.grad.tolist() == [7, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda v: ac.optim.SGD([v], lr=0.1).step(),
+        lambda v: v.__iadd__(1),
+        lambda v: v.__setitem__(0, 5.0),
+    ],
+    ids=["step", "+=", "[...] ="],
+)
+@pytest.mark.parametrize("part", [lambda w: w[1:], lambda w: w.T, lambda w: w.reshape(-1)], ids=["[1:]", "T", "(-1)"])
+def test_who_writes_through_a_view_is_seen_by_who_needs_the_whole(part, write):
+    whole, factor = ac.Tensor(np.full((2, 3), 2.0)), ac.Tensor(np.ones((2, 3)), requires_grad=True)
+    view = part(whole)
+    view.requires_grad, view.grad = True, np.ones(view.shape)
+    out = whole * factor
+    with ac.no_grad():
+        write(view)
+    if np.array_equal(whole.numpy(), np.full((2, 3), 2.0)):  # written to another array, which the view holds now
+        out.backward(np.ones((2, 3)))
+        assert factor.grad.tolist() == [[2, 2, 2], [2, 2, 2]]
+    else:
+        with pytest.raises(RuntimeError, match=REFUSAL):
+            out.backward(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_one_reader_lets_go_of_another_still_holds(first):
+    w, x = (ac.Tensor(np.full((2, 2), 2.0), requires_grad=True) for _ in range(2))
+    held = [w.data, w.T.data]
+    kept = held.pop(first)
+    held.clear()
+    out = w * x
+    kept[...] = 7
+    out.backward(np.ones((2, 2)))
+    assert x.grad.tolist() == [[2, 2], [2, 2]]
+
+
+@pytest.mark.parametrize("held", [0, 1, 2])
+def test_a_view_that_one_rule_needs_is_watched_whoever_else_holds_its_memory(held):
+    memory, factor = ac.Tensor(np.ones((2, 3))), ac.Tensor(np.ones((3, 2)), requires_grad=True)
+    view = memory.T
+    others = [memory] * held
+    del memory
+    out = view * factor
+    view.data[0] = 7
+    with pytest.raises(RuntimeError, match=REFUSAL):
+        out.backward(np.ones((3, 2)))
+    assert len(others) == held
+
+
 def test_each_view_of_an_array_is_lent_as_itself():
     """Whatever of the same memory is held already: parts of one shape, shorter, longer, transposed, reversed."""
     whole = ac.Tensor(np.arange(16.0).reshape(4, 4))
@@ -616,6 +720,29 @@ def test_the_array_put_in_place_is_a_copy():
     np.testing.assert_array_equal(t.data, [3, 4])
     loss.backward()
     np.testing.assert_array_equal(t.grad, [6, 8])
+
+
+def test_a_tensor_may_be_given_anothers_array():
+    """Wherever in memory that is: of these, some come before others."""
+    values = [np.full(2, float(i)) for i in range(6)]
+    tensors = [ac.Tensor(value) for value in values]
+    for i, t in enumerate(tensors):
+        for j, other in enumerate(tensors):
+            kept = other.numpy().copy()
+            t.data = other.data
+            np.testing.assert_array_equal(t.data, kept)
+            assert i == j or not np.shares_memory(t.data, other.data)
+            t.data = values[i]
+
+
+@pytest.mark.parametrize("order", "CF")
+def test_a_tensor_may_be_given_its_own_array_transposed(order):
+    t = ac.Tensor(np.array([[1.0, 2.0], [3.0, 4.0]], order=order), requires_grad=True)
+    loss = (t * t).sum()
+    t.data = t.data.T
+    np.testing.assert_array_equal(t.data, [[1, 3], [2, 4]])
+    loss.backward()
+    np.testing.assert_array_equal(t.grad, [[2, 4], [6, 8]])
 
 
 def test_a_tensor_may_be_given_its_own_array_backwards():

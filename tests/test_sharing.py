@@ -76,12 +76,15 @@ def test_a_gradient_has_the_leafs_memory_order_however_often_it_is_added_to(layo
     ("odd", "words"),
     [
         (np.zeros(2), r"set to an array \(2,\) float64"),
+        (np.zeros(2, np.float32), r"set to an array \(2,\) float32"),
+        (np.zeros(4, np.float32), r"set to an array \(4,\) float32"),
+        (np.zeros(3, np.float16), r"set to an array \(3,\) float16"),
         (np.zeros(3), r"set to an array \(3,\) float64"),
         (np.zeros((1, 3), np.float32), r"set to an array \(1, 3\) float32"),
         (ac.Tensor([0.0, 0.0, 0.0]), "Tensor"),
         ([0.0, 0.0, 0.0], "list"),
     ],
-    ids=["shape", "dtype", "axes", "tensor", "list"],
+    ids=["both", "shorter", "longer", "narrower", "wider", "axes", "tensor", "list"],
 )
 def test_what_was_put_into_grad_by_hand_fits_or_is_refused(odd, words):
     first, leaf = (ac.Tensor(np.ones(3, np.float32), requires_grad=True) for _ in range(2))

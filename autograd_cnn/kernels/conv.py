@@ -164,14 +164,14 @@ def _choose_rows(plan: _Plan) -> int:
     """
     if plan.window.dilation[0] > 1 or plan.groups > 1 or not plan.finite:
         return 1  # rows between the taps would be gathered for nothing; groups stand side by side in a row alone
-    columns = plan.width * plan.batch * plan.groups
+    columns = plan.width * plan.batch
     overhead, move = plan.costs
 
     def nanoseconds(t: int) -> float:
         depth, m = plan.depth(t), t * plan.features
         products = _MULTIPLY_ADD * depth * (m + _HALF_SPEED_ROWS)
         bands = -(-plan.height // t)
-        return bands * (overhead + columns * (move * depth + products)) + move * plan.groups * m * depth
+        return bands * (overhead + columns * (move * depth + products)) + move * m * depth
 
     rows: int = min({*range(1, min(plan.height, 16) + 1), max(plan.height, 1)}, key=nanoseconds)
     return rows

@@ -160,4 +160,4 @@ def _taps(x: Array, window: Window) -> Array:
 def _places(x_shape: tuple[int, ...], window: Window) -> tuple[Array, tuple[int, ...]]:
     """Give where in the images each window's first tap stands, (N·C·H'·W',), and how much further each tap does."""
     places = _taps(np.arange(math.prod(x_shape)).reshape(x_shape), window)
-    return read_only(places[0].copy()), tuple((places[:, 0] - places[0, 0]).tolist())
+    return read_only(places[0].copy()), tuple(places[:, 0].tolist())

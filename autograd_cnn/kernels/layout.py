@@ -64,9 +64,7 @@ def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     lengths = (shape,) if isinstance(shape, int) else tuple(shape)
     if len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize:
         return np.reshape(x, lengths)
-    if -1 in lengths:
-        rest = math.prod(n for n in lengths[1:] if n != -1)
-        per_image = math.prod(x.shape[1:])
-        if lengths.count(-1) > 1 or not rest or per_image % rest:
-            return np.reshape(x, lengths)  # for NumPy's message
-    return np.moveaxis(np.reshape(np.moveaxis(x, 0, -1), (*lengths[1:], len(x))), -1, 0)
+    try:
+        return np.moveaxis(np.reshape(np.moveaxis(x, 0, -1), (*lengths[1:], len(x))), -1, 0)
+    except ValueError:
+        return np.reshape(x, lengths)  # for NumPy's message, with the shape that was given

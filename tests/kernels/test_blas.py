@@ -14,6 +14,7 @@ import autograd_cnn as ac
 from autograd_cnn import kernels
 from autograd_cnn.data import augment
 from autograd_cnn.kernels import blas
+from autograd_cnn.primitive import Primitive, primitive, registry
 
 
 @pytest.fixture
@@ -128,6 +129,17 @@ def test_so_has_what_else_multiplies_them(multiply, number, monkeypatch, rng):
     monkeypatch.setattr(blas, "_set", lambda n: (calls.append(n), set_number(n)))
     multiply(rng)
     assert set(calls) == {1, 4}
+    assert number == [4]
+
+
+@pytest.mark.parametrize(("settings", "threads"), [({}, 4), ({"products": False}, 4), ({"products": True}, 1)])
+def test_an_op_has_one_if_it_multiplies_matrices(settings, threads, number):
+    def forward(x):
+        return x * number[0]
+
+    assert Primitive(forward, **settings)(np.ones(1)).tolist() == [threads]
+    assert primitive(**settings)(forward)(np.ones(1)).tolist() == [threads]
+    del registry["forward"]
     assert number == [4]
 
 

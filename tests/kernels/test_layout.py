@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,8 +60,10 @@ def test_other_images_are_flattened_in_their_own_order():
     assert flat.flags.c_contiguous
 
 
-@pytest.mark.parametrize("lengths", [(2, 7), (2, -1, -1), (2, -1, 7)])
+@pytest.mark.parametrize("lengths", [(2, 7), (2, -1, -1), (2, -1, 7), (2, 7, 9), (2, 0, -1)])
 def test_shapes_that_do_not_fit_have_numpy_s_message(lengths):
     x = np.arange(120.0).reshape(4, 5, 3, 2).transpose(3, 1, 0, 2)
-    with pytest.raises(ValueError, match=r"cannot reshape|can only specify one"):
+    with pytest.raises(ValueError) as expected:
+        np.reshape(x, lengths)
+    with pytest.raises(ValueError, match=re.escape(str(expected.value))):
         kernels.reshape(x, lengths)

@@ -1,5 +1,7 @@
 """Every fast kernel against the definition, on random shapes, settings, dtypes and memory."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -125,6 +127,51 @@ def test_windows_that_lie_side_by_side_and_leave_nothing_out():
     assert not tiled((2, 3), (2, 4), (4, 11))
     assert not tiled((2, 3), (2, 3), (5, 8), (2, 1))
     assert not tiled((2, 2), (2, 3), (4, 9))
+    assert not tiled((4, 3), (4, 3), (5, 9))
+    assert not tiled((2, 4), (2, 4), (4, 5))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_max_pooling_with_every_setting_along_an_axis(ceil_mode, batch, rng):
+    """Beside an axis of another length, along which windows lie side by side."""
+    for size, stride, length in itertools.product((1, 2, 3, 4), (1, 2, 3), range(1, 8)):
+        for padding in range(max(0, -(-(size - length) // 2)), size // 2 + 1):
+            for turned in (False, True):
+                pairs = [pair[::-1] if turned else pair for pair in ((size, 2), (stride, 2), (padding, 0))]
+                window = kernels.Window(*pairs, (1, 1), ceil_mode)
+                x = rng.permutation(np.arange(batch * length * 4.0)).reshape(
+                    batch, 1, *((4, length) if turned else (length, 4))
+                )
+                out = kernels.max_pool2d(x, window)
+                same(out, reference.max_pool2d(x, window))
+                grad = rng.integers(-3, 4, out.shape).astype(float)
+                same(kernels.max_pool2d_grad(grad, x, out, window), reference.max_pool2d_grad(grad, x, out, window))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_average_pooling_with_every_setting_along_an_axis(counted, ceil_mode, rng):
+    """What the padding and what a last window hangs over count for; few images and many, down and across."""
+    for size, stride, length in itertools.product((1, 2, 3, 4), (1, 2, 3), range(1, 8)):
+        for padding in range(max(0, -(-(size - length) // 2)), size // 2 + 1):
+            x = rng.standard_normal((3, 1, length, 1))
+            settings = (size, 1), (stride, 1), (padding, 0)
+            expected = references.avg_pool2d(x, *settings, ceil_mode=ceil_mode, count_include_pad=counted)
+            for axes in ((0, 1, 2, 3), (0, 1, 3, 2)):
+                window = kernels.Window(*(tuple(pair[a - 2] for a in axes[2:]) for pair in settings), (1, 1), ceil_mode)
+                out = kernels.avg_pool2d(x.transpose(axes), window, counted)
+                np.testing.assert_allclose(out, expected.transpose(axes), atol=1e-12)
+
+
+def test_padding_counts_by_default(rng):
+    """The gradient of average pooling is its adjoint, also where neither is told."""
+    window = kernels.Window((3, 2), (2, 1), (1, 1))
+    x = rng.standard_normal((4, 2, 5, 6))
+    out = kernels.avg_pool2d(x, window)
+    np.testing.assert_allclose(out, references.avg_pool2d(x, window.size, window.stride, window.padding), atol=1e-12)
+    grad = rng.standard_normal(out.shape)
+    assert np.vdot(grad, out) == pytest.approx(np.vdot(kernels.avg_pool2d_grad(grad, x.shape, window), x))
 
 
 @given(st.data())

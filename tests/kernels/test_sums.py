@@ -101,6 +101,14 @@ def test_axes_are_counted_from_the_end_too(axis, size, rng):
     hold(rng.standard_normal((5, size), np.float32), axis, True)
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
+@pytest.mark.parametrize("width", [2, 3, 4, 5, 8])
+def test_windows_that_overlap_in_memory(axis, width, rng):
+    windows = np.lib.stride_tricks.sliding_window_view(rng.standard_normal(6000, np.float32), width)
+    for step in (1, 2, 3):
+        hold(windows[::step], axis, False)
+
+
 @pytest.mark.parametrize("shape", [(3, 2, 4, 5, 2), (30, 2, 40, 5, 2)])
 def test_of_five_axes_three_are_not_all_but_the_channels(shape, rng):
     hold(rng.standard_normal(shape, np.float32), (0, 2, 3), False)

@@ -1,5 +1,6 @@
 """Kernels that share their work among threads: the same results, the same bits, no harm to one another."""
 
+import importlib.util
 import threading
 
 import numpy as np
@@ -71,11 +72,37 @@ def test_pieces_are_contiguous_and_cover_everything():
     assert threads.split([], 1) == []
 
 
+def test_there_is_one_thread_until_told():
+    spec = threads.__spec__
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    assert fresh.get_num_threads() == 1
+    assert len(fresh.split(range(9), 10**12)) == 1
+
+
 def test_small_work_is_not_shared(monkeypatch):
     monkeypatch.setattr(threads, "SMALLEST_WORK", 100)
     ac.set_num_threads(2)
     assert len(threads.split(range(4), 99)) == 1
     assert len(threads.split(range(4), 100)) == 2
+
+
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_each_piece_has_a_thread_and_the_first_the_callers(n, monkeypatch):
+    monkeypatch.setattr(threads, "_pool", None)
+    monkeypatch.setattr(threads, "_workers", 0)
+    for pieces in (2, n, 2):
+        together = threading.Barrier(pieces, timeout=10)
+
+        def work(_, together=together):
+            together.wait()
+            return threading.current_thread()
+
+        workers = threads.map_pieces(work, [[i] for i in range(pieces)])
+        assert workers[0] is threading.current_thread()
+        assert len(set(workers)) == pieces
+        assert all(worker.name.startswith("autograd_cnn") for worker in workers[1:])
+    assert threads._workers == threads._pool._max_workers == n - 1, "no more than that, and none is made anew"
 
 
 def test_an_error_in_any_piece_comes_out_after_all_are_done():

@@ -58,6 +58,11 @@ def test_the_way_follows_the_shapes():
     assert conv._turns_well((8, 16, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
     assert conv._turns_well((32, 1, 3, 3), window((3, 3), padding=(1, 1)), 32, 64, (16, 16))
     assert conv._turns_well((6, 1, 5, 5), window((5, 5)), 1, 1, (6, 6))
+    assert conv._turns_well((4, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert not conv._turns_well((3, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert not conv._turns_well((5, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
+    assert conv._turns_well((4, 4, 1, 3), window((1, 3)), 1, 64, (8, 10))  # 1.25 of the output
+    assert not conv._turns_well((4, 4, 1, 3), window((1, 3)), 1, 64, (8, 9))
     assert not conv._turns_well((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6))
     assert not conv._turns_well((6, 1, 5, 5), window((5, 5), padding=(2, 2)), 1, 64, (28, 28))
 
@@ -129,6 +134,15 @@ def test_the_turned_window_is_the_adjoint(rng):
     assert not window((3, 3), stride=(2, 1)).turns
     assert not window((3, 3), padding=(3, 0)).turns
     check(rng.standard_normal((2, 4, 9, 8)), rng.standard_normal((6, 2, 3, 5)), None, w, groups=2)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("size", [(3, 3), (1, 3), (5, 3)])
+def test_turned_filters_give_the_gradient_of_the_input(groups, size, rng):
+    w = window(size, padding=(size[0] // 2, 1))
+    weight = rng.standard_normal((8, 8 // groups, *size))
+    assert conv._turns_well(weight.shape, w, groups, 5, (8, 8))
+    check(rng.standard_normal((5, 8, 8, 8)), weight, None, w, groups)
 
 
 @pytest.mark.parametrize("place", ["x", "weight"])

@@ -1,4 +1,7 @@
+import itertools
+
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -38,6 +41,24 @@ def test_visits_and_taps():
     assert list(window.taps()) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert window.overlaps
     assert not Window((2, 2), stride=(2, 2)).overlaps
+
+
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_window_misses_the_image_with_every_setting_along_an_axis(axis, ceil_mode):
+    for size, stride, dilation, padding, length in itertools.product(
+        (1, 2, 3), (1, 2, 3), (1, 2, 3), range(4), (1, 2, 3, 5)
+    ):
+        window = Window(*[(n, 1) if axis == 0 else (1, n) for n in (size, stride)], (0, 0), (1, 1), ceil_mode)
+        window = window._replace(
+            padding=(padding, 0) if axis == 0 else (0, padding), dilation=(dilation, 1) if axis == 0 else (1, dilation)
+        )
+        image = (length, 2) if axis == 0 else (2, length)
+        if window.extent[axis] > length + 2 * padding:
+            continue
+        starts = range(-padding, -padding + window.positions(image)[axis] * stride, stride)
+        seen = [any(0 <= start + tap * dilation < length for tap in range(size)) for start in starts]
+        assert window.misses(image) == (not all(seen))
 
 
 @given(settings, settings)

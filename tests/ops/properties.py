@@ -415,6 +415,24 @@ def einsum(draw):
     return (lambda *a: ac.einsum(subscripts, *a)), operands, {"reference": lambda *a: np.einsum(subscripts, *a)}
 
 
+@prop
+def einsum_of_ellipses(draw):
+    """Which stand for as many axes as there are, and broadcast."""
+    subscripts = draw(
+        st.sampled_from(["...i,...i->...", "i...,...->...i", "...,...", "...ij,j->...i", "...i,i...->i..."])
+    )
+    longest = draw(shapes(max_dims=2, min_side=1))
+    sides = {"i": draw(st.integers(1, 3)), "j": draw(st.integers(1, 3))}
+    operands = []
+    for term in subscripts.partition("->")[0].split(","):
+        lead = longest[draw(st.integers(0, len(longest))) :] if "..." in term else ()
+        lead = tuple(1 if draw(st.integers(0, 3)) == 0 else n for n in lead)
+        before, dots, after = term.partition("...")
+        lengths = (*(sides[c] for c in before), *(lead if dots else ()), *(sides[c] for c in after))
+        operands.append(draw(arrays(lengths)))
+    return (lambda *a: ac.einsum(subscripts, *a)), operands, {"reference": lambda *a: np.einsum(subscripts, *a)}
+
+
 # --- convolution and pooling -----------------------------------------------------------------------------------------
 
 

@@ -192,6 +192,15 @@ class TestNothing:
         with pytest.raises(np.exceptions.AxisError):
             op(x, 1)
 
+    @pytest.mark.parametrize("batch", [1, 4])
+    def test_a_convolution_of_no_channel_is_its_bias(self, batch):
+        x, weight, bias = np.zeros((batch, 0, 4, 5)), np.zeros((2, 0, 3, 3)), np.array([1.0, 2.0])
+        out = ac.conv2d(x, weight, bias)
+        np.testing.assert_array_equal(out, np.broadcast_to(bias[:, None, None], (batch, 2, 2, 3)))
+        *nothing, slope = slopes(ac.conv2d, x, weight, bias)
+        assert [np.size(grad) for grad in nothing] == [0, 0]
+        assert slope == [6 * batch, 6 * batch]
+
     def test_normalization(self):
         assert slopes(lambda x: ac.layer_norm(x, 0), np.zeros((2, 0))) == [[[], []]]
         assert slopes(lambda x: ac.group_norm(x, 2), np.zeros((1, 2, 0))) == [[[[], []]]]
@@ -201,6 +210,11 @@ class TestNothing:
         loss = ac.softmax_cross_entropy(logits, np.zeros(0, int), "sum")
         loss.backward()
         assert (loss.item(), logits.grad.shape) == (0, (0, 3))
+
+    @pytest.mark.parametrize("smoothing", [0.0, 0.1])
+    @pytest.mark.parametrize("targets", [np.zeros(0, int), np.zeros((0, 0))])
+    def test_cross_entropy_of_no_class(self, targets, smoothing):
+        assert ac.softmax_cross_entropy(np.zeros((0, 0)), targets, "sum", smoothing) == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -226,6 +240,13 @@ def test_losses_of_integers_and_booleans_are_those_of_floats():
         assert ac.sigmoid_cross_entropy(logits, np.array([1, 0, 1], kind)) == expected
 
 
+def test_booleans_are_numbers_to_take_as_in_numpy_and_a_mask_to_an_index():
+    x = np.array([10.0, 20.0])
+    assert ac.take(x, [True, True]).tolist() == np.take(x, [True, True]).tolist() == [20, 20]
+    assert ac.take(x, np.array([False, True])).tolist() == [10, 20]
+    assert ops.getitem(x, np.array([False, True])).tolist() == [20]
+
+
 def test_an_axis_of_length_one_goes_along_any_other_in_einsum():
     x, y = np.array([[2.0], [3.0]]), np.array([1.0, 10.0, 100.0])
     assert ac.einsum("ij,j->i", x, y).tolist() == [222, 333]
@@ -247,6 +268,13 @@ class TestWhatIsIgnored:
         assert np.isnan(loss.item())
         loss.backward()
         assert not logits.grad.any()
+
+    @pytest.mark.parametrize("loss", [ac.softmax_cross_entropy, ac.nll_loss])
+    def test_it_may_be_one_of_the_classes(self, loss):
+        logits = np.array([[2.0, 0.5, 1.0], [0.0, 3.0, 1.0]])
+        found = loss(logits, np.array([1, 2]), ignore_index=1, reduction="none")
+        assert found.tolist() == [0, loss(logits, np.array([1, 2]), reduction="none")[1]]
+        assert loss(logits, np.array([0, 0]), ignore_index=1) == loss(logits, np.array([0, 0]))
 
     def test_class_weights_count_in_the_mean(self):
         logits, labels, weight = np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([0, 1]), np.array([1.0, 3.0])

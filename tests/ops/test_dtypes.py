@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
+from autograd_cnn import operands
 
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.bool_, np.uint8, np.int8, np.int32, np.int64]
@@ -728,3 +729,40 @@ def test_running_statistics_of_such_a_dtype_are_refused(dtype, training):
     for mean, variance in [(dtype, float), (float, dtype)]:
         with pytest.raises(TypeError, match="batch_norm: running_"):
             ac.batch_norm(np.eye(3), np.zeros(3).astype(mean), np.ones(3).astype(variance), training=training)
+
+
+class Foreign:
+    """An array of another library's."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+def test_other_libraries_arrays_are_arrays():
+    x = np.array([1.0, 2.0])
+    out = ac.multiply(ac.Tensor(x, requires_grad=True), Foreign(x))
+    assert out.data.tolist() == [1, 4]
+    out.backward(np.ones(2))
+    np.testing.assert_array_equal(ac.exp(Foreign(x)), np.exp(x))
+    with pytest.raises(TypeError, match="dtype complex128"):
+        ac.exp(Foreign(x * 1j))
+
+
+def test_a_list_of_arrays_widens_as_an_array_and_one_of_numbers_does_not():
+    x = np.ones((2, 2), np.float32)
+    rows = list(np.ones((2, 2)))
+    assert ac.add(x, rows).dtype == ac.add(x, [rows]).dtype == np.float64
+    assert ac.add(x, [1.5, 2.5]).dtype == ac.add(x, [np.float64(1.5), np.array(2.5)]).dtype == np.float32
+    whole = np.ones(2, int)
+    assert ac.add(whole, [True, False]).dtype == ac.add(whole, [1, 2]).dtype == whole.dtype
+    assert ac.add(whole, [1.5, 2]).dtype == np.float32
+
+
+@pytest.mark.parametrize("length", [1, 79, 80, 81, 1000])
+def test_what_was_given_is_shown_in_a_line(length):
+    text = operands.short("x" * (length - 2) if length > 1 else 7)
+    assert len(text) == (length if length <= 80 else 78)
+    assert text.endswith("…") == (length > 80)

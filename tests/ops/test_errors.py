@@ -116,6 +116,10 @@ CASES = {
     "axis 2 is out of bounds for array of dimension 2": lambda: ac.softmax(zeros(2, 3), 2),
     "flatten: from axis 2 to axis 1 of shape (2, 3, 5, 6) runs backwards": lambda: ac.flatten(X, 2, 1),
     "axis 0 of length 2 cannot be split into 3 equal parts": lambda: ac.split(X, 3),
+    "getitem: an index is a list whose parts differ in shape: [[0, 1], [0]]": lambda: ops.getitem(
+        zeros(3), [[0, 1], [0]]
+    ),
+    "exp: x is a list whose parts differ in shape: [[1], [1, 2]]": lambda: ac.exp([[1], [1, 2]]),
     # norms
     "batch_norm: x has axes (N, C, …); got shape (3,)": lambda: ac.batch_norm(zeros(3), zeros(3), zeros(3)),
     "batch_norm: for x (2, 3) the running_var is (3,); got shape (2,)": lambda: ac.batch_norm(
@@ -208,6 +212,10 @@ def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
     [
         (lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(2)), "class indices are integers; got dtype float64"),
         (
+            lambda: ac.softmax_cross_entropy(zeros(1, 2), [[True, False]]),
+            "targets of the logits' shape (1, 2) are probabilities, so floating point; got dtype bool",
+        ),
+        (
             lambda: ac.softmax_cross_entropy(zeros(2, 3), zeros(3)),
             "class indices are integers; got dtype float64 of shape (3,) for logits (2, 3)",
         ),
@@ -225,6 +233,8 @@ def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
             lambda: ac.nll_loss(zeros(1, 2), np.array([0]), ["a", "b"]),
             "nll_loss: weight has dtype <U1; expected float32",
         ),
+        (lambda: ac.exp({}), "exp: x is a Tensor, an array, a number or a list of such; got {}, of type dict"),
+        (lambda: ac.exp("1"), "exp: x is a Tensor, an array, a number or a list of such; got '1', of type str"),
         (lambda: ac.dropout(X, True, True), "dropout: p is a Python or NumPy number; got True"),
         (lambda: ac.dropout(X, ac.Tensor(0.5), True), "dropout: p is a Python or NumPy number; got Tensor(0.5)"),
         (
