@@ -46,6 +46,7 @@ class Primitive(Generic[P]):
         domain: Domain = "any",
         numbers: bool | None = None,
         products: bool = False,
+        residuals: tuple[str, ...] = (),
     ) -> None:
         functools.update_wrapper(self, forward)
         self.name: str = forward.__name__.strip("_")
@@ -54,6 +55,7 @@ class Primitive(Generic[P]):
         self.constant_in = constant_in
         self.domain = domain
         self.products = products
+        self.residuals = residuals
         self.rules: dict[str, _Rule] = {}
         self._numbers = domain != "floating" if numbers is None else numbers
         self._plans: dict[Any, _Plan] = {}
@@ -68,10 +70,10 @@ class Primitive(Generic[P]):
                 f"{self.name!r} takes **{more[0]}, and an input among those would have no gradient; name its inputs "
                 "and options"
             )
-        if taken := self._names & ({"grad", "out"} | ({"index"} if self._variadic else set())):
+        if taken := self._names & ({"grad", "out", *residuals} | ({"index"} if self._variadic else set())):
             raise TypeError(
                 f"{self.name!r} has a parameter {taken.pop()!r}, which in a backward rule means the gradient or the "
-                "value of the output, or which of the inputs the gradient is for; give it another name"
+                "value of the output, a residual, or which of the inputs the gradient is for; give it another name"
             )
 
     def __repr__(self) -> str:
@@ -105,7 +107,8 @@ class Primitive(Generic[P]):
                 break
         if wrap is None:
             if modes.settled:  # a rule's arrays have been through here
-                return self.forward(*args, **kwargs)
+                out = self.forward(*args, **kwargs)
+                return out[0] if self.residuals else out
             arrays = values
         else:
             arrays = [value._data if isinstance(value, Variable) else value for value in values]
@@ -140,6 +143,9 @@ class Primitive(Generic[P]):
         except Exception as error:
             _explain(error, self, args, kwargs)
             raise
+        residuals = ()
+        if self.residuals:
+            out, *residuals = out
         if type(out) is not np.ndarray:
             out = np.asarray(out)
         if half and out.dtype == FLOAT32:
@@ -151,7 +157,7 @@ class Primitive(Generic[P]):
             wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
             if True in wanted:
                 recipe = plan.recipes.get(wanted) or self._make_recipe(plan, positional, tuple(kwargs), wanted)
-                return wrap(out, self._record(recipe, values, arrays, out))
+                return wrap(out, self._record(recipe, values, arrays, out, residuals))
         return wrap(out)
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -177,7 +183,9 @@ class Primitive(Generic[P]):
             bound[self._variadic] = args[len(self._positional) :]
         return bound
 
-    def _record(self, recipe: _Recipe, values: Sequence[Any], arrays: Sequence[Any], out: Array) -> Node | None:
+    def _record(
+        self, recipe: _Recipe, values: Sequence[Any], arrays: Sequence[Any], out: Array, residuals: Sequence[Any]
+    ) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
         if not recipe.edges:
             return None
@@ -192,6 +200,8 @@ class Primitive(Generic[P]):
         for name, at in recipe.shapes:
             value = tuple(arrays[at]) if type(at) is slice else arrays[at]
             kept[name] = value.shape if isinstance(value, np.ndarray) else _shape(value)
+        if recipe.residuals:
+            kept.update(zip(self.residuals, residuals, strict=True))
         if recipe.out:
             kept["out"] = history.kept(out) if history.lent else out
         sources = [values[at].node or values[at] for at in recipe.wanted]
@@ -262,7 +272,7 @@ class Primitive(Generic[P]):
         rules = [self.rules[name] for name in dict.fromkeys(edge.name for edge in edges)]
         names = dict.fromkeys(name for rule in rules for name in rule.names)
         shapes = dict.fromkeys(shape for rule in rules for shape in rule.shapes)
-        options = {name: self._defaults[name] for name in names if name not in found and name != "out"}
+        options = {name: self._defaults[name] for name in names if name in self._defaults and name not in found}
         options |= {name: _shape(self._defaults[x]) for name, x in shapes if x not in found}
         if len(plan.recipes) >= _REMEMBERED:
             plan.recipes.clear()
@@ -272,6 +282,7 @@ class Primitive(Generic[P]):
             options,
             [(name, found[name]) for name in names if name in found],
             [(name, found[x]) for name, x in shapes if x in found],
+            not names.keys().isdisjoint(self.residuals),
             "out" in names,
         )
         return recipe
@@ -309,6 +320,8 @@ class _Recipe(NamedTuple):
     """What else they ask for, by its name, and where it stands: an index, or the slice of a variadic input."""
     shapes: list[tuple[str, Any]]
     """The same, of what they ask the shapes of."""
+    residuals: bool
+    """Whether they ask for any of the residuals."""
     out: bool
     """Whether they ask for the output."""
 
@@ -435,17 +448,18 @@ class _Rule:
             raise TypeError(
                 f"a backward rule is called by position; that of {op.name!r} for {name!r} takes {by_name} by name alone"
             )
-        self.names: list[str] = []  # inputs, options and `out`, passed as they are
+        self.names: list[str] = []  # inputs, options, residuals and `out`, passed as they are
         self.shapes: list[tuple[str, str]] = []  # (parameter, input): shapes alone, which keep no array alive
         for parameter in asked[1:]:
-            if parameter == "out" or parameter in op._names:
+            if parameter == "out" or parameter in op._names or parameter in op.residuals:
                 self.names.append(parameter)
             elif parameter.removesuffix("_shape") in op._names:
                 self.shapes.append((parameter, parameter.removesuffix("_shape")))
             elif not (parameter == "index" and name == op._variadic):
                 raise TypeError(
                     f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
-                    f"input, an option or NAME_shape; {op.name!r} has {sorted(op._names)}"
+                    f"input, an option, a residual or NAME_shape; {op.name!r} has "
+                    f"{sorted([*op._names, *op.residuals])}"
                 )
         self.asked = asked[1:]
 
@@ -468,6 +482,7 @@ def primitive(
     domain: Domain = "any",
     numbers: bool | None = None,
     products: bool = False,
+    residuals: tuple[str, ...] = (),
 ) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
 
 
@@ -480,12 +495,13 @@ def primitive(
     domain: Domain = "any",
     numbers: bool | None = None,
     products: bool = False,
+    residuals: tuple[str, ...] = (),
 ) -> Primitive[P] | Callable[[Callable[P, Any]], Primitive[P]]:
     """Make an op of a NumPy function.
 
     Register a rule on it for each differentiable input, by the input's name. The rule's first parameter is
     `grad`, the gradient of the output; the others name what it needs, and only that is kept alive:
-    `out` (the output), an input or option by its own name, or `NAME_shape` for the shape of an input alone.
+    `out` (the output), an input or option by its own name, a residual, or `NAME_shape` for the shape of an input alone.
     A rule may return the gradient before unbroadcasting and in another float dtype; the graph settles both.
     For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`. Rules are called by
     position.
@@ -505,6 +521,9 @@ def primitive(
         all do but those of floating point.
     products : bool
         Whether it multiplies matrices, and gives BLAS one thread meanwhile. In a backward pass BLAS has one anyway.
+    residuals : tuple of str
+        Names of what the forward returns after its result, in a tuple: constants that it has worked out, which rules
+        may ask for.
 
     Raises
     ------
@@ -537,6 +556,7 @@ def primitive(
             domain=domain,
             numbers=numbers,
             products=products,
+            residuals=residuals,
         )
         registry[op.name] = op
         return op

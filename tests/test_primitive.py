@@ -343,3 +343,42 @@ def test_few_of_the_ways_of_calling_an_op_are_remembered(monkeypatch):
             plans.append(len(op._plans))
             recipes += [len(plan.recipes) for plan in op._plans.values()]
     assert max(plans) == max(recipes) == 4
+
+
+def test_a_forward_hands_what_it_worked_out_to_its_rules(rng):
+    calls = []
+
+    def scale_by_largest(x):
+        largest = float(np.abs(x).max())
+        calls.append(largest)
+        return x / largest, largest
+
+    op = Primitive(scale_by_largest, residuals=("largest",))
+
+    @op.backward("x")
+    def _(grad, largest):
+        return grad / largest  # the largest is held constant
+
+    x = rng.standard_normal(5)
+    assert op(x).tolist() == (x / np.abs(x).max()).tolist()
+    leaf = ac.Tensor(x, requires_grad=True)
+    out = op(leaf)
+    seed = rng.standard_normal(5)
+    out.backward(seed)
+    np.testing.assert_array_equal(leaf.grad, seed / np.abs(x).max())
+    assert len(calls) == 2
+
+
+def test_an_op_with_residuals_serves_in_rules(rng):
+    """There, on arrays alone, it gives its result alone."""
+    halve = Primitive(lambda x: (x / 2, 2), residuals=("divisor",))
+    halve.backward("x")(lambda grad, divisor: halve(grad) * 2 / divisor)
+    x = ac.Tensor(rng.standard_normal(3), requires_grad=True)
+    seed = rng.standard_normal(3)
+    halve(x).backward(seed)
+    np.testing.assert_array_equal(x.grad, seed / 2)
+
+
+def test_a_residual_has_a_name_of_its_own():
+    with pytest.raises(TypeError, match="has a parameter 'x'"):
+        Primitive(lambda x: (x, x), residuals=("x",))

@@ -19,12 +19,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from autograd_cnn.kernels import images, shifts, threads
-from autograd_cnn.kernels.layout import Array, image_rows, padded_rows, to_images, to_rows
+from autograd_cnn.kernels.layout import Array, aligned, image_rows, padded_rows, to_images, to_rows
 from autograd_cnn.kernels.products import multiply, multiply_transposed
 from autograd_cnn.kernels.window import Pair, Window
 
@@ -41,7 +41,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
     if way == "shifts":
         return shifts.conv2d(x, weight, bias, window)
     rows = padded_rows(x, window)
-    out = np.empty((height, len(weight), width, len(x)), np.result_type(x, weight))
+    out = aligned((height, len(weight), width, len(x)), np.result_type(x, weight))
     plan = _plan(weight.shape, window, groups, height, width, len(x), _finite(rows), _GATHER)
     for t, tiles in plan.tiles:
         make = functools.partial(plan.make, out, plan.matrix(weight, t, bias), rows)
@@ -221,18 +221,16 @@ class _Plan:
     def make(self, out: Array, matrix: Array, rows: Array, tiles: Sequence[_Tile]) -> None:
         """Make tiles of the output."""
         # A bias is a column of the matrix, for a last row of ones: to add it afterwards took a fifth of the time.
-        depth, width = self.depth(tiles[0].rows), tiles[0].width
-        columns = np.empty((self.groups, matrix.shape[2], width * self.batch), rows.dtype)
+        depth = self.depth(tiles[0].rows)
+        columns = self.scratch(tiles[0], rows.dtype, matrix.shape[2] - depth)
         columns[:, depth:] = 1
         for tile in tiles:
-            windows = self._windows(rows, tile, range(self.channels))
-            here = columns[:, :, : tile.width * self.batch]
-            here[:, :depth].reshape(windows.shape)[...] = windows
-            multiply(matrix, here, self.output(out, tile))
+            multiply(matrix, self.gather(rows, tile, columns), self.output(out, tile))
 
     def sum_of_products(self, grad: Array, rows: Array, tiles: Sequence[_Tile]) -> Array:
         """Sum over tiles the products of the output's gradient with the columns: a banded matrix's gradient."""
-        products = (multiply_transposed(self.output(grad, tile), self.gather(rows, tile)) for tile in tiles)
+        columns = self.scratch(tiles[0], rows.dtype)
+        products = (multiply_transposed(self.output(grad, tile), self.gather(rows, tile, columns)) for tile in tiles)
         return functools.reduce(np.add, products)
 
     def spread(self, total: Array, matrix: Array, grad: Array, tiles: Sequence[_Tile], channels: range) -> None:
@@ -293,10 +291,16 @@ class _Plan:
         """View weights (F, C / groups, KH, KW) as (groups, F, C, KW, KH)."""
         return weight.reshape(self.groups, self.features, self.channels, *self.window.size).swapaxes(3, 4)
 
-    def gather(self, rows: Array, tile: _Tile) -> Array:
-        """Copy a tile's input rows once for each column of the window: (groups, C·KW·R, W'·N)."""
-        columns = self._windows(rows, tile, range(self.channels)).copy()
-        return columns.reshape(self.groups, self.depth(tile.rows), tile.width * self.batch)
+    def scratch(self, tile: _Tile, dtype: np.dtype[Any], more: int = 0) -> Array:
+        """Make an array for the columns of a tile and of those no wider, and for more rows below them."""
+        return aligned((self.groups, self.depth(tile.rows) + more, tile.width * self.batch), dtype)
+
+    def gather(self, rows: Array, tile: _Tile, columns: Array) -> Array:
+        """Copy a tile's input rows once for each column of the window: (groups, C·KW·R, W'·N); return the columns."""
+        windows = self._windows(rows, tile, range(self.channels))
+        here = columns[:, :, : tile.width * self.batch]
+        here[:, : self.depth(tile.rows)].reshape(windows.shape)[...] = windows
+        return here
 
     def _windows(self, rows: Array, tile: _Tile, channels: range) -> Array:
         """View the input rows (H, groups·C, W, N) that a tile reads as (groups, C, KW, R, W', N), for some channels."""

@@ -13,6 +13,8 @@ from autograd_cnn.kernels.window import Pair, Window
 
 Array = NDArray[Any]
 
+_CACHE_LINE = 64  # bytes
+
 
 def read_only(x: Array) -> Array:
     """Forbid writing into an array that many calls share; gives the array."""
@@ -23,6 +25,17 @@ def read_only(x: Array) -> Array:
 def least(dtype: np.dtype[Any]) -> float:
     """Give the least number of a type: what padding counts as where maxima are sought."""
     return -math.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else int(np.iinfo(dtype).min)
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Make an array, as `np.empty` does, that begins at a cache line: malloc puts one at any multiple of 16 bytes.
+
+    With AVX-512, products with columns that begin elsewhere took 1.3 times as long.
+    """
+    dtype = np.dtype(dtype)
+    memory = np.empty(math.prod(shape) * dtype.itemsize + _CACHE_LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % _CACHE_LINE
+    return np.ndarray(shape, dtype, memory, start)
 
 
 def to_rows(x: Array) -> Array:
@@ -65,6 +78,7 @@ def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     if len(lengths) < 2 or lengths[0] != len(x) or x.strides[0] != x.itemsize:
         return np.reshape(x, lengths)
     try:
-        return np.moveaxis(np.reshape(np.moveaxis(x, 0, -1), (*lengths[1:], len(x))), -1, 0)
+        last = x.transpose(*range(1, x.ndim), 0).reshape(*lengths[1:], len(x))  # np.moveaxis takes 2.5 µs
+        return last.transpose(last.ndim - 1, *range(last.ndim - 1))
     except ValueError:
         return np.reshape(x, lengths)  # for NumPy's message, with the shape that was given

@@ -126,8 +126,9 @@ def _hits(rows: Array, out: Array, window: Window, inside: Array | None = None) 
     if inside is not None:
         yield from _hits_inside(rows, out, window, inside)
         return
+    *taps, _ = _taps(rows, window, out)
     unsettled = None
-    for tap in _taps(rows, window, out):
+    for tap in taps:
         hit = tap == out
         if unsettled is None:
             unsettled = ~hit
@@ -135,6 +136,8 @@ def _hits(rows: Array, out: Array, window: Window, inside: Array | None = None) 
             hit &= unsettled
             unsettled ^= hit
         yield hit
+    # A window's maximum is at one of its taps: where it is at none before, at the last.
+    yield np.ones(out.shape, bool) if unsettled is None else unsettled
 
 
 def _hits_inside(rows: Array, out: Array, window: Window, inside: Array) -> Iterator[Array]:

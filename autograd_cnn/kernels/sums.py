@@ -31,6 +31,8 @@ _LANES = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over `axis`, as `np.sum`."""
+    if type(axis) is tuple and len(axis) == 1:
+        axis = axis[0]
     if (
         type(axis) is int
         and type(x) is np.ndarray
@@ -47,10 +49,10 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     if axis == (0, 2, 3) and x.ndim == 4 and x.size:
         total = _over_all_but_channels(x)
         return total.reshape(1, -1, 1, 1) if keepdims else total
-    if kind == "d" or (axis == (0,) and len(x) <= _FEW) or (axis is None and x.flags.forc):
+    if kind == "d" or (axis is None and x.flags.forc):
         return np.asarray(_sum(x, axis, None, None, keepdims))
     if x.size <= _SMALL:
-        return np.asarray(_sum(x.astype(np.float64), axis=axis, keepdims=keepdims), np.float32)
+        return np.asarray(_sum(x, axis, np.float64, None, keepdims), np.float32)
     return _over_any_axes(x, axis, keepdims)
 
 
@@ -66,7 +68,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def _over_any_axes(x: Array, axis: Axis, keepdims: bool) -> Array:
     """Sum float32 over axes in any memory order, from the innermost outwards."""
-    if axis in (0, (0,)) and x.flags.c_contiguous:
+    if axis == 0 and x.flags.c_contiguous:
         total = _over_one_axis(x.reshape(len(x), math.prod(x.shape[1:])), 0)
         return total.reshape((1, *x.shape[1:]) if keepdims else x.shape[1:])
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
@@ -118,7 +120,7 @@ def _over_all_but_channels(x: Array) -> Array:
             return np.asarray(sums)
     else:
         sums = _dot(stored.reshape(x.size // part, part), _ones(part, x.dtype))
-    total: Array = _sum(sums.reshape(outer, channels, sums.size // (outer * channels)), axis=(0, 2), dtype=np.float64)
+    total: Array = _sum(_sum(sums.reshape(outer, -1), 0, np.float64).reshape(channels, -1), 1)
     return total.astype(x.dtype)
 
 

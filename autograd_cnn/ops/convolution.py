@@ -50,7 +50,7 @@ def _check_groups(op: str, groups: Any, **channels: int) -> None:
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
-@primitive(domain="floating", products=True)
+@primitive(domain="floating", products=True, residuals=("window",))
 def conv2d(
     x: Any,
     weight: Any,
@@ -59,7 +59,7 @@ def conv2d(
     padding: PairLike = 0,
     dilation: PairLike = 1,
     groups: int = 1,
-) -> Array:
+) -> Any:
     """Cross-correlate images with a bank of filters, which deep learning calls convolution.
 
     out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k·dilation, j·stride + l·dilation] · weight[f, c, k, l] over
@@ -95,18 +95,16 @@ def conv2d(
     """
     _check_shapes(x.shape, weight.shape, None if bias is None else bias.shape, groups)
     window = _window("conv2d", x.shape, weight.shape, stride, padding, dilation)
-    return kernels.conv2d(x, weight, bias, window, groups)
+    return kernels.conv2d(x, weight, bias, window, groups), window
 
 
 @conv2d.backward("x")
-def _(grad, weight, x_shape, weight_shape, stride, padding, dilation, groups):
-    window = _window("conv2d", x_shape, weight_shape, stride, padding, dilation)
+def _(grad, weight, x_shape, window, groups):
     return conv2d_grad_input(grad, weight, x_shape, window, groups)
 
 
 @conv2d.backward("weight")
-def _(grad, x, x_shape, weight_shape, stride, padding, dilation, groups):
-    window = _window("conv2d", x_shape, weight_shape, stride, padding, dilation)
+def _(grad, x, weight_shape, window, groups):
     return conv2d_grad_weight(grad, x, weight_shape, window, groups)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,17 @@ def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype
     return weights.reshape((classes,) + (1,) * (len(shape) - 1 - axis))
 
 
+@functools.cache
+def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(dtype.str.replace("i", "u"))
+
+
+@functools.lru_cache(maxsize=64)
+def _indices(classes: int, axes_after: int) -> Array:
+    """Return the index of every class, to stand against labels (…, 1, …)."""
+    return kernels.read_only(np.arange(classes).reshape((classes,) + (1,) * axes_after))
+
+
 def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_index: int) -> bool:
     """Check class indices, and tell whether any is to be ignored."""
     axis = _class_axis(len(logits_shape))
@@ -88,7 +100,7 @@ def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_
         )
     if labels.shape != expected:
         raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
-    bits = labels.view(labels.dtype.str.replace("i", "u"))  # in which negative numbers are the largest
+    bits = labels.view(_unsigned(labels.dtype))  # in which negative numbers are the largest
     # The ufunc's own reduction: the method's takes as long again to get there.
     if np.maximum.reduce(bits, None, initial=0) < classes and not 0 <= ignore_index < classes:
         return False
@@ -105,25 +117,36 @@ def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
     """Give 1 at each label, along the axis of the classes; nothing for a label that is none."""
     axis = _class_axis(labels.ndim + 1)
     labels = labels.reshape((*labels.shape[:axis], 1, *labels.shape[axis:]))
-    return (labels == np.arange(classes).reshape((classes,) + (1,) * (labels.ndim - 1 - axis))).astype(dtype)
+    return (labels == _indices(classes, labels.ndim - 1 - axis)).astype(dtype)
 
 
 @primitive(domain="floating")
-def _softmax_cross_entropy(logits: Any, targets: Any, divisor: float | None) -> Array:
+def _softmax_cross_entropy(
+    logits: Any,
+    targets: Any,
+    divisor: float | None,
+    one_label: bool = False,  # noqa: ARG001 -- for the rule
+) -> Array:
     """−Σ targets · log softmax(logits) over the classes; with a divisor, the sum of that by it.
 
-    A target of 0 costs nothing, whatever its logit.
+    A target of 0 costs nothing, whatever its logit. With `one_label` the targets of every example sum to 1.
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
-    costs = targets * np.where(targets == 0, 0, log_softmax.forward(logits, _class_axis(logits.ndim)))
+    log_probs = log_softmax.forward(logits, _class_axis(logits.ndim))
+    if not np.minimum.reduce(log_probs, None, initial=0) > -np.inf:
+        log_probs = np.where(targets == 0, 0, log_probs)
+    costs = targets * log_probs
     losses = -kernels.sum(costs, axis)
     return losses if divisor is None else losses / divisor
 
 
 @_softmax_cross_entropy.backward("logits")
-def _(grad, logits, targets, divisor):
+def _(grad, logits, targets, divisor, one_label):
     axis = _class_axis(logits.ndim)
-    return (softmax(logits, axis) * sum(targets, axis, True) - targets) * _spread(grad, axis, divisor)
+    expected = softmax(logits, axis)
+    if not one_label:
+        expected = expected * sum(targets, axis, True)
+    return (expected - targets) * _spread(grad, axis, divisor)
 
 
 @_softmax_cross_entropy.backward("targets")
@@ -229,7 +252,7 @@ def softmax_cross_entropy(
     divisor = {"none": None, "sum": 1.0, "mean": float(counted)}[reduction]
     if divisor == 0:
         return _weighted_mean(_softmax_cross_entropy(logits, dense, None), one_hot)
-    return _softmax_cross_entropy(logits, dense, divisor)
+    return _softmax_cross_entropy(logits, dense, divisor, weight is None and not ignored and not label_smoothing)
 
 
 def _weighted_mean(losses: Any, one_hot: Array) -> Any:

@@ -32,7 +32,7 @@ def _window(
     return window
 
 
-@primitive
+@primitive(residuals=("window",))
 def max_pool2d(
     x: Any,
     kernel_size: PairLike,
@@ -40,7 +40,7 @@ def max_pool2d(
     padding: PairLike = 0,
     dilation: PairLike = 1,
     ceil_mode: bool = False,
-) -> Array:
+) -> Any:
     """Maximum of every window; of equal maxima the first, row by row, gets the gradient.
 
     A nan is the maximum of its windows, and the last one in a window gets its gradient, as in PyTorch. Integers and
@@ -87,12 +87,11 @@ def max_pool2d(
             f"{window.dilation} and ceil_mode={ceil_mode}, a window over x {x.shape} is of padding alone, which is "
             f"−inf, and {x.dtype} has none; take less padding, or floats"
         )
-    return kernels.max_pool2d(x, window)
+    return kernels.max_pool2d(x, window), window
 
 
 @max_pool2d.backward("x")
-def _(grad, x, x_shape, out, kernel_size, stride, padding, dilation, ceil_mode):
-    window = _window("max_pool2d", x_shape, kernel_size, stride, padding, dilation, ceil_mode)
+def _(grad, x, out, window):
     return max_pool2d_grad(grad, x, out, window)
 
 
@@ -118,7 +117,7 @@ def _(grad, x, maxima, window):
     return max_pool2d_grad(grad, x, maxima, window)
 
 
-@primitive(domain="floating")
+@primitive(domain="floating", residuals=("window",))
 def avg_pool2d(
     x: Any,
     kernel_size: PairLike,
@@ -126,7 +125,7 @@ def avg_pool2d(
     padding: PairLike = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Array:
+) -> Any:
     """Mean of every window.
 
     Parameters
@@ -163,12 +162,11 @@ def avg_pool2d(
     """
     checks.images("avg_pool2d", "x", x.shape)
     window = _window("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
-    return kernels.avg_pool2d(x, window, count_include_pad)
+    return kernels.avg_pool2d(x, window, count_include_pad), window
 
 
 @avg_pool2d.backward("x")
-def _(grad, x_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    window = _window("avg_pool2d", x_shape, kernel_size, stride, padding, 1, ceil_mode)
+def _(grad, x_shape, window, count_include_pad):
     return avg_pool2d_grad(grad, x_shape, window, count_include_pad)
 
 
