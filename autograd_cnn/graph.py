@@ -22,9 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn import history, kernels
-from autograd_cnn.call_site import call_site
+from autograd_cnn import kernels
 from autograd_cnn.modes import Observer, current, switch, switch_back, switched, unobserved
+from autograd_cnn.recording import history
+from autograd_cnn.recording.call_site import call_site, machinery
+
+machinery(__name__)
 
 Array = NDArray[Any]
 

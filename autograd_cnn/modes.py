@@ -22,6 +22,10 @@ class Observer(Protocol):
         """See a rule, a `graph.Backward`."""
 
 
+class ObserverError(RuntimeError):
+    """What an observer raises to stop a computation; it passes through unchanged."""
+
+
 class Modes:
     """The switches: those of the block around, and what a block changes of them."""
 

@@ -15,10 +15,14 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from autograd_cnn import history, kernels
+from autograd_cnn import kernels
 from autograd_cnn.graph import Array, Edge, Node, Variable
 from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
 from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle, short
+from autograd_cnn.recording import history
+from autograd_cnn.recording.call_site import machinery
+
+machinery(__name__)
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

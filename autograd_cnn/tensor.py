@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_cnn import numpy_protocol, operands, ops
+from autograd_cnn import operands, ops
 from autograd_cnn.graph import Array, Variable, alias, backpropagate
 from autograd_cnn.modes import current, is_grad_enabled
+from autograd_cnn.ops import numpy_protocol
 from autograd_cnn.primitive import operand
+from autograd_cnn.recording.call_site import machinery
+
+machinery(__name__)
 
 _EXITS = (
     "Use the function of that name in autograd_cnn; or, for the plain value, .data, .detach(), .numpy() or .item()."
@@ -474,3 +478,7 @@ class Tensor(Variable):
     def log_softmax(self, axis: int = -1) -> Self:
         """Logarithm of the softmax along an axis."""
         return ops.log_softmax(self, axis)
+
+
+#: The parameters of a model, by their names.
+Params = Mapping[str, Tensor]

@@ -16,9 +16,9 @@ import sys
 from collections.abc import Iterator
 
 import autograd_cnn as ac
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark import LENET5, Ours
-from autograd_cnn.benchmark.questions import training_steps
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import LENET5, Ours
+from autograd_cnn.experiments.comparison.questions import training_steps
 
 several = max(options.threads, 2)
 

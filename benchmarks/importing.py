@@ -13,7 +13,7 @@ options = script.start(script.parser(__doc__, rounds=30))
 import subprocess
 import sys
 
-from autograd_cnn import benchmark
+from autograd_cnn.experiments import comparison as benchmark
 
 PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 

@@ -12,8 +12,8 @@ parser = script.parser(__doc__, rounds=100)
 parser.add_argument("--batch-size", type=script.positive, nargs="+", default=[1, 256], metavar="N", help="batch sizes")
 options = script.start(parser)
 
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark.questions import rivals
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison.questions import rivals
 
 report = benchmark.inference(
     options.batch_size, rivals(options.threads), threads=options.threads, rounds=options.rounds

@@ -28,10 +28,10 @@ from pathlib import Path
 
 import psutil
 
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark import LENET5, VGG, Framework, Network, Ours, PyTorch
-from autograd_cnn.benchmark.networks import NETWORKS
-from autograd_cnn.benchmark.questions import names, title
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import LENET5, VGG, Framework, Network, Ours, PyTorch
+from autograd_cnn.experiments.comparison.networks import NETWORKS
+from autograd_cnn.experiments.comparison.questions import names, title
 
 FRAMEWORKS = {framework.name: framework for framework in (PyTorch, Ours)}
 

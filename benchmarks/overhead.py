@@ -16,8 +16,8 @@ import contextlib
 from collections.abc import Callable
 
 import autograd_cnn as ac
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark import LENET5, MOMENTUM
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import LENET5, MOMENTUM
 from autograd_cnn.models import lenet5
 
 

@@ -15,9 +15,9 @@ options = script.start(script.parser(__doc__, rounds=20))
 import os
 
 import autograd_cnn as ac
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark import charts
-from autograd_cnn.benchmark.questions import conv_case, names, rivals, title
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import charts
+from autograd_cnn.experiments.comparison.questions import conv_case, names, rivals, title
 
 USUAL = {"images": 32, "pixels a side": 16, "channels": 16}
 AXES = {

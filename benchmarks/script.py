@@ -1,6 +1,6 @@
 """What every script here begins with: its options read and its threads pinned, before NumPy is imported.
 
-The measuring itself, and what becomes of it, is in `autograd_cnn.benchmark`.
+The measuring itself, and what becomes of it, is in `autograd_cnn.experiments.comparison`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import script
 
 options = script.start(script.parser(__doc__))
 
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark.questions import op_cases, rivals
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison.questions import op_cases, rivals
 
 report = benchmark.single_ops(
     op_cases(options.quick), rivals(options.threads), threads=options.threads, rounds=options.rounds

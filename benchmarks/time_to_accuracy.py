@@ -27,10 +27,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd_cnn import benchmark, models, runs, schedules, training
-from autograd_cnn.benchmark import LENET5, Framework, charts
-from autograd_cnn.benchmark.questions import names, rivals, title
+from autograd_cnn import models, training
 from autograd_cnn.data import DataError
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import LENET5, Framework, charts
+from autograd_cnn.experiments.comparison.questions import names, rivals, title
+from autograd_cnn.optim import schedules
+from autograd_cnn.training import runs
 
 DATA, TARGET, EVERY = ("digits", 0.9, 15) if options.quick else ("mnist", 0.99, 125)
 LEARNING_RATE, BATCH_SIZE = 0.002, 32

@@ -22,9 +22,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark import LENET5, MOMENTUM, VGG, Framework, Network
-from autograd_cnn.benchmark.questions import rivals
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import LENET5, MOMENTUM, VGG, Framework, Network
+from autograd_cnn.experiments.comparison.questions import rivals
 
 
 class Peer(Framework):

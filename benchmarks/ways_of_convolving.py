@@ -16,7 +16,7 @@ options = script.start(script.parser(__doc__, rounds=5))
 
 import numpy as np
 
-from autograd_cnn import benchmark
+from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.kernels import Window, conv2d, conv2d_grad_input, conv2d_grad_weight
 
 

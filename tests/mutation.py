@@ -68,7 +68,7 @@ TESTS = {
         "test_overwriting.py::test_what_was_overwritten_is_seen_though_others_come_after_it",
         "test_overwriting.py::test_transforms_and_checkpoints_are_held_to_the_same",
     ],
-    "history": ["test_overwriting.py", "test_graph.py", "test_optim.py", "test_gradient_checkpoint.py"],
+    "recording": ["test_overwriting.py", "test_graph.py", "test_optim.py", "test_gradient_checkpoint.py"],
     "primitive": [
         "test_primitive.py",
         "test_graph.py",
@@ -80,7 +80,7 @@ TESTS = {
         "ops/test_properties.py",
     ],
     "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
-    "numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
+    "ops/numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],
     "optim": ["test_optim.py", "test_docstrings.py"],

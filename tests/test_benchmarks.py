@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import autograd_cnn as ac
-from autograd_cnn import benchmark
-from autograd_cnn.benchmark import LENET5, VGG, charts, timing
-from autograd_cnn.benchmark.questions import conv_case, op_cases
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison import LENET5, VGG, charts, timing
+from autograd_cnn.experiments.comparison.questions import conv_case, op_cases
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "script")

@@ -16,7 +16,7 @@ from PIL import Image
 import autograd_cnn as ac
 from autograd_cnn import data
 from autograd_cnn.models import mlp
-from autograd_cnn.runs import CHECKPOINT
+from autograd_cnn.training.runs import CHECKPOINT
 
 RESULTS = {
     "checkpoint.safetensors",

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autograd_cnn import data, ops, runs, training
+from autograd_cnn import data, ops, training
 from autograd_cnn.data import Dataset
 from autograd_cnn.data.folders import read_folder, read_labelled_files, write_folder
 from autograd_cnn.data.images import read_image
-from autograd_cnn.runs import CHECKPOINT
+from autograd_cnn.training import runs
+from autograd_cnn.training.runs import CHECKPOINT
 from tests.test_cli import RESULTS, assert_refused, call, interruptible
 
 
@@ -222,7 +223,7 @@ class TestResume:
     def test_a_resumed_run_ends_with_the_same_bits_from_anywhere(self, place, tmp_path):
         # Settings are part of the checkpoint: a run stopped after 2 of 4 epochs is made by stopping it there.
         code = (
-            "import sys, autograd_cnn.runs as runs\n"
+            "import sys, autograd_cnn.training.runs as runs\n"
             "save = runs.Run.save_checkpoint\n"
             "def stop(run):\n"
             "    save(run)\n"

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
-from autograd_cnn import graph, history, modes
+from autograd_cnn import graph, modes
 from autograd_cnn.graph import unbroadcast
 from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.primitive import Primitive
+from autograd_cnn.recording import history
 
 
 def leaf(values, dtype=np.float64):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from autograd_cnn import initialization
+from autograd_cnn.nn import initialization
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (64, 16, 5, 5)])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograd_cnn import metrics
+from autograd_cnn.training import metrics
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
-from autograd_cnn import numpy_protocol
+from autograd_cnn.ops import numpy_protocol
 
 rng = np.random.default_rng(0)
 A, B = np.array([0.31, 0.72, 0.437]), np.array([1.31, 0.58, 2.17])

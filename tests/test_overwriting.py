@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
-from autograd_cnn import history
 from autograd_cnn.primitive import registry
+from autograd_cnn.recording import history
 
 REFUSAL = re.compile(r"'\w+', called at .+, needs its (output|input '[^']+') as it was, but it was overwritten")
 

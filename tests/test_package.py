@@ -1,10 +1,16 @@
 """What importing the package costs and offers."""
 
+import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import autograd_cnn as ac
+
+PACKAGE = Path(ac.__file__).parent
 
 
 def test_import_pulls_in_numpy_alone():
@@ -24,29 +30,71 @@ def test_every_public_name_exists_and_is_documented():
         assert getattr(ac, name).__doc__, name
 
 
-def test_layers_import_one_way():
-    """Keep the flow cli → runs → training → models → tensor → ops → primitive → graph → modes, kernels below all."""
-    package = Path(ac.__file__).parent
-    above = (
-        "transforms", "gradient_checkpoint", "anomaly", "inspection", "layers", "composition", "models", "training",
-        "runs", "benchmark", "reproductions",
-    )  # fmt: skip
-    for name in ("modes", "graph", "primitive", "tensor"):
-        text = (package / f"{name}.py").read_text(encoding="utf-8")
-        for other in above:
-            assert f"autograd_cnn.{other}" not in text, f"{name}.py imports {other}"
-    forbidden = {
-        "kernels": ("autograd_cnn.ops", "autograd_cnn.tensor", "autograd_cnn.graph", "autograd_cnn.primitive"),
-        "ops": ("autograd_cnn.tensor", "autograd_cnn.models", "autograd_cnn.training"),
-        "models": ("autograd_cnn.training", "autograd_cnn.runs", "autograd_cnn.cli"),
-        "data": ("autograd_cnn.training", "autograd_cnn.tensor", "autograd_cnn.ops"),
+#: The rooms of the package and the files at its entrance, from the ground up: each imports from those before it alone.
+FLOORS = [
+    "modes", "kernels", "recording", "graph", "operands", "primitive", "ops", "tensor", "reference", "output",
+    "transforms", "nn", "optim", "data", "models", "inspection", "testing", "training", "experiments", "cli",
+    "__main__",
+]  # fmt: skip
+
+
+def imports(path):
+    """Return the modules of the package that a file imports, in whatever spelling, each with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            here = path.relative_to(PACKAGE.parent).with_suffix("").parts
+            start = [*here[: len(here) - node.level]] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            # Of `from package import name`, the name may be a module as well.
+            found = [f"{module}.{alias.name}" if module == PACKAGE.name else module for alias in node.names]
+        else:
+            continue
+        for name in found:
+            if name.partition(".")[0] == PACKAGE.name:
+                yield name, node.lineno
+
+
+def test_imports_go_one_way():
+    for path in PACKAGE.rglob("*.py"):
+        here = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        if here == "__init__":
+            continue
+        assert here in FLOORS, f"{here} has no floor"
+        for module, line in imports(path):
+            room = module.split(".")[1:2] or ["training"]  # the package itself: whatever a user's program has
+            assert room[0] not in FLOORS[FLOORS.index(here) + 1 :], (
+                f"{path.relative_to(PACKAGE)}:{line} imports {module}, which is above it"
+            )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from autograd_cnn import training",
+        "from autograd_cnn import models, training as t",
+        "import autograd_cnn.training.loop",
+        "from autograd_cnn.training.loop import fit",
+        "from ..training import fit",
+        "def f():\n    from autograd_cnn.cli import main",
+    ],
+)
+def test_no_spelling_of_an_import_is_missed(line, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path / "autograd_cnn")
+    file = tmp_path / "autograd_cnn" / "ops" / "new.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(line)
+    with pytest.raises(AssertionError, match="which is above it"):
+        test_imports_go_one_way()
+
+
+def test_no_files_import_each_other_in_a_circle():
+    files = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
     }
-    for name in ("layers", "composition", "initialization", "optim"):
-        text = (package / f"{name}.py").read_text(encoding="utf-8")
-        for other in ("models", "training", "runs", "cli"):
-            assert f"autograd_cnn.{other}" not in text, f"{name}.py imports {other}"
-    for folder, others in forbidden.items():
-        for path in (package / folder).rglob("*.py"):
-            text = path.read_text(encoding="utf-8")
-            for other in others:
-                assert f"from {other}" not in text, f"{path} imports {other}"
+    uses = {name: {m for m, _ in imports(path) if m in files} - {name} for name, path in files.items()}
+    packages = {name for name, path in files.items() if path.name == "__init__.py"}
+    graph = {name: others - packages for name, others in uses.items() if name not in packages}
+    graphlib.TopologicalSorter(graph).prepare()  # a CycleError tells the circle

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from autograd_cnn import plotting
+from autograd_cnn.output import plotting
 
 NAN, INF = float("nan"), float("inf")
 
@@ -200,7 +200,7 @@ def test_the_users_style_neither_matters_nor_changes(tmp_path):
 def test_pyplot_is_left_alone_and_import_is_light(tmp_path):
     code = (
         "import sys, pathlib, numpy as np\n"
-        "from autograd_cnn import plotting\n"
+        "from autograd_cnn.output import plotting\n"
         "assert 'matplotlib' not in sys.modules\n"
         "plotting.filters(np.ones((2, 1, 3, 3)), pathlib.Path(sys.argv[1], 'filters.png'))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"

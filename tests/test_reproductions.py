@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 import autograd_cnn as ac
-from autograd_cnn import data, layers, models, training
-from autograd_cnn.reproductions import REPRODUCTIONS, Study, conv3x3, lenet5, mlp, simple_convnet
+from autograd_cnn import data, models, training
+from autograd_cnn.experiments.reproductions import REPRODUCTIONS, Study, conv3x3, lenet5, mlp, simple_convnet
+from autograd_cnn.nn import layers
 from tests import reproductions_table
 from tests.test_cli import assert_refused, call
 

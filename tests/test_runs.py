@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autograd_cnn import cli
-from autograd_cnn.runs import OPTIMIZERS, Run, Settings
+from autograd_cnn.training.runs import OPTIMIZERS, Run, Settings
 
 
 class StoppedError(Exception):
@@ -39,7 +39,7 @@ def test_a_run_learns_and_when_resumed_ends_with_the_same_bits(name, tmp_path):
 
 def test_help_names_every_optimizer_and_its_learning_rate():
     """It is written down, as asking the table would load all that a run needs."""
-    (commands,) = [a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    (commands,) = [a for a in cli.commands._parser()._actions if isinstance(a, argparse._SubParsersAction)]
     texts = {action.dest: action.help for action in commands.choices["train"]._actions}
     assert set(OPTIMIZERS) <= set(re.findall(r"\w+", texts["optimizer"]))
     rates = {

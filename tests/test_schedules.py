@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_cnn import schedules, training
-from autograd_cnn.schedules import constant, cosine, one_cycle, step, warm_up
+from autograd_cnn import training
+from autograd_cnn.optim import schedules
+from autograd_cnn.optim.schedules import constant, cosine, one_cycle, step, warm_up
 
 progresses, shares = st.floats(0, 1), st.floats(0, 1)
 beginnings = st.floats(0, 1, exclude_max=True)

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn import layers, models
-from autograd_cnn.layers import batch_norm, conv2d, dropout, flatten, linear, max_pool2d
+from autograd_cnn import models
 from autograd_cnn.models import lenet5
-from autograd_cnn.serialization import load_weights, match_weights, save_weights
+from autograd_cnn.nn import layers
+from autograd_cnn.nn.layers import batch_norm, conv2d, dropout, flatten, linear, max_pool2d
+from autograd_cnn.nn.serialization import load_weights, match_weights, save_weights
 
 
 def small(**options):
@@ -182,7 +183,7 @@ class TestLaws:
         assert seen == {"weight": 1, "bias": 2}
 
     def test_other_initial_weights(self, rng):
-        init, _ = small(init=functools.partial(ac.initialization.normal, std=0.0))
+        init, _ = small(init=functools.partial(ac.nn.initialization.normal, std=0.0))
         params = init(rng)
         assert not any(params[name].data.any() for name in ("conv1.weight", "fc1.weight", "fc2.weight"))
         assert params["bn1.weight"].data.all()

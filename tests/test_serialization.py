@@ -13,9 +13,10 @@ from safetensors import numpy as safetensors_numpy
 from safetensors import safe_open
 
 import autograd_cnn as ac
-from autograd_cnn import models, serialization
+from autograd_cnn import models
 from autograd_cnn.models import lenet5
-from autograd_cnn.serialization import CheckpointError, load_weights, match_weights, read_metadata, save_weights
+from autograd_cnn.nn import serialization
+from autograd_cnn.nn.serialization import CheckpointError, load_weights, match_weights, read_metadata, save_weights
 
 NAN, INF = float("nan"), float("inf")
 

@@ -164,7 +164,7 @@ def test_tied_weights_are_clipped_and_counted_once(rng):
 
 
 def test_numbers_that_optimizers_share_are_read_only():
-    from autograd_cnn.optim import _number
+    from autograd_cnn.optim.optimizers import _number
 
     with pytest.raises(ValueError, match="read-only"):
         _number(0.5, np.dtype(np.float32))[...] = 2

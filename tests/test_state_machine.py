@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 import autograd_cnn as ac
 from autograd_cnn import graph
 from autograd_cnn.primitive import Primitive
-from tests import naive_tape
-from tests.naive_tape import Value
+from autograd_cnn.reference import tape as naive_tape
+from autograd_cnn.reference.tape import Value
 
 SHAPES = [(), (1,), (3,), (1, 3), (3, 1), (3, 3), (2, 3, 3)]  # any two of them broadcast
 LARGEST = 20.0  # of the elements: what goes beyond is thrown away

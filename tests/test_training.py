@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
-from autograd_cnn import data, schedules, training
+from autograd_cnn import data, training
 from autograd_cnn.data import DataLoader
 from autograd_cnn.data.augment import augment
 from autograd_cnn.models import mlp
+from autograd_cnn.optim import schedules
 
 
 def toy(count=96, seed=0):

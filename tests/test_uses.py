@@ -65,7 +65,7 @@ def test_a_gradient_penalty_flattens_the_loss():
 
     def trained(strength):
         rng = np.random.default_rng(0)
-        p = {"a": ac.initialization.he(rng, (32, 64)), "b": ac.initialization.he(rng, (10, 32))}
+        p = {"a": ac.nn.initialization.he(rng, (32, 64)), "b": ac.nn.initialization.he(rng, (10, 32))}
         optimizer = ac.optim.Adam(p, lr=0.01)
         for _ in range(100):
             optimizer.zero_grad()

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograd_cnn import trees
 from autograd_cnn.graph import Array, Node, Place, Variable, place_of, survey
-from autograd_cnn.inspection import text
-from autograd_cnn.inspection.memory import Counter
-from autograd_cnn.serialization import write_atomically
+from autograd_cnn.inspection.live_memory import Counter
+from autograd_cnn.output import text
+from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.transforms import trees
 
 # What each kind of box looks like: DOT's shape, fill and border (tints of Okabe and Ito's colours).
 _LOOKS = {

@@ -6,20 +6,16 @@ require no gradient: an optimizer gets the `trainable` ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
 from autograd_cnn.models import conv3x3, convnet_bn, lenet5, mlp, simple_convnet
-from autograd_cnn.tensor import Tensor
+from autograd_cnn.tensor import Params, Tensor
 
 
 class UnknownModelError(ValueError):
     """A name that no model has."""
-
-
-Params = Mapping[str, Tensor]
 
 
 class Model(Protocol):
@@ -78,7 +74,6 @@ def trainable(params: Params) -> dict[str, Tensor]:
 
 __all__ = [
     "Model",
-    "Params",
     "UnknownModelError",
     "conv3x3",
     "convnet_bn",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
-from autograd_cnn.initialization import batch_norm, he, zeros
+from autograd_cnn.nn.initialization import batch_norm, he, zeros
 from autograd_cnn.tensor import Tensor
 
 INPUT_SHAPE = (1, 28, 28)

@@ -68,6 +68,9 @@ from autograd_cnn.ops.shape import (
     take,
     transpose,
 )
+from autograd_cnn.recording.call_site import machinery
+
+machinery(__name__)
 
 __all__ = [
     "abs",

@@ -11,7 +11,10 @@ They serve the ops of this package and yours alike. The strategies need Hypothes
 
 from typing import Any
 
+from autograd_cnn.recording.call_site import machinery
 from autograd_cnn.testing.checker import OpError, check_op
+
+machinery(__name__)
 
 _STRATEGIES = (
     "arrays",

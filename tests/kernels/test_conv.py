@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import conv, reference
+from autograd_cnn.kernels import conv
+from autograd_cnn.reference import kernels as reference
 
 
 @pytest.fixture

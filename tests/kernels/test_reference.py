@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from autograd_cnn import kernels
 from autograd_cnn.kernels import images as images_kernels
-from autograd_cnn.kernels import pool, reference
+from autograd_cnn.kernels import pool
 from autograd_cnn.kernels.layout import least
+from autograd_cnn.reference import kernels as reference
 from tests.ops import references
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import conv, images, reference, shifts
+from autograd_cnn.kernels import conv, images, shifts
+from autograd_cnn.reference import kernels as reference
 
 
 def window(size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):

@@ -8,8 +8,8 @@ import pytest
 import autograd_cnn as ac
 from autograd_cnn import models
 from autograd_cnn.models import conv3x3, convnet_bn, mlp, simple_convnet
-from autograd_cnn.runs import first_weight
-from autograd_cnn.serialization import load_weights, match_weights, save_weights
+from autograd_cnn.nn.serialization import load_weights, match_weights, save_weights
+from autograd_cnn.training.runs import first_weight
 
 
 def variant(model, *, apply=None, **options):
@@ -178,7 +178,7 @@ def test_the_default_mlp_is_the_relu_network_of_he_weights(rng):
     params = mlp.init(np.random.default_rng(4))
     draws = np.random.default_rng(4)
     for name, shape in (("fc1", (300, 784)), ("fc2", (10, 300))):
-        np.testing.assert_array_equal(params[f"{name}.weight"].data, ac.initialization.he(draws, shape).data)
+        np.testing.assert_array_equal(params[f"{name}.weight"].data, ac.nn.initialization.he(draws, shape).data)
     x = rng.random((2, 1, 28, 28), np.float32)
     np.testing.assert_array_equal(mlp.apply(params, x).data, mlp.apply(params, x, activation=ac.relu).data)
 

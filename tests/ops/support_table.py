@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import tests.conftest  # noqa: F401 -- the profile of the checks' draws
-from autograd_cnn import numpy_protocol
+from autograd_cnn.ops import numpy_protocol
 from autograd_cnn.primitive import Primitive
 from tests.ops import record
 

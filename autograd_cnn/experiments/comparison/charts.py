@@ -1,0 +1,136 @@
+"""Pictures of reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograd_cnn.output import plotting, text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from autograd_cnn.experiments.comparison.report import Report, Row
+
+# Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
+_LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9", "#CC79A7")
+_BAR, _GAP = 0.22, 0.09  # inches
+
+
+def bars(report: Report, path: Path) -> None:
+    """Draw what each case cost, on a logarithmic scale, by what it cost the first rival: less to the left of 1.
+
+    With a single rival, the cost itself is drawn.
+    """
+    first, others = report.rivals[0], report.rivals[1:]
+    colors = _colors(others or report.rivals)
+
+    def bars_of(row: Row) -> dict[str, float]:
+        lengths = {
+            rival: report.ratio(row, rival) if others else row.median(rival) for rival in colors if rival in row.samples
+        }
+        return {rival: length for rival, length in lengths.items() if length is not None}
+
+    def cost(row: Row, rival: str) -> str:
+        return f"{text.figure(row.median(rival))} {report.unit}"
+
+    lines = [(row, bars_of(row)) for row in report.rows]
+    height = sum(max(len(lengths), 1) * _BAR + _GAP for _, lengths in lines)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        beside = axes.get_yaxis_transform()  # at the right edge, at a bar's height
+        start, y, ticks, names = float(bool(others)), 0.0, [], []
+        for row, lengths in lines:
+            ticks.append(y + (max(len(lengths), 1) - 1) * _BAR / 2)
+            gap = "\n" if len(lengths) > 1 else "   "
+            names.append(row.case + (f"{gap}{first} {cost(row, first)}" if others and lengths else ""))
+            for rival, length in lengths.items():
+                axes.barh(y, length - start, left=start, height=0.9 * _BAR, color=colors[rival])
+                label = f"{text.ratio(length)} ×   {cost(row, rival)}" if others else cost(row, rival)
+                axes.annotate(label, (1, y), (6, 0), beside, "offset points", va="center", annotation_clip=False)
+                y += _BAR
+            y += _GAP if lengths else _GAP + _BAR
+        axes.set_yticks(ticks, names)
+        axes.set_ylim(height - (_GAP + _BAR) / 2, -(_GAP + _BAR) / 2)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        if others:
+            _scale_ratios(axes, [length for _, lengths in lines for length in lengths.values()])
+        axes.set_xlabel(f"{f'{first} = 1' if others else report.unit}; less is better")
+        if len(others) > 1:
+            figure.legend(map(_patch, colors.values()), colors, loc="outside upper right", ncols=len(colors))
+        _head(figure, report)
+
+    plotting.save(draw, (9.0, height + 1.3), path)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A diagram with a curve for each rival."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    log: bool = False
+    """Double the x values from tick to tick."""
+    level: float | None = None
+    """Draw a line across."""
+
+
+def curves(report: Report, panels: Sequence[Panel], path: Path) -> None:
+    """Draw diagrams side by side, with a legend in the last."""
+
+    def draw(figure: Figure) -> None:
+        colors = _colors(report.rivals)
+        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            for rival, (x, y) in panel.curves.items():
+                axes.plot(x, y, color=colors[rival], marker="o", markersize=4)
+            axes.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
+            if panel.level is not None:
+                axes.axhline(panel.level, color="#333333", linewidth=0.8, linestyle="--")
+            else:
+                axes.set_ylim(bottom=0)
+            if panel.log:
+                axes.set_xscale("log", base=2)
+                axes.set_xticks(sorted({x for xs, _ in panel.curves.values() for x in xs}))
+                axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+                axes.minorticks_off()
+        axes.legend(map(_patch, colors.values()), colors)
+        _head(figure, report)
+
+    plotting.save(draw, (max(6.5, 3.2 * len(panels)), 4.0), path)
+
+
+def _colors(rivals: Sequence[str]) -> dict[str, str]:
+    return dict(zip(rivals, (*_OTHERS[: len(rivals) - 1], _LAST), strict=True))
+
+
+def _patch(color: str) -> Any:
+    from matplotlib.patches import Patch
+
+    return Patch(color=color)
+
+
+def _head(figure: Figure, report: Report) -> None:
+    """Set the title above, and how it was measured below."""
+    figure.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    day = f"{report.date.day} {report.date:%B %Y}"
+    figure.supxlabel(f"{day}; {report.setting()}", x=0.01, ha="left", fontsize=7.5, color="#777777")
+
+
+def _scale_ratios(axes: Any, ratios: Sequence[float]) -> None:
+    """Scale an axis of ratios by their logarithm, from half to double at least."""
+    low, high = min(0.5, *ratios) / 1.1, max(2.0, *ratios) * 1.1
+    base = 2 if high / low < 40 else 4 if high / low < 2000 else 16
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    exponents = range(math.ceil(math.log(low, base)), math.floor(math.log(high, base)) + 1)
+    axes.set_xticks([float(base) ** e for e in exponents])
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
+    axes.minorticks_off()
+    axes.axvline(1, color="#333333", linewidth=0.8)

@@ -1,0 +1,251 @@
+"""Frameworks behind one face: to train a network, to run it, and to call a single op."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+
+import autograd_cnn as ac
+from autograd_cnn.experiments.comparison.networks import Network
+from autograd_cnn.graph import Array
+from autograd_cnn.kernels.layout import to_images, to_rows
+
+MOMENTUM = ("SGD", {"lr": 0.001, "momentum": 0.9})
+"""An optimizer by its name and settings, which are the same here and in PyTorch."""
+
+Optimizer = tuple[str, Mapping[str, Any]]
+Op = Callable[..., Any]
+
+
+class Framework:
+    """A network in training.
+
+    A framework that only takes steps may leave the rest undone.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of arrays
+        To start from; they are copied.
+    optimizer : pair of str and dict
+        Its name and settings.
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+
+    def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def use_threads(count: int) -> None:
+        """Compute with `count` threads."""
+
+    @staticmethod
+    def tensor(array: Array) -> Any:
+        """Give images or labels as the framework takes them."""
+        return array
+
+    def step(self, images: Any, labels: Any) -> float:
+        """Go forward and back through the network, update the weights, and give the loss."""
+        raise NotImplementedError
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the optimizer's learning rate."""
+        raise NotImplementedError
+
+    def logits(self, images: Any) -> Array:
+        """Go forward, recording nothing."""
+        raise NotImplementedError
+
+    @staticmethod
+    def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
+        """Give an op's forward, which records for backward, and its backward.
+
+        Parameters
+        ----------
+        call : callable
+            Takes a framework's ops, then `x`, `params` and `others` as its tensors.
+        x, params : arrays
+            To be differentiated by. `x` is handed over in the memory order that the framework's own ops leave
+            images in, but for those of up to three channels, which come as data sets hold them.
+        others : arrays
+            Not to be differentiated by.
+        """
+        raise NotImplementedError
+
+
+class Ours(Framework):
+    """The package at hand."""
+
+    name = "ours"
+    package = "numpy"
+    _F = SimpleNamespace(**{name: getattr(ac, name) for name in ac.ops.__all__}, cross_entropy=ac.softmax_cross_entropy)
+
+    def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
+        kind, settings = optimizer
+        self.network = network
+        self.params = {name: ac.Tensor(w.copy(), requires_grad=True) for name, w in weights.items()}
+        self.optimizer = getattr(ac.optim, kind)(self.params, **settings)
+
+    @staticmethod
+    def use_threads(count: int) -> None:
+        """Compute with `count` threads."""
+        if hasattr(ac, "set_num_threads"):
+            ac.set_num_threads(count)
+
+    def step(self, images: Array, labels: Array) -> float:
+        """Go forward and back through the network, update the weights, and give the loss."""
+        self.optimizer.zero_grad()
+        loss = ac.softmax_cross_entropy(self.network.apply(self._F, self.params, images), labels)
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.item())
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the optimizer's learning rate."""
+        self.optimizer.lr = lr
+
+    def logits(self, images: Array) -> Array:
+        """Go forward, recording nothing: on arrays, ops are plain NumPy."""
+        plain = {name: p.data for name, p in self.params.items()}
+        return np.asarray(self.network.apply(self._F, plain, images))
+
+    @staticmethod
+    def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
+        """Give an op's forward, which records for backward, and its backward."""
+        if x.ndim == 4 and x.shape[1] > 3:
+            x = to_images(to_rows(x))
+        leaves = [ac.Tensor(a, requires_grad=True) for a in (x, *params)]
+
+        def run(*inputs: Any) -> Any:
+            return call(Ours._F, *inputs, *others)
+
+        value, pullback = ac.vjp(run, x, *params)
+        cotangent = np.empty_like(value)
+        cotangent[...] = _cotangent(value.shape)
+        return lambda: run(*leaves), lambda: pullback(cotangent)
+
+
+class PyTorch(Framework):
+    """PyTorch on the CPU."""
+
+    name = "PyTorch"
+    package = "torch"
+
+    def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
+        import torch
+
+        kind, settings = optimizer
+        self.network = network
+        self.params = {name: torch.tensor(w, requires_grad=True) for name, w in weights.items()}
+        self.optimizer = getattr(torch.optim, kind)(self.params.values(), **settings)
+        self._F = self._ops()
+
+    @staticmethod
+    def _ops() -> Any:
+        import torch
+
+        return SimpleNamespace(**vars(torch.nn.functional) | {"flatten": torch.flatten})
+
+    @staticmethod
+    def use_threads(count: int) -> None:
+        """Compute with `count` threads."""
+        import torch
+
+        torch.set_num_threads(count)
+
+    @staticmethod
+    def tensor(array: Array) -> Any:
+        """Give an array as a tensor, on the same memory."""
+        import torch
+
+        return torch.from_numpy(array)
+
+    def step(self, images: Any, labels: Any) -> float:
+        """Go forward and back through the network, update the weights, and give the loss."""
+        self.optimizer.zero_grad()
+        loss = self._F.cross_entropy(self.network.apply(self._F, self.params, images), labels)
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.item())
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the optimizer's learning rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def logits(self, images: Any) -> Array:
+        """Go forward in inference mode."""
+        import torch
+
+        with torch.inference_mode():
+            return np.asarray(self.network.apply(self._F, self.params, images))
+
+    @staticmethod
+    def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
+        """Give an op's forward, which records for backward, and its backward."""
+        import torch
+
+        F = PyTorch._ops()
+        leaves = [torch.tensor(a, requires_grad=True) for a in (x, *params)]
+        constants = [torch.tensor(a) for a in others]
+
+        def forward() -> Any:
+            return call(F, *leaves, *constants)
+
+        value = forward()
+        cotangent = torch.from_numpy(_cotangent(tuple(value.shape)))
+        return forward, lambda: torch.autograd.grad(value, leaves, cotangent, retain_graph=True)
+
+
+def _cotangent(shape: tuple[int, ...]) -> Array:
+    return np.asarray(np.random.default_rng(0).random(shape, np.float32))
+
+
+def installed(*frameworks: type[Framework]) -> list[type[Framework]]:
+    """Leave out the frameworks that are not installed, or not for this NumPy, and say so."""
+    found = []
+    for framework in frameworks:
+        try:
+            importlib.import_module(framework.package)
+            found.append(framework)
+        except (ImportError, AttributeError, TypeError) as error:
+            print(f"{framework.name} is left out: {error}")
+    return found
+
+
+def require_agreement(what: str, values: Mapping[str, Any], tolerance: float = 1e-4) -> None:
+    """Refuse to compare the times of what does not compute the same.
+
+    Parameters
+    ----------
+    what : str
+        What was computed, for the error.
+    values : dict of str to number, array or sequence of them
+        What each rival computed.
+    tolerance : float
+        The largest difference allowed, as a share of the largest value.
+
+    Raises
+    ------
+    RuntimeError
+    """
+    (first, wanted), *others = ((name, _arrays(value)) for name, value in values.items())
+    for name, found in others:
+        for a, b in zip(wanted, found, strict=True):
+            if not a.shape == b.shape or not np.abs(a - b).max() <= tolerance * np.abs(a).max():
+                raise RuntimeError(f"{what}: {name} and {first} do not compute the same, so their times say nothing")
+
+
+def _arrays(value: Any) -> list[Array]:
+    parts = value if isinstance(value, list | tuple) else [value]
+    return [np.asarray(p.numpy() if hasattr(p, "numpy") else p) for p in (_detached(p) for p in parts)]
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if hasattr(value, "detach") else value

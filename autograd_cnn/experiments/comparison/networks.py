@@ -1,0 +1,73 @@
+"""The networks that are timed, each written once for every framework.
+
+Names and arguments of network ops are PyTorch's here, so that one function of `F`, a framework's ops, is the program
+of them all: nobody has to compare two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.graph import Array
+from autograd_cnn.models import lenet5
+from autograd_cnn.nn.initialization import he, zeros
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network for images of one size and ten classes."""
+
+    name: str
+    image_shape: tuple[int, int, int]
+    init: Callable[[np.random.Generator], dict[str, Array]]
+    """Draw initial weights."""
+    apply: Callable[[Any, Mapping[str, Any], Any], Any]
+    """Give the logits, from a framework's ops, weights and images."""
+
+    def draw(self, batch_size: int, seed: int = 0) -> tuple[dict[str, Array], Array, Array]:
+        """Draw weights, a batch of images, and their labels."""
+        rng = np.random.default_rng(seed)
+        images = rng.random((batch_size, *self.image_shape), np.float32)
+        return self.init(rng), images, rng.integers(0, 10, batch_size)
+
+
+def _init_lenet5(rng: np.random.Generator) -> dict[str, Array]:
+    return {name: p.data for name, p in lenet5.init(rng).items()}
+
+
+def _apply_lenet5(F: Any, p: Mapping[str, Any], x: Any) -> Any:
+    x = F.max_pool2d(F.relu(F.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2)), 2)
+    x = F.max_pool2d(F.relu(F.conv2d(x, p["conv2.weight"], p["conv2.bias"])), 2)
+    x = F.relu(F.linear(F.flatten(x, 1), p["fc1.weight"], p["fc1.bias"]))
+    x = F.relu(F.linear(x, p["fc2.weight"], p["fc2.bias"]))
+    return F.linear(x, p["fc3.weight"], p["fc3.bias"])
+
+
+_VGG_CONVOLUTIONS = {"conv1": (32, 3), "conv2": (32, 32), "conv3": (64, 32), "conv4": (64, 64)}
+
+
+def _init_vgg(rng: np.random.Generator) -> dict[str, Array]:
+    weights = {}
+    for name, (filters, channels) in _VGG_CONVOLUTIONS.items():
+        weights[f"{name}.weight"] = he(rng, (filters, channels, 3, 3)).data
+        weights[f"{name}.bias"] = zeros(filters).data
+    return weights | {"fc.weight": he(rng, (10, 64 * 8 * 8)).data, "fc.bias": zeros(10).data}
+
+
+def _apply_vgg(F: Any, p: Mapping[str, Any], x: Any) -> Any:
+    for name in _VGG_CONVOLUTIONS:
+        x = F.relu(F.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"], padding=1))
+        if name in ("conv2", "conv4"):
+            x = F.max_pool2d(x, 2)
+    return F.linear(F.flatten(x, 1), p["fc.weight"], p["fc.bias"])
+
+
+LENET5 = Network("LeNet-5", lenet5.INPUT_SHAPE, _init_lenet5, _apply_lenet5)
+VGG = Network("VGG-like", (3, 32, 32), _init_vgg, _apply_vgg)
+"""Two pairs of 3×3 convolutions, 32 and 64 wide, each with a pooling: much arithmetic, few parameters."""
+
+NETWORKS = {network.name: network for network in (LENET5, VGG)}

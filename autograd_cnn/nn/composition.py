@@ -1,0 +1,135 @@
+"""Functions of layers: a model as layers in a row, which is itself a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.nn.layers import Layer, no_parameters
+from autograd_cnn.tensor import Tensor
+
+
+def sequential(*layers: Any, **named: Any) -> Layer:
+    """Compose layers, each taking what the one before it gives.
+
+    Parameters
+    ----------
+    *layers, **named
+        The layers, in order. A layer is
+
+        - a function of x alone, as `ac.relu`: it has no parameters;
+        - a pair of functions ``init(rng)`` and ``apply(params, x, *, training=False, rng=None)``, as those of
+          `ac.nn` and what `sequential` gives;
+        - anything that has the two as attributes, as the modules of `ac.models`.
+
+        It is named by its place, counted from 0 as in PyTorch, or as given: by a pair ``("conv1", layer)``, a dict
+        ``{"conv1": layer}`` of one or more, or a keyword.
+
+    Returns
+    -------
+    Layer
+        The functions `init` and `apply` of the whole. The parameter "weight" of the layer "conv1" is
+        "conv1.weight", and parts of parts have longer names: "block.0.weight".
+
+    Raises
+    ------
+    TypeError
+        If a layer is no function and no pair of functions; by `apply`, if one gives a function.
+    ValueError
+        If there is no layer, or two have one name, or a name is empty or has a dot.
+    KeyError
+        By `apply`, if `params` lack a layer's parameter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> from autograd_cnn.nn.layers import conv2d, flatten, linear, max_pool2d
+    >>> init, apply = ac.sequential(conv2d(1, 8, 3), ac.relu, max_pool2d(2), flatten, ("fc", linear(1352, 10)))
+    >>> params = init(np.random.default_rng(0))
+    >>> {name: p.shape for name, p in params.items()}
+    {'0.weight': (8, 1, 3, 3), '0.bias': (8,), 'fc.weight': (10, 1352), 'fc.bias': (10,)}
+    >>> apply(params, np.ones((5, 1, 28, 28), np.float32)).shape
+    (5, 10)
+    """
+    parts: dict[str, Layer] = {}
+    for name, given in _names([*layers, named]):
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"sequential: a layer's name is text without a dot; got {name!r}")
+        if name in parts:
+            raise ValueError(f"sequential: two layers are named {name!r}; give one of them another name")
+        parts[name] = _layer(name, given)
+    if not parts:
+        raise ValueError("sequential: there is no layer; give one at least")
+
+    def init(rng: np.random.Generator) -> dict[str, Tensor]:
+        return {f"{name}.{key}": p for name, part in parts.items() for key, p in part.init(rng).items()}
+
+    def apply(
+        params: Mapping[str, Any], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Any:
+        for name, part in parts.items():
+            x = part.apply(_Part(params, name), x, training=training, rng=rng)
+            if callable(x):
+                raise TypeError(
+                    f"sequential: layer {name!r} gave a function, {x!r}; what makes layers is called first, as "
+                    "max_pool2d(2)"
+                )
+        return x
+
+    return Layer(init, apply)
+
+
+def _names(layers: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Give every layer with its name."""
+    place = 0
+    for layer in layers:
+        if isinstance(layer, Mapping):
+            yield from layer.items()
+            place += len(layer)
+        else:
+            yield layer if _is_pair(layer) and isinstance(layer[0], str) else (str(place), layer)
+            place += 1
+
+
+def _layer(name: str, given: Any) -> Layer:
+    """Give a layer as a pair of functions."""
+    init, apply = given if _is_pair(given) else (getattr(given, "init", None), getattr(given, "apply", None))
+    if callable(init) and callable(apply):
+        return Layer(init, apply)
+    if not callable(given):
+        raise TypeError(
+            f"sequential: layer {name!r} is a function of x, or a pair of functions init and apply as ac.nn makes; "
+            f"got {given!r}"
+        )
+    return Layer(no_parameters, lambda _, x, **__: given(x))
+
+
+def _is_pair(given: Any) -> bool:
+    return isinstance(given, tuple) and len(given) == 2
+
+
+class _Part(Mapping[str, Any]):
+    """The parameters of one layer, under the names the layer knows; a view, so that nothing is copied."""
+
+    def __init__(self, params: Mapping[str, Any], name: str) -> None:
+        # The part of a part looks into the whole, where names are in full.
+        self.whole: Mapping[str, Any] = params.whole if isinstance(params, _Part) else params
+        self.prefix: str = f"{params.prefix}{name}." if isinstance(params, _Part) else f"{name}."
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.whole[self.prefix + name]
+        except KeyError:
+            raise KeyError(
+                f"layer {self.prefix[:-1]!r} needs the parameter {self.prefix + name!r}; the names given are "
+                f"{', '.join(map(repr, self.whole)) or 'none'}"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.removeprefix(self.prefix) for name in self.whole if name.startswith(self.prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -1,0 +1,272 @@
+"""Weights in safetensors files: saved whole or not at all, and checked on the way out and on the way in."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_cnn.output.files import write_atomically
+from autograd_cnn.tensor import Tensor
+
+FORMAT_KEY = "autograd_cnn_format"
+FORMAT_VERSION = "1"
+
+# The last part of the names that PyTorch and the models here give to running statistics.
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+# safetensors' codes for the dtypes that weights may have.
+_CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
+_MOST_HEADER_BYTES = 100_000_000  # safetensors reads no more
+
+
+class CheckpointError(ValueError):
+    """Weights that cannot be saved, read or used; the message is one line that names what is wrong."""
+
+
+def save_weights(
+    path: str | os.PathLike[str], params: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Save parameters as a safetensors file, which appears under its name once it is whole.
+
+    Equal parameters and metadata give equal files, byte for byte.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write, in a folder that exists. A file already there is replaced, or left as it was if
+        anything goes wrong.
+    params : dict of str to Tensor
+        Tensors of any shape and memory order, float32 or float64, without NaN and infinity.
+    metadata : dict of str to str, optional
+        Kept in the file's header; ``{"model": "lenet5"}`` tells the command line which model to build.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is of another dtype or not finite, or the file cannot be written.
+    TypeError
+        If `params` is not a dict of str to Tensor, or `metadata` not one of str to str.
+
+    References
+    ----------
+    https://huggingface.co/docs/safetensors#format
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile
+    >>> from autograd_cnn.nn.serialization import load_weights, read_metadata, save_weights
+    >>> from autograd_cnn.models import lenet5
+    >>> params = lenet5.init(np.random.default_rng(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     save_weights(path, params, metadata={"model": "lenet5"})
+    ...     loaded, model = load_weights(path), read_metadata(path)["model"]
+    >>> model, loaded["conv1.weight"].shape
+    ('lenet5', (6, 1, 5, 5))
+    """
+    metadata = {**(metadata or {}), FORMAT_KEY: FORMAT_VERSION}
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"metadata should map str to str; got {value!r} under {key!r}")
+    for name, tensor in params.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise TypeError(f"params should map str to Tensor; got {type(tensor).__name__} under {name!r}")
+        if name == "__metadata__":
+            raise CheckpointError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
+    arrays = {name: tensor.data for name, tensor in params.items()}
+    _check_values(path, arrays)
+    data = _encode(arrays, metadata)
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise CheckpointError(
+            f"{os.fspath(path)} cannot be written ({error.strerror}); "
+            "expected a file name in a folder that exists and can be written to"
+        ) from error
+
+
+def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read the parameters in a safetensors file, by whichever program it was written.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict of str to Tensor
+        In the order of their names, each requiring a gradient but running statistics (``running_mean``,
+        ``running_var``), which no optimizer is to move. `match_weights` puts them in a model's order.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, cut short or not a safetensors file, or a tensor in it is neither float32 nor
+        float64, or not finite.
+
+    Examples
+    --------
+    See `save_weights`.
+    """
+    with _open(path) as file:
+        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys())}
+        other = [f"{name!r} is {code}" for name, code in codes.items() if code not in _CODES.values()]
+        if other:
+            raise CheckpointError(
+                f"{os.fspath(path)} has tensors of other dtypes than float32 (F32) and float64 (F64): "
+                f"{', '.join(other)}; convert them before saving"
+            )
+        arrays = {name: file.get_tensor(name) for name in codes}
+    _check_values(path, arrays)
+    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the text in a safetensors file's header, without the tensors.
+
+    Returns
+    -------
+    dict of str to str
+        What was given to `save_weights`, and the version of the format under ``"autograd_cnn_format"``. Empty
+        for a file that has none, such as PyTorch's users write.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, cut short or not a safetensors file.
+
+    Examples
+    --------
+    See `save_weights`.
+    """
+    with _open(path) as file:
+        return dict(file.metadata() or {})
+
+
+def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Check that loaded parameters fit a model, and give them as the model has them.
+
+    Parameters
+    ----------
+    params : dict of str to Tensor
+        What `load_weights` gave.
+    template : dict of str to Tensor
+        The model's own parameters, such as its `init` gives. Their values play no part.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The arrays of `params`, in the order of `template` and requiring a gradient where it does. What is one
+        tensor under several names there is one again.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, not in the model, or of another shape or dtype, or two differ that are one in the
+        model: one error lists them all.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> from autograd_cnn.nn.serialization import match_weights
+    >>> match_weights({}, {"w": ac.Tensor([0.0, 0.0])})
+    Traceback (most recent call last):
+        ...
+    autograd_cnn.nn.serialization.CheckpointError: the weights do not fit the model: 'w' of shape (2,) is missing
+    """
+    problems = []
+    first: dict[int, str] = {}  # of each tensor's names
+    for name, expected in template.items():
+        first.setdefault(id(expected), name)
+        given = params.get(name)
+        if given is None:
+            problems.append(f"{name!r} of shape {expected.shape} is missing")
+            continue
+        if given.shape != expected.shape:
+            problems.append(f"{name!r} has shape {given.shape}, expected {expected.shape}")
+        if given.dtype != expected.dtype:
+            problems.append(f"{name!r} has dtype {given.dtype}, expected {expected.dtype}")
+        tied = params.get(first[id(expected)], given)
+        if tied is not given and not np.array_equal(tied.data, given.data):
+            problems.append(f"{name!r} and {first[id(expected)]!r} differ, and are one tensor in the model")
+    problems += [
+        f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
+    ]
+    if problems:
+        raise CheckpointError(f"the weights do not fit the model: {'; '.join(problems)}")
+    made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
+    return {name: made[first[id(expected)]] for name, expected in template.items()}
+
+
+def _check_values(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Check that the arrays, to go into or out of a file, are floats of a known size, and finite."""
+    problems = []
+    for name, array in arrays.items():
+        if array.dtype.newbyteorder("=") not in _CODES:
+            problems.append(f"{name!r} has dtype {array.dtype}")
+        elif not np.isfinite(array).all():
+            nan, infinite = np.count_nonzero(np.isnan(array)), np.count_nonzero(np.isinf(array))
+            problems.append(f"{name!r} has {nan} NaN and {infinite} infinite among its {array.size} values")
+    if problems:
+        raise CheckpointError(f"{os.fspath(path)}: expected finite float32 or float64 weights; {'; '.join(problems)}")
+
+
+def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    """Give the bytes of a safetensors file: the header's length, the header in JSON, and the arrays.
+
+    safetensors' own writer puts metadata in random order, so that equal weights give different files, and as
+    of 0.8.0 it silently writes wrong bytes for arrays that are not C-contiguous.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    body = bytearray()
+    # Wide elements first: each array then starts at a multiple of its element size.
+    for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize):
+        start = len(body)
+        body += array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes("C")
+        header[name] = {
+            "dtype": _CODES[array.dtype.newbyteorder("=")],
+            "shape": array.shape,
+            "data_offsets": (start, len(body)),
+        }
+    try:
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        bad = error.object[error.start : error.end]
+        raise CheckpointError(f"a name or the metadata holds {bad!r}, which is no character; leave it out") from error
+    text += b" " * (-len(text) % 8)
+    if len(text) > _MOST_HEADER_BYTES:
+        raise CheckpointError(
+            f"the names and metadata take {len(text):,} bytes; safetensors reads at most {_MOST_HEADER_BYTES:,}"
+        )
+    return len(text).to_bytes(8, "little") + text + body
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a safetensors file to read; whatever is wrong with it is a `CheckpointError`."""
+    from safetensors import SafetensorError, safe_open
+
+    expected = "expected a file that save_weights or safetensors wrote"
+    name = os.fspath(path)
+    try:
+        if not Path(path).is_file():
+            kind = "is not a regular file" if Path(path).exists() else "does not exist"
+            raise CheckpointError(f"{name} {kind}; {expected}")
+        with safe_open(path, framework="numpy") as file:
+            version = (file.metadata() or {}).get(FORMAT_KEY, FORMAT_VERSION)
+            if version != FORMAT_VERSION:
+                raise CheckpointError(
+                    f"{name} is in format {version} of autograd_cnn, and this version reads format "
+                    f"{FORMAT_VERSION}; upgrade autograd_cnn"
+                )
+            yield file
+    except SafetensorError as error:
+        raise CheckpointError(f"{name} is cut short or not a safetensors file ({error}); {expected}") from error
+    except OSError as error:
+        raise CheckpointError(f"{name} cannot be read ({error.strerror or error}); {expected}") from error

@@ -1,0 +1,17 @@
+"""Optimizers, learning rate schedules and gradient clipping."""
+
+from autograd_cnn.optim import schedules
+from autograd_cnn.optim.clipping import clip_grad_norm, clip_grad_value
+from autograd_cnn.optim.optimizers import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
+
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "schedules",
+]

@@ -1,0 +1,65 @@
+"""Tables and quantities as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograd_cnn.recording.call_site import CallSite
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Set rows in columns: the first `left` flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (header, ["─" * w for w in widths], *rows)
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def size(count: int) -> str:
+    """Give a number of bytes with its unit, as in ``98 KiB``.
+
+    Examples
+    --------
+    >>> size(100), size(100_352), size(5_000_000)
+    ('100 B', '98 KiB', '4.8 MiB')
+    """
+    scaled, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if scaled < 1024:
+            break
+        scaled, unit = scaled / 1024, larger
+    return f"{scaled:.1f} {unit}" if scaled < 10 and unit != "B" else f"{scaled:.0f} {unit}"
+
+
+def figure(value: float) -> str:
+    """Give a number with three digits, or with all it has before the point.
+
+    Examples
+    --------
+    >>> figure(0.01234), figure(1.5), figure(1527.9)
+    ('0.0123', '1.50', '1528')
+    """
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def ratio(value: float) -> str:
+    """Give a ratio, as a fraction where it is small.
+
+    Examples
+    --------
+    >>> ratio(1.234), ratio(31.5), ratio(0.004)
+    ('1.23', '31.5', '1/250')
+    """
+    return f"1/{1 / value:.0f}" if value < 0.1 else f"{value:.2f}" if value < 10 else figure(value)
+
+
+def place(site: CallSite) -> str:
+    """Give a call site with its path from the current folder, or else the end of its path."""
+    path, here = Path(site.file), Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else Path(*path.parts[-2:])
+    return f"{shown}:{site.line}"

@@ -1,0 +1,9 @@
+"""Functions of functions: derivatives of plain functions, and memory traded for time."""
+
+from autograd_cnn.recording.call_site import machinery
+from autograd_cnn.transforms.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_cnn.transforms.recomputation import checkpoint
+
+machinery(__name__)
+
+__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -1,0 +1,223 @@
+"""Recomputing in place of remembering: memory for time.
+
+Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.graph import Array, Edge, Node, Place, Variable, differentiate, in_graph, place_of, survey
+from autograd_cnn.modes import Observer, ObserverError, is_grad_enabled, switched
+from autograd_cnn.primitive import own
+from autograd_cnn.recording import history
+from autograd_cnn.recording.history import now
+from autograd_cnn.tensor import Tensor
+from autograd_cnn.transforms import trees
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that gives what `f` gives and keeps for backward only what went in and what came out.
+
+    Backward runs `f` again, with recording, when it gets there. A deep model cut into parts, each under
+    `checkpoint`, needs the memory of its longest part and of the values between parts, for one more forward.
+
+    Parameters
+    ----------
+    f : callable
+        Gives one Tensor. Its Tensors may be arguments, (nested) dicts and tuples of them, or come from
+        outside. It must give the same again: random generators among the arguments are put back to where they
+        were, and batch_norm moves its running statistics only the first time.
+
+    Returns
+    -------
+    callable
+        Takes what `f` takes.
+
+    Raises
+    ------
+    TypeError
+        When called: if `f` gives something other than one Tensor.
+    RuntimeError
+        By backward: if `f` raises an error then, reads other values than before, or gives another one, as when it
+        draws from a generator that is not among its arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> ac.checkpoint(lambda x: ac.exp(ac.tanh(x)) * x)(x).sum().backward()
+    >>> x.grad.round(4)
+    array([3.0411, 2.9928])
+    """
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if not is_grad_enabled():
+            return f(*args, **kwargs)
+        arguments = args, tuple(kwargs.values())
+        frozen = [_frozen(x) for _, x in trees.leaves(arguments)]
+        begin = now()
+        out = f(*args, **kwargs)
+        if not isinstance(out, Tensor):
+            raise TypeError(f"checkpoint: f should give one Tensor; it gave {out!r}")
+        if out.node is None or out.node.order < begin:
+            return out  # nothing was recorded
+
+        def replay() -> Any:
+            again, named = trees.rebuild(arguments, [thaw() for _, thaw in frozen])
+            return f(*again, **dict(zip(kwargs, named, strict=True)))
+
+        nodes, sources = survey([out.node], since=begin)
+        arguments_kept = [array for array, _ in frozen]
+        read = _read(nodes, arguments_kept)
+        return Tensor.wrap(out._data, _Segment(replay, sources, out._data, arguments_kept, read))
+
+    return checkpointed
+
+
+def _frozen(x: Any) -> tuple[Array | None, Callable[[], Any]]:
+    """Return the array of an argument, and a function that returns the argument as it is now."""
+    if isinstance(x, Tensor):
+        array = history.kept(x._data)
+        if x.requires_grad:
+            source = place_of(x)
+            return array, lambda: in_graph(array, source, Tensor)
+        return array, lambda: Tensor.wrap(array)
+    if isinstance(x, np.random.Generator):
+        x = copy.deepcopy(x)
+        return None, lambda: copy.deepcopy(x)
+    x = own(x)
+    return None, lambda: x
+
+
+class _Segment(Node):
+    """A part of the graph that is made when its gradients are asked for."""
+
+    __slots__ = ("read",)
+
+    reads_again = True
+
+    def __init__(
+        self,
+        replay: Callable[[], Tensor],
+        sources: list[Place],
+        out: Array,
+        arguments: list[Array | None],
+        read: list[tuple[str, str, Any]],
+    ) -> None:
+        edges = [Edge(f"source {i}", None, _no_rule) for i in range(len(sources))]
+        # Leaves from outside are read again by the replay: they are watched, as no copy of them would be.
+        leaves = {f"source {i}": x._data for i, x in enumerate(sources) if isinstance(x, Variable)}
+        for array in leaves.values():
+            history.changed(array, -1)  # what was overwritten until now is noted before this node is made
+        super().__init__(
+            "checkpoint", edges, sources, {"replay": replay, "out": out, "arguments": tuple(arguments), **leaves}, out
+        )
+        for array in leaves.values():
+            history.remember(array)
+        self.read = read
+
+    def check_unchanged(self) -> None:
+        """Refuse also if a leaf from outside holds another array by now."""
+        super().check_unchanged()
+        for edge, source in zip(self.edges, self.sources, strict=True):
+            array = (self.kept or {}).get(edge.name)
+            if array is not None and isinstance(source, Variable) and source._data is not array:
+                raise self.refusal(f"its input {edge.name!r}")
+
+    def pull(
+        self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
+    ) -> list[tuple[Place, Any]]:
+        """Run the part again, and differentiate it by the places it starts from."""
+        sources = [source for source in self.sources if along is None or id(source) in along]
+        create_graph = isinstance(grad, Variable)
+        begin = now()
+        with switched(recording=True, replaying=True, observers=tuple(observers)):
+            try:
+                out = kept["replay"]()
+            except ObserverError:
+                raise
+            except Exception as error:
+                raise RuntimeError(
+                    f"checkpoint: run again, the function called at {self.site} raises {type(error).__name__}, "
+                    f"{str(error)!r}; leave what it reads as it is until backward()"
+                ) from error
+            if not _same(out._data, kept["out"]._data if create_graph else kept["out"]):
+                raise RuntimeError(
+                    f"checkpoint: run again, the function called at {self.site} gives another value; if it draws "
+                    "random numbers, pass it the generator as an argument, and leave what it reads as it is until "
+                    "backward()"
+                )
+            nodes, _ = survey([out.node] if out.node else [], since=begin)
+            read = _read(nodes, kept["arguments"])
+            if changed := _changed(self.read, read):
+                raise RuntimeError(
+                    f"checkpoint: run again, the function called at {self.site} reads other values than before, "
+                    f"{changed}; leave what it reads as it is until backward()"
+                )
+            found = differentiate(
+                [out], [grad], sources, create_graph=create_graph, retain_graph=create_graph, since=begin
+            )
+        return [(place, g) for place, g in zip(sources, found, strict=True) if g is not None]
+
+
+def _read(nodes: list[Node], arguments: Sequence[Any]) -> list[tuple[str, str, Any]]:
+    """Return a digest of each thing from elsewhere that the rules of nodes need; None where it is watched.
+
+    So are leaves and the arguments; and what the nodes themselves made comes of the rest.
+    """
+    made = set(map(id, nodes))
+    given = {id(array) for array in arguments if array is not None}
+    found: list[tuple[str, str, Any]] = []
+    for node in nodes:
+        if node.op == "identity":  # as an argument may come in by one, in place of a leaf
+            continue
+        inside = {
+            (edge.name, edge.place)
+            for edge, source in zip(node.edges, node.sources, strict=True)
+            if id(source) in made or isinstance(source, Variable)
+        }
+        variadic = {e.name for e in node.edges if e.place is not None}
+        found.append((node.op, "op", node.shape))
+        for name, value in (node.kept or {}).items():
+            parts = enumerate(value) if name in variadic else [(None, value)]
+            for place, part in parts:
+                if name != "out" and (name, place) not in inside:
+                    found.append((node.op, name, None if id(part) in given else _digest(part)))
+    return found
+
+
+def _changed(before: list[tuple[str, str, Any]], again: list[tuple[str, str, Any]]) -> str | None:
+    """Return where what was read differs from what is read now."""
+    for (op, name, old), (*place, new) in zip(before, again, strict=False):
+        if (op, name) != tuple(place) or (old != new and old is not None and new is not None):
+            return f"the {name!r} of {op!r}"
+    return None if len(before) == len(again) else "other ops"
+
+
+def _digest(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, hash(value.tobytes())
+    if isinstance(value, tuple | list):
+        return tuple(map(_digest, value))
+    # Of numbers and slices the look tells; of other objects it may hold their place in memory.
+    return repr(value) if isinstance(value, int | float | str | slice | None) else type(value)
+
+
+def _same(x: Array, y: Array) -> bool:
+    """Whether two values are equal but for rounding, of which a replay should have none."""
+    if x.shape != y.shape:
+        return False
+    slack = 100 * np.finfo(x.dtype).eps
+    return np.allclose(x, y, rtol=slack, atol=0, equal_nan=True)
+
+
+def _no_rule(*_: Any) -> Any:
+    raise AssertionError("a segment differentiates as a whole")
