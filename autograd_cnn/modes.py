@@ -1,4 +1,4 @@
-"""What is switched on in this thread or task: recording, replaying, transforming, observing.
+"""What is switched on in this thread or task: recording, updating, transforming, observing.
 
 One context variable holds it all, so that one thread's `no_grad` is not another's, and an op asks once.
 """
@@ -29,7 +29,7 @@ class ObserverError(RuntimeError):
 class Modes:
     """The switches: those of the block around, and what a block changes of them."""
 
-    __slots__ = ("below", "changes", "observers", "recording", "replaying", "settled", "transforming")
+    __slots__ = ("below", "changes", "observers", "recording", "settled", "transforming", "updating")
 
     def __init__(self, below: Modes | None = None, **changes: Any) -> None:
         self.below = below
@@ -40,7 +40,7 @@ class Modes:
         """Work the switches out from those below."""
         below, changes = self.below, self.changes
         self.recording: bool = changes.get("recording", below.recording if below else True)
-        self.replaying: bool = changes.get("replaying", below.replaying if below else False)
+        self.updating: bool = changes.get("updating", below.updating if below else True)
         self.transforming: bool = changes.get("transforming", below.transforming if below else False)
         self.settled: bool = changes.get("settled", False)  # of rules alone, not of what they call
         self.observers: tuple[Observer, ...] = changes.get("observers", below.observers if below else ())
@@ -54,7 +54,7 @@ class _Ended(Modes):
     __slots__ = ()
     below: Modes
     recording = property(lambda self: self.below.recording)
-    replaying = property(lambda self: self.below.replaying)
+    updating = property(lambda self: self.below.updating)
     transforming = property(lambda self: self.below.transforming)
     settled = property(lambda self: self.below.settled)
     observers = property(lambda self: self.below.observers)
@@ -67,9 +67,9 @@ current, switch, switch_back = _modes.get, _modes.set, _modes.reset
 
 
 @functools.cache
-def unobserved(recording: bool, replaying: bool, transforming: bool, settled: bool = False) -> Modes:
+def unobserved(recording: bool, updating: bool, transforming: bool, settled: bool = False) -> Modes:
     """Return the switches with no observer."""
-    return Modes(recording=recording, replaying=replaying, transforming=transforming, settled=settled)
+    return Modes(recording=recording, updating=updating, transforming=transforming, settled=settled)
 
 
 @contextlib.contextmanager

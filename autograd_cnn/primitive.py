@@ -166,7 +166,7 @@ class Primitive(Generic[P]):
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute the op, and show it to the observers; what it calls itself is part of it."""
-        token = switch(unobserved(modes.recording, modes.replaying, modes.transforming))
+        token = switch(unobserved(modes.recording, modes.updating, modes.transforming))
         try:
             begin = perf_counter()
             out = self(*args, **kwargs)

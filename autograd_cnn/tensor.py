@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_cnn import operands, ops
-from autograd_cnn.graph import Array, Variable, alias, backpropagate
+from autograd_cnn.backpropagation import backpropagate
+from autograd_cnn.graph import Array, Variable, alias
 from autograd_cnn.modes import current, is_grad_enabled
 from autograd_cnn.ops import numpy_protocol
 from autograd_cnn.primitive import operand

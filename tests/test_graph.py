@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
-from autograd_cnn import graph, modes
+from autograd_cnn import backpropagation, modes
 from autograd_cnn.graph import unbroadcast
 from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
@@ -381,13 +381,13 @@ def test_the_first_node_of_all_is_no_exception(monkeypatch):
     x = leaf([1.0])
     y = x * 2
     assert y.node.order == 0
-    assert graph.survey([y.node]) == ([y.node], [x])
-    assert graph.survey([y.node], since=0) == ([], [y.node])
-    (grad,) = graph.differentiate([y], [np.ones(1)], [x], create_graph=False, retain_graph=True)
+    assert backpropagation.survey([y.node]) == ([y.node], [x])
+    assert backpropagation.survey([y.node], since=0) == ([], [y.node])
+    (grad,) = backpropagation.differentiate([y], [np.ones(1)], [x], create_graph=False, retain_graph=True)
     assert grad.tolist() == [2]
 
 
-@pytest.mark.parametrize("module", [graph, threads, blas], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [backpropagation, threads, blas], ids=lambda module: module.__name__)
 def test_a_child_starts_afresh(module, monkeypatch):
     """In processes of their own that is tried in test_processes.py."""
     registered = []
@@ -396,7 +396,7 @@ def test_a_child_starts_afresh(module, monkeypatch):
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     assert registered == [{"after_in_child": fresh._after_fork}]
-    if module is graph:
+    if module is backpropagation:
         lock = fresh._accumulating
         fresh._after_fork()
         assert fresh._accumulating is not lock
@@ -446,7 +446,7 @@ class TestChangesInPlace:
         y = w**3
         with ac.no_grad():
             w *= 10
-        (grad,) = graph.differentiate([y], [ac.Tensor(np.ones(1))], [w], create_graph=True, retain_graph=True)
+        (grad,) = backpropagation.differentiate([y], [ac.Tensor(np.ones(1))], [w], create_graph=True, retain_graph=True)
         assert grad.data.tolist() == [12]
         grad.backward()
         assert w.grad.tolist() == [12]

@@ -18,7 +18,7 @@ from autograd_cnn.modes import current, is_grad_enabled, observed_by
 
 def state():
     now = current()
-    return now.recording, now.replaying, now.observers
+    return now.recording, now.updating, now.observers
 
 
 class Seen:
@@ -34,7 +34,7 @@ class Seen:
 @given(st.data())
 def test_generators_that_end_in_any_order(data):
     """What is on is what the blocks that are still open say."""
-    recording, replaying, observers = state()
+    recording, updating, observers = state()
 
     def block(mode):
         with mode:
@@ -42,7 +42,7 @@ def test_generators_that_end_in_any_order(data):
 
     def check():
         seen = tuple(observer for _, observer in opened if observer is not None)
-        assert state() == (recording and all(observer for _, observer in opened), replaying, observers + seen)
+        assert state() == (recording and all(observer for _, observer in opened), updating, observers + seen)
 
     opened = []
     for _ in range(data.draw(st.integers(1, 12))):

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 import autograd_cnn as ac
-from autograd_cnn import graph
+from autograd_cnn import backpropagation, graph
 from autograd_cnn.primitive import Primitive
 from autograd_cnn.reference import tape as naive_tape
 from autograd_cnn.reference.tape import Value
@@ -280,11 +280,13 @@ def _forget_the_second_contribution(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _overwrite_instead_of_accumulating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_total", lambda _, grad, __: np.array(grad))
+    monkeypatch.setattr(backpropagation, "_total", lambda _, grad, __: np.array(grad))
 
 
 def _hand_out_a_shared_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_total", lambda leaf, grad, _: grad if leaf.grad is None else leaf.grad + grad)
+    monkeypatch.setattr(
+        backpropagation, "_total", lambda leaf, grad, _: grad if leaf.grad is None else leaf.grad + grad
+    )
 
 
 def _take_one_row_for_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:

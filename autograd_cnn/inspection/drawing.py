@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograd_cnn.graph import Array, Node, Place, Variable, place_of, survey
+from autograd_cnn.backpropagation import survey
+from autograd_cnn.graph import Array, Node, Place, Variable, place_of
 from autograd_cnn.inspection.live_memory import Counter
 from autograd_cnn.output import text
 from autograd_cnn.output.files import write_atomically

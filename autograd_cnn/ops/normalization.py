@@ -176,7 +176,7 @@ def batch_norm(
     axes = (0, *range(2, len(shape)))
     moments = Moments()
     normalized = standardize(x, axes, eps, moments)
-    if running_mean is not None and not current().replaying:  # a checkpoint's second forward is the same step
+    if running_mean is not None and current().updating:
         means, variances = _plain(running_mean), _plain(running_var)
         means += momentum * (moments.mean.reshape(-1) - means)
         variances += momentum * (moments.variance.reshape(-1) * (count / (count - 1)) - variances)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array, differentiate
+from autograd_cnn.backpropagation import differentiate
+from autograd_cnn.graph import Array
 from autograd_cnn.modes import no_grad, switched
 from autograd_cnn.tensor import Tensor
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
-from autograd_cnn.graph import Array, Node, alias, differentiate, place_of, survey
+from autograd_cnn.backpropagation import differentiate, survey
+from autograd_cnn.graph import Array, Node, alias, place_of
 from autograd_cnn.modes import is_grad_enabled, switched
 from autograd_cnn.operands import short
 from autograd_cnn.recording import history
@@ -317,7 +318,7 @@ class _Call:
         self.outputs = [self._leave(path, out) for path, out in trees.leaves(output)]
         self.output = trees.rebuild(output, self.outputs)
         _, outside = survey([place_of(out) for out in self.outputs if out.requires_grad],
-                            {id(place_of(x)) for x in self.inputs}, self.since)  # fmt: skip
+                            {place_of(x) for x in self.inputs}, self.since)  # fmt: skip
         self.connected = self.outer and (bool(outside) or self.linked)
 
     def _enter(self, where: str, value: Any) -> Tensor:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array, Edge, Node, Place, Variable, differentiate, in_graph, place_of, survey
+from autograd_cnn.backpropagation import differentiate, survey
+from autograd_cnn.graph import Array, Edge, Node, Place, Variable, in_graph, place_of
 from autograd_cnn.modes import Observer, ObserverError, is_grad_enabled, switched
 from autograd_cnn.primitive import own
 from autograd_cnn.recording import history
@@ -102,8 +103,6 @@ class _Segment(Node):
 
     __slots__ = ("read",)
 
-    reads_again = True
-
     def __init__(
         self,
         replay: Callable[[], Tensor],
@@ -124,22 +123,20 @@ class _Segment(Node):
             history.remember(array)
         self.read = read
 
-    def check_unchanged(self) -> None:
-        """Refuse also if a leaf from outside holds another array by now."""
-        super().check_unchanged()
-        for edge, source in zip(self.edges, self.sources, strict=True):
-            array = (self.kept or {}).get(edge.name)
-            if array is not None and isinstance(source, Variable) and source._data is not array:
-                raise self.refusal(f"its input {edge.name!r}")
-
     def pull(
-        self, grad: Any, kept: dict[str, Any], along: Collection[int] | None, observers: Sequence[Observer]
+        self, grad: Any, kept: dict[str, Any], along: Collection[Place] | None, observers: Sequence[Observer]
     ) -> list[tuple[Place, Any]]:
         """Run the part again, and differentiate it by the places it starts from."""
-        sources = [source for source in self.sources if along is None or id(source) in along]
+        for edge, source in zip(self.edges, self.sources, strict=True):
+            array = kept.get(edge.name)
+            if isinstance(source, Variable) and source._data is not (
+                array._data if isinstance(array, Variable) else array
+            ):
+                raise self.refusal(f"its input {edge.name!r}")  # it holds another array by now
+        sources = [source for source in self.sources if along is None or source in along]
         create_graph = isinstance(grad, Variable)
         begin = now()
-        with switched(recording=True, replaying=True, observers=tuple(observers)):
+        with switched(recording=True, updating=False, observers=tuple(observers)):
             try:
                 out = kept["replay"]()
             except ObserverError:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn import GradcheckError, gradcheck, graph
+from autograd_cnn import GradcheckError, backpropagation, gradcheck, graph
 from autograd_cnn.primitive import registry
 from autograd_cnn.testing import OpError, check_op
 from tests.ops.properties import CONSTANT, PROPERTIES, smooth_part
@@ -177,7 +177,7 @@ def test_a_missing_unbroadcast_is_refused(monkeypatch):
 
 def test_a_lost_contribution_is_refused(monkeypatch):
     """Forget one of the two uses of an input used twice."""
-    right = graph._total
-    monkeypatch.setattr(graph, "_total", lambda leaf, grad, shared: right(leaf, grad / 2, shared))
+    right = backpropagation._total
+    monkeypatch.setattr(backpropagation, "_total", lambda leaf, grad, shared: right(leaf, grad / 2, shared))
     with pytest.raises(GradcheckError):
         run("mse_loss", 10)

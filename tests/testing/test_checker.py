@@ -109,7 +109,7 @@ def test_a_gradient_that_depends_on_memory_order_is_refused():
 
 
 def test_a_gradient_that_shares_memory_is_refused(monkeypatch):
-    monkeypatch.setattr("autograd_cnn.graph._total", lambda _, grad, __: grad)
+    monkeypatch.setattr("autograd_cnn.backpropagation._total", lambda _, grad, __: grad)
     with pytest.raises(OpError, match="a gradient shares memory with an input, the output or the cotangent"):
         check_op(ac.add, X, X.copy())
 

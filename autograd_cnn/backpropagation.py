@@ -1,0 +1,252 @@
+"""Backpropagation: the one reverse traversal of the graph, and what it is asked for.
+
+`_traverse` is the algorithm. `backpropagate` adds what it finds to the `.grad` of leaves; `differentiate` returns the
+gradients by given inputs, and serves every transform.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn import kernels
+from autograd_cnn.graph import Array, Node, Place, Scattered, Variable, dense, in_graph, place_of
+from autograd_cnn.modes import current, switch, switch_back, switched, unobserved
+from autograd_cnn.recording.call_site import machinery
+
+machinery(__name__)
+
+_HALF = np.dtype(np.float16)
+
+
+def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = False) -> None:
+    """Add to every leaf's `.grad` the product of `gradient` with the Jacobian of `output` by that leaf.
+
+    Each gradient is dropped as it is used, and so is what a node kept unless `retain_graph`. Leaves receive theirs at
+    the end, all at once and in arrays of their own: a rule that raises, or an interrupt at any time, leaves every
+    `.grad` as it was.
+
+    Parameters
+    ----------
+    output : Variable
+        Where to start; it must require a gradient.
+    gradient : ndarray
+        Of the output's shape and dtype. It is read, never written or kept.
+    retain_graph : bool
+        Keep what the rules need, for another pass over the same graph.
+    """
+    _accumulate(_traverse([(place_of(output), gradient)], retain_graph=retain_graph))
+
+
+def differentiate(
+    outputs: Sequence[Variable],
+    gradients: Sequence[Any],
+    inputs: Sequence[Place],
+    *,
+    create_graph: bool,
+    retain_graph: bool,
+    since: int = -1,
+) -> list[Any]:
+    """Return the sum over the outputs of the product of each gradient with the Jacobian by each input.
+
+    Inputs are independent of one another: the traversal stops where it meets one. Only nodes that lead to one are
+    visited. No `.grad` changes.
+
+    Parameters
+    ----------
+    outputs : sequence of Variables
+    gradients : sequence of arrays, or of Variables for `create_graph`
+        Of the outputs' shapes and dtypes.
+    inputs : sequence of Variables or Nodes
+    create_graph : bool
+        Record the rules as they run, so that the results can be differentiated again: by whatever the outputs were
+        computed from, and by `gradients`.
+    retain_graph : bool
+        Keep what the rules need, for another pass over the same graph.
+    since : int
+        A moment before which no node that leads to an input was made.
+
+    Returns
+    -------
+    list of arrays, or Variables for `create_graph`, with None for an input that does not matter
+    """
+    seeds = [(place_of(out), grad) for out, grad in zip(outputs, gradients, strict=True) if out.requires_grad]
+    ends = {place_of(x) for x in inputs}
+    along = set(ends)
+    for node in survey([place for place, _ in seeds], ends, since)[0]:
+        if not along.isdisjoint(node.sources):
+            along.add(node)
+    seeds = [(place, grad) for place, grad in seeds if place in along]
+    view = partial(_as_variables, kind=type(outputs[0])) if create_graph else None
+    with switched(recording=create_graph):
+        found = _traverse(seeds, retain_graph=retain_graph, view=view, ends=ends, along=along)
+    return [found.get(place_of(x)) for x in inputs]
+
+
+def survey(outputs: Iterable[Place], ends: Collection[Place] = (), since: int = -1) -> tuple[list[Node], list[Place]]:
+    """Look at the graph that `outputs` were computed by, back to a moment and to given places.
+
+    Parameters
+    ----------
+    outputs : places
+    ends : collection of places
+        Places to stop at.
+    since : int
+        A moment, as `history.now` returns it; what is older counts as outside.
+
+    Returns
+    -------
+    nodes : list of Nodes
+        Those made since, the oldest first.
+    outside : list of places
+        Leaves and older nodes that they were computed from.
+    """
+    nodes: list[Node] = []
+    outside: list[Place] = []
+    seen = set(ends)
+    waiting = list(outputs)
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        if isinstance(place, Node) and place.order > since:
+            nodes.append(place)
+            waiting += place.sources
+        else:
+            outside.append(place)
+    nodes.sort(key=lambda node: node.order)
+    return nodes, outside
+
+
+@kernels.one_thread
+def _traverse(
+    sent: Iterable[tuple[Place, Any]],
+    *,
+    retain_graph: bool,
+    view: Callable[[Node], dict[str, Any]] | None = None,
+    ends: Collection[Place] = (),
+    along: Collection[Place] | None = None,
+) -> dict[Place, Any]:
+    """Send gradients down the graph, and return what arrives at its ends: at leaves, and at `ends`.
+
+    Nodes are visited from the newest to the oldest, which is a reverse topological order: when a node's turn comes,
+    all that used its output have sent their gradients. There is no recursion, so a graph may be of any depth.
+
+    `view` returns what a node's rules are called with; by default, the arrays that it kept. `along` are the places to
+    send gradients to; by default, all.
+    """
+    gradients: dict[Place, Any] = {}
+    queue: list[tuple[int, Node]] = []
+    modes = current()
+    # Observers see a rule as a whole; and its arrays, kept by ops or made by rules, need no settling.
+    token = switch(unobserved(modes.recording, modes.updating, modes.transforming, settled=True))
+    try:
+        while True:
+            for place, grad in sent:
+                if place in gradients:
+                    gradients[place] = _sum(gradients[place], grad)
+                else:
+                    gradients[place] = grad
+                    if isinstance(place, Node) and place not in ends:
+                        heapq.heappush(queue, (-place.order, place))
+            if not queue:
+                break
+            _, node = heapq.heappop(queue)
+            grad = dense(gradients.pop(node))
+            if node.dtype is _HALF:  # computed in float32, and so is its gradient
+                grad = grad.astype(np.float32)
+            node.check_unchanged()
+            kept: dict[str, Any] = node.kept if view is None else view(node)  # type: ignore[assignment]
+            if not retain_graph:
+                node.kept = None
+            sent = node.pull(grad, kept, along, modes.observers)
+    finally:
+        switch_back(token)
+    return {place: dense(grad) for place, grad in gradients.items()}
+
+
+def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
+    """Return what a node kept with every wanted input, and the output, a variable in its place in the graph."""
+    kept = dict(node.kept or {})
+    if "out" in kept:
+        kept["out"] = kind.wrap(kept["out"], node)
+    for edge, source in zip(node.edges, node.sources, strict=True):
+        if edge.name not in kept:
+            continue
+        if edge.place is None:
+            kept[edge.name] = in_graph(kept[edge.name], source, kind)
+        else:
+            arrays = list(kept[edge.name])
+            arrays[edge.place] = in_graph(arrays[edge.place], source, kind)
+            kept[edge.name] = tuple(arrays)
+    return kept
+
+
+def _sum(x: Any, y: Any) -> Any:
+    """Add two gradients in a new array, as either may be shared; NumPy makes a scalar of two 0-d arrays."""
+    if type(x) is Scattered and type(y) is Scattered:
+        x.parts += y.parts
+        return x
+    total = dense(x) + dense(y)
+    return total if isinstance(total, Variable) else np.asarray(total)
+
+
+def _accumulate(gradients: dict[Any, Array]) -> None:
+    """Add to the gradients of leaves, of all or of none."""
+    leaves = [*gradients]
+    shared = [count > _ALONE for count in _references(gradients)]
+    with _accumulating:  # of what two threads add to one leaf at once, one would be lost
+        totals = [_total(leaf, grad, held) for (leaf, grad), held in zip(gradients.items(), shared, strict=True)]
+        any(map(setattr, leaves, _GRAD, totals))  # one call in C, within which nothing interrupts
+
+
+def _references(gradients: dict[Any, Array]) -> list[int]:
+    return [sys.getrefcount(grad) for grad in gradients.values()]
+
+
+_ALONE = _references({None: np.empty(1)})[0]  # what an array counts that nobody else holds
+
+
+def _total(leaf: Variable, grad: Array, shared: bool) -> Array:
+    """Return a leaf's gradient with another added to it: an array of its own, with the leaf's memory order.
+
+    `shared` tells whether somebody else holds `grad`, which is then not handed on: others may be given it, too.
+    """
+    so_far = leaf.grad
+    total = None if leaf._data.flags.c_contiguous else np.empty_like(leaf._data, subok=False)
+    if so_far is None:
+        if total is None:
+            # What a rule has just made is no one's: a copy of each gradient would be a pass over all parameters.
+            return grad if not shared and grad.base is None and grad.flags.carray else grad.copy()
+        np.copyto(total, grad)
+        return total
+    if not isinstance(so_far, np.ndarray) or so_far.shape != leaf._data.shape or so_far.dtype != leaf._data.dtype:
+        given = f"an array {so_far.shape} {so_far.dtype}" if isinstance(so_far, np.ndarray) else f"a {type(so_far)}"
+        raise TypeError(
+            f"backward() adds to .grad, which is None or an array of the tensor's shape and dtype; that of a tensor "
+            f"{leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
+        )
+    return np.asarray(np.add(so_far, grad, out=total, order="C"))
+
+
+_accumulating = threading.RLock()  # as a signal's handler may come in here, and call backward() itself
+_GRAD = itertools.repeat("grad")
+
+
+def _after_fork() -> None:
+    """Make a lock of a child's own: a thread of its parent may have held the other, and is not there to let it go."""
+    global _accumulating
+    _accumulating = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
