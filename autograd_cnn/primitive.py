@@ -1,8 +1,8 @@
 """Primitives: NumPy functions that know their own derivatives.
 
-An op is a plain NumPy function under `@primitive`; a backward rule is registered on it for each
-differentiable input. A rule is written in operators and primitives, so that it serves arrays and Tensors
-alike. Its signature says what it needs, and nothing else is kept alive between forward and backward.
+An op is a plain NumPy function under `@primitive`; a backward rule is registered on it for each differentiable input. A
+rule is written in operators and primitives, so that it serves arrays and Tensors alike. Its signature says what it
+needs, and nothing else is kept alive between forward and backward.
 """
 
 from __future__ import annotations
@@ -16,17 +16,28 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 import numpy as np
 
 from autograd_cnn import kernels
-from autograd_cnn.graph import Array, Edge, Node, Variable
+from autograd_cnn.calls.binding import Plan, Recipe, Rule, Signature, make_plan, make_recipe, shape_of
+from autograd_cnn.calls.operands import (
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    Domain,
+    Input,
+    common_dtype,
+    explain,
+    is_plain,
+    missing,
+    settle,
+)
+from autograd_cnn.graph import Array, Node, Variable
 from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
-from autograd_cnn.operands import FLOAT16, FLOAT32, FLOAT64, Domain, Input, settle, short
 from autograd_cnn.recording import history
 from autograd_cnn.recording.call_site import machinery
 
 machinery(__name__)
 
 P = ParamSpec("P")
-Result = TypeVar("Result")
-Rule = TypeVar("Rule", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 _REMEMBERED = 256  # ways of calling an op
 
@@ -37,8 +48,8 @@ registry: dict[str, Primitive[...]] = {}
 class Primitive(Generic[P]):
     """A differentiable op: a NumPy forward and, by input name, its backward rules.
 
-    Make one with `primitive`. Called on arrays alone it is the forward itself; with a Tensor among its
-    arguments it returns a Tensor, recorded if some argument requires a gradient.
+    Make one with `primitive`. Called on arrays alone it is the forward itself; with a Tensor among its arguments it
+    returns a Tensor, recorded if some argument requires a gradient.
     """
 
     def __init__(
@@ -58,45 +69,40 @@ class Primitive(Generic[P]):
         self.differentiable = differentiable
         self.constant_in = constant_in
         self.domain = domain
+        self.numbers = domain != "floating" if numbers is None else numbers
         self.products = products
         self.residuals = residuals
-        self.rules: dict[str, _Rule] = {}
-        self._numbers = domain != "floating" if numbers is None else numbers
-        self._plans: dict[Any, _Plan] = {}
-        parameters = inspect.signature(forward).parameters.values()
-        self._positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        # In the order of the signature; what has no default is always given.
-        self._defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
-        self._names = {p.name for p in parameters}
-        if more := [p.name for p in parameters if p.kind is p.VAR_KEYWORD]:
-            raise TypeError(
-                f"{self.name!r} takes **{more[0]}, and an input among those would have no gradient; name its inputs "
-                "and options"
-            )
-        if taken := self._names & ({"grad", "out", *residuals} | ({"index"} if self._variadic else set())):
-            raise TypeError(
-                f"{self.name!r} has a parameter {taken.pop()!r}, which in a backward rule means the gradient or the "
-                "value of the output, a residual, or which of the inputs the gradient is for; give it another name"
-            )
+        self.rules: dict[str, Rule] = {}
+        self.signature = Signature(self.name, forward, residuals)
+        self._plans: dict[Any, Plan] = {}
 
     def __repr__(self) -> str:
         inputs = ", ".join(self.rules) or "nothing"
         return f"<primitive {self.name}{inspect.signature(self.forward)}, differentiable in {inputs}>"
 
-    def backward(self, name: str) -> Callable[[Rule], Rule]:
+    def backward(self, name: str) -> Callable[[F], F]:
         """Register the rule for the input `name`; see `primitive`."""
-        if name not in self._names:
+        if name not in self.signature.names:
             raise ValueError(
-                f"{self.name!r} has no input {name!r} to register a backward for; it has {sorted(self._names)}"
+                f"{self.name!r} has no input {name!r} to register a backward for; it has {sorted(self.signature.names)}"
             )
 
-        def register(function: Rule) -> Rule:
-            self.rules[name] = _Rule(self, name, function)
+        def register(function: F) -> F:
+            self.rules[name] = Rule(self, name, function)
             self._plans.clear()
             return function
 
         return register
+
+    def rule(self, name: str) -> Rule:
+        """Return the rule for the input `name`."""
+        try:
+            return self.rules[name]
+        except KeyError:
+            raise TypeError(
+                f"{self.name!r} has no backward for its input {name!r}, which requires a gradient; register "
+                f'one with @{self.name}.backward("{name}"), or pass {name}.detach()'
+            ) from None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Compute the op; on arrays alone an array, else a Tensor."""
@@ -118,40 +124,13 @@ class Primitive(Generic[P]):
             arrays = [value._data if isinstance(value, Variable) else value for value in values]
         positional = len(args)
         key = (positional, *kwargs) if kwargs else positional
-        plan = self._plans.get(key) or self._make_plan(key, positional, tuple(kwargs))
+        plan = self._plans.get(key) or self._make_plan(key, positional, kwargs)
         half = False
-        dtype = None
-        for at in plan.promoted:
-            array = arrays[at]
-            if type(array) is np.ndarray:
-                if array.dtype is dtype:
-                    continue
-                if dtype is None:
-                    dtype = array.dtype
-                    continue
-            elif (self._numbers and (type(array) is float or type(array) is int)) or (
-                array is None and at in plan.optional
-            ):
-                continue
-            dtype = None
-            break
+        dtype = common_dtype(arrays, plan.promoted, plan.optional, self.numbers)
         if (dtype is not FLOAT32 and dtype is not FLOAT64) or plan.others:
             values, arrays, half = self._settle(plan, values, arrays, dtype)
             wrap = next((value.wrap for value in values if isinstance(value, Variable)), None)
-        forward = kernels.with_one_thread(self.forward) if self.products else self.forward
-        try:
-            if kwargs:
-                out = forward(*arrays[:positional], **dict(zip(kwargs, arrays[positional:], strict=True)))
-            else:
-                out = forward(*arrays)
-        except Exception as error:
-            _explain(error, self, args, kwargs)
-            raise
-        residuals = ()
-        if self.residuals:
-            out, *residuals = out
-        if type(out) is not np.ndarray:
-            out = np.asarray(out)
+        out, residuals = self._compute(arrays, positional, kwargs)
         if half and out.dtype == FLOAT32:
             out = out.astype(FLOAT16)
         if wrap is None:
@@ -160,8 +139,7 @@ class Primitive(Generic[P]):
         if modes.recording and self.differentiable and out.dtype.kind == "f":
             wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
             if True in wanted:
-                recipe = plan.recipes.get(wanted) or self._make_recipe(plan, positional, tuple(kwargs), wanted)
-                return wrap(out, self._record(recipe, values, arrays, out, residuals))
+                return wrap(out, self._record(plan, wanted, values, arrays, out, residuals))
         return wrap(out)
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -178,22 +156,53 @@ class Primitive(Generic[P]):
             observer.forward(event)
         return out
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Give the arguments of a call by their names, a variadic input's as a tuple."""
-        bound = self._defaults.copy()
-        bound.update(zip(self._positional, args, strict=False))
-        bound.update(kwargs)
-        if self._variadic is not None:
-            bound[self._variadic] = args[len(self._positional) :]
-        return bound
+    def _make_plan(self, key: Any, positional: int, keywords: dict[str, Any]) -> Plan:
+        if len(self._plans) >= _REMEMBERED:  # of variadic inputs there may be any number
+            self._plans.clear()
+        self._plans[key] = plan = make_plan(self, positional, tuple(keywords))
+        return plan
+
+    def _settle(
+        self, plan: Plan, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
+    ) -> tuple[Sequence[Any], Sequence[Any], bool]:
+        """Make arrays to compute with of what is none yet, or of another dtype; see `operands.settle`."""
+        if not plan.inputs or (
+            (dtype is FLOAT32 or dtype is FLOAT64) and all(is_plain(arrays[i.at]) for i in plan.others)
+        ):
+            return values, arrays, False
+        for at, name, _ in plan.inputs:
+            if values[at] is None and at not in plan.optional:
+                raise missing(self.name, name)
+        return settle(self.name, self.domain, plan.inputs, values, _stack, self.numbers)
+
+    def _compute(self, arrays: Sequence[Any], positional: int, keywords: dict[str, Any]) -> tuple[Array, Sequence[Any]]:
+        """Call the forward; return its result, an array, and its residuals."""
+        named = dict(zip(keywords, arrays[positional:], strict=True)) if keywords else keywords
+        forward = kernels.with_one_thread(self.forward) if self.products else self.forward
+        try:
+            out = forward(*arrays[:positional], **named)
+        except Exception as error:
+            explain(error, self, tuple(arrays[:positional]), named)
+            raise
+        residuals: Sequence[Any] = ()
+        if self.residuals:
+            out, *residuals = out
+        return (out if type(out) is np.ndarray else np.asarray(out)), residuals
 
     def _record(
-        self, recipe: _Recipe, values: Sequence[Any], arrays: Sequence[Any], out: Array, residuals: Sequence[Any]
+        self,
+        plan: Plan,
+        wanted: tuple[bool, ...],
+        values: Sequence[Any],
+        arrays: Sequence[Any],
+        out: Array,
+        residuals: Sequence[Any],
     ) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
+        recipe = plan.recipes.get(wanted) or self._make_recipe(plan, wanted)
         if not recipe.edges:
             return None
-        kept = recipe.options.copy()
+        kept = recipe.constants.copy()
         for name, at in recipe.arrays:
             if type(at) is slice:
                 kept[name] = tuple(map(_kept, values[at], arrays[at]))
@@ -203,7 +212,7 @@ class Primitive(Generic[P]):
                 kept[name] = arrays[at]
         for name, at in recipe.shapes:
             value = tuple(arrays[at]) if type(at) is slice else arrays[at]
-            kept[name] = value.shape if isinstance(value, np.ndarray) else _shape(value)
+            kept[name] = value.shape if isinstance(value, np.ndarray) else shape_of(value)
         if recipe.residuals:
             kept.update(zip(self.residuals, residuals, strict=True))
         if recipe.out:
@@ -211,94 +220,11 @@ class Primitive(Generic[P]):
         sources = [values[at].node or values[at] for at in recipe.wanted]
         return Node(self.name, recipe.edges, sources, kept, out)
 
-    def _make_plan(self, key: Any, positional: int, keywords: tuple[str, ...]) -> _Plan:
-        """Work out where the inputs of calls with so many positional arguments and these others stand."""
-        names = [*self._positional[:positional], *[self._variadic] * (positional - len(self._positional)), *keywords]
-        inputs = self._inputs()
-        found = [Input(at, name, inputs[name]) for at, name in enumerate(names) if name in inputs]
-        if len(self._plans) >= _REMEMBERED:  # of variadic inputs there may be any number
-            self._plans.clear()
-        self._plans[key] = plan = _Plan(
-            found,
-            [i.at for i in found if i.promoted],
-            [i for i in found if not i.promoted],
-            {i.at for i in found if self._defaults.get(i.name, inspect.Parameter.empty) is None},
-            {},
-        )
-        return plan
-
-    def _inputs(self) -> dict[str, bool]:
-        """Return the names of the inputs, the rest being options, and whether each takes part in promotion."""
-        if not self.differentiable:
-            return {name: True for name, value in self._defaults.items() if value is inspect.Parameter.empty}
-        return {
-            name: name not in self.constant_in for name in self._names if name in self.rules or name in self.constant_in
-        }
-
-    def _settle(
-        self, plan: _Plan, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
-    ) -> tuple[Sequence[Any], Sequence[Any], bool]:
-        """Make arrays to compute with of what is none yet, or of another dtype; see `operands.settle`."""
-        if dtype is FLOAT32 or dtype is FLOAT64:
-            for at, *_ in plan.others:  # what only selects
-                if type(arrays[at]) is not np.ndarray or arrays[at].dtype not in _COMPUTED_WITH:
-                    break
-            else:
-                return values, arrays, False
-        for at, name, _ in plan.inputs:
-            if values[at] is None and at not in plan.optional:
-                raise _missing(self.name, name)
-        if not plan.inputs:
-            return values, arrays, False
-        return settle(self.name, self.domain, plan.inputs, values, _stack, self._numbers)
-
-    def _make_recipe(
-        self, plan: _Plan, positional: int, keywords: tuple[str, ...], wanted: tuple[bool, ...]
-    ) -> _Recipe:
-        """Work out what to record of calls by a plan when these of their values require a gradient."""
-        found: dict[str, int | slice] = dict(zip(self._positional, range(positional), strict=False))
-        found |= {name: positional + i for i, name in enumerate(keywords)}
-        if self._variadic is not None:
-            found[self._variadic] = slice(len(self._positional), positional)
-        edges: list[Edge] = []
-        places: list[int] = []
-        for name in [*self._defaults, *([] if self._variadic is None else [self._variadic])]:
-            at = found.get(name)
-            if name in self.constant_in or at is None:
-                continue
-            if isinstance(at, slice):
-                among = [i for i in range(at.start, at.stop) if wanted[i]]
-                edges += [Edge(name, i - at.start, self._rule(name)) for i in among]
-                places += among
-            elif wanted[at]:
-                edges.append(Edge(name, None, self._rule(name)))
-                places.append(at)
-        rules = [self.rules[name] for name in dict.fromkeys(edge.name for edge in edges)]
-        names = dict.fromkeys(name for rule in rules for name in rule.names)
-        shapes = dict.fromkeys(shape for rule in rules for shape in rule.shapes)
-        options = {name: self._defaults[name] for name in names if name in self._defaults and name not in found}
-        options |= {name: _shape(self._defaults[x]) for name, x in shapes if x not in found}
+    def _make_recipe(self, plan: Plan, wanted: tuple[bool, ...]) -> Recipe:
         if len(plan.recipes) >= _REMEMBERED:
             plan.recipes.clear()
-        plan.recipes[wanted] = recipe = _Recipe(
-            edges,
-            places,
-            options,
-            [(name, found[name]) for name in names if name in found],
-            [(name, found[x]) for name, x in shapes if x in found],
-            not names.keys().isdisjoint(self.residuals),
-            "out" in names,
-        )
+        plan.recipes[wanted] = recipe = make_recipe(self, plan, wanted)
         return recipe
-
-    def _rule(self, name: str) -> _Rule:
-        try:
-            return self.rules[name]
-        except KeyError:
-            raise TypeError(
-                f"{self.name!r} has no backward for its input {name!r}, which requires a gradient; register "
-                f'one with @{self.name}.backward("{name}"), or pass {name}.detach()'
-            ) from None
 
 
 class Forward(NamedTuple):
@@ -312,79 +238,18 @@ class Forward(NamedTuple):
     end: float
 
 
-class _Recipe(NamedTuple):
-    """What to record of a call; its arguments stand in a row, the positional ones first."""
-
-    edges: list[Edge]
-    wanted: list[int]
-    """Where the input of each edge stands in the row."""
-    options: dict[str, Any]
-    """What the rules ask for that the caller left out, by its name."""
-    arrays: list[tuple[str, Any]]
-    """What else they ask for, by its name, and where it stands: an index, or the slice of a variadic input."""
-    shapes: list[tuple[str, Any]]
-    """The same, of what they ask the shapes of."""
-    residuals: bool
-    """Whether they ask for any of the residuals."""
-    out: bool
-    """Whether they ask for the output."""
-
-
-class _Plan(NamedTuple):
-    """Where the inputs stand in the row of a call's values, in every call that gives as much by position and name."""
-
-    inputs: list[Input]
-    promoted: list[int]
-    others: list[Input]
-    optional: set[int]
-    """Those that may be None."""
-    recipes: dict[tuple[bool, ...], _Recipe]
-    """What to record, by which of the values require a gradient."""
+def _kept(value: Any, array: Any) -> Any:
+    """Return what a node keeps of a value, and of the array that was made of it: nothing that others may write to."""
+    if isinstance(value, Variable):
+        return history.kept(array) if history.lent else array
+    if array is value and isinstance(value, np.ndarray | list | tuple | dict):
+        return history.own(value)
+    return array
 
 
 def _stack(*parts: Any) -> Any:
     """Join the parts of a list that Variables stand in."""
     return registry["stack"](*parts, axis=0)
-
-
-def _missing(op: str, name: str) -> TypeError:
-    return TypeError(f"{op}: {name} is a Tensor, an array, a number or a list of such; got None")
-
-
-def named(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Have the errors of an op that is made of others, or of NumPy's functions, tell its name and what it was given."""
-
-    @functools.wraps(function)
-    def op(*args: P.args, **kwargs: P.kwargs) -> Result:
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:
-            _explain(error, function, args, kwargs)
-            raise
-
-    return op
-
-
-def _explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
-    name = op.__name__.strip("_")
-    if isinstance(error, RuntimeError) or str(error).startswith(f"{name}:"):
-        return  # a RuntimeError is the package's own, and tells an op and its place already
-    try:
-        given = inspect.signature(op).bind(*args, **kwargs).arguments
-    except TypeError:
-        given = {str(i): value for i, value in enumerate(args)} | kwargs
-    parts = []
-    for parameter, value in given.items():
-        values = value if isinstance(value, tuple | list) else (value,)
-        if values and all(isinstance(v, Variable | np.ndarray) for v in values):
-            parts.append(f"{parameter}: {', '.join(f'{v.dtype} {v.shape}' for v in values)}")
-        else:
-            parts.append(f"{parameter}={short(value)}")
-    error.add_note(f"in {name}({', '.join(parts)})")
-
-
-_COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}
 
 
 def operand(op: str, name: str, value: Any) -> Any:
@@ -397,81 +262,12 @@ def operand(op: str, name: str, value: Any) -> Any:
     TypeError, ValueError
         Naming `op` and its input `name`, for what is no array of real numbers.
     """
-    if isinstance(value, Variable) or (type(value) is np.ndarray and value.dtype in _COMPUTED_WITH):
+    if isinstance(value, Variable) or is_plain(value):
         return value
     if value is None:
-        raise _missing(op, name)
+        raise missing(op, name)
     (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], _stack)
     return found if isinstance(found, Variable) else array
-
-
-def _array(value: Any) -> Any:
-    return value._data if isinstance(value, Variable) else value
-
-
-def _kept(value: Any, array: Any) -> Any:
-    """Return what a node keeps of a value, and of the array that was made of it: nothing that others may write to."""
-    if isinstance(value, Variable):
-        return history.kept(array) if history.lent else array
-    if array is value and isinstance(value, np.ndarray | list | tuple | dict):
-        return own(value)
-    return array
-
-
-def own(value: Any) -> Any:
-    """Copy the arrays and lists in a value that came from outside."""
-    if isinstance(value, np.ndarray):
-        return value.copy(order="K")
-    if isinstance(value, list):
-        return [own(x) for x in value]
-    if isinstance(value, dict):
-        return {key: own(x) for key, x in value.items()}
-    if type(value) is tuple and any(isinstance(x, np.ndarray | list | tuple) for x in value):
-        return tuple(map(own, value))
-    return value
-
-
-def _shape(value: Any) -> Any:
-    return tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
-
-
-class _Rule:
-    """A backward rule and what its signature asks for."""
-
-    def __init__(self, op: Primitive[...], name: str, function: Callable[..., Any]) -> None:
-        self.name = name
-        self.function = function
-        parameters = inspect.signature(function).parameters
-        asked = list(parameters)
-        if not asked or asked[0] != "grad":
-            raise TypeError(
-                f"a backward rule takes the gradient of the output first, as `grad`; the rule of "
-                f"{op.name!r} for {name!r} takes {asked}"
-            )
-        if by_name := [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]:
-            raise TypeError(
-                f"a backward rule is called by position; that of {op.name!r} for {name!r} takes {by_name} by name alone"
-            )
-        self.names: list[str] = []  # inputs, options, residuals and `out`, passed as they are
-        self.shapes: list[tuple[str, str]] = []  # (parameter, input): shapes alone, which keep no array alive
-        for parameter in asked[1:]:
-            if parameter == "out" or parameter in op._names or parameter in op.residuals:
-                self.names.append(parameter)
-            elif parameter.removesuffix("_shape") in op._names:
-                self.shapes.append((parameter, parameter.removesuffix("_shape")))
-            elif not (parameter == "index" and name == op._variadic):
-                raise TypeError(
-                    f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
-                    f"input, an option, a residual or NAME_shape; {op.name!r} has "
-                    f"{sorted([*op._names, *op.residuals])}"
-                )
-        self.asked = asked[1:]
-
-    def __call__(self, grad: Any, kept: dict[str, Any], place: int | None) -> Any:
-        """Give the gradient of the input; `place` tells which of a variadic input's arrays."""
-        if place is not None:
-            kept = {"index": place} | kept
-        return self.function(grad, *[kept[name] for name in self.asked])
 
 
 @overload

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_cnn import operands, ops
+from autograd_cnn import ops
 from autograd_cnn.backpropagation import backpropagate
+from autograd_cnn.calls import operands
 from autograd_cnn.graph import Array, Variable, alias
 from autograd_cnn.modes import current, is_grad_enabled
 from autograd_cnn.ops import numpy_protocol
@@ -24,6 +25,7 @@ _EXITS = (
 )
 
 Axis = int | tuple[int, ...] | None
+_Operator = Callable[["Tensor", Any], "Tensor"]
 
 
 def _own_array(data: Any, dtype: DTypeLike | None) -> Array:
@@ -36,6 +38,31 @@ def _own_array(data: Any, dtype: DTypeLike | None) -> Array:
     if not hasattr(data, "dtype"):
         return array.astype(np.float32)
     return np.array(array, order="K")
+
+
+def _operators(op: Callable[..., Any]) -> tuple[_Operator, _Operator, _Operator]:
+    """Return an operator, the same with its operands exchanged, and the one that assigns, as `+=`."""
+
+    def of(self: Tensor, other: Any) -> Tensor:
+        return op(self, other)
+
+    def reflected(self: Tensor, other: Any) -> Tensor:
+        return op(other, self)
+
+    def in_place(self: Tensor, other: Any) -> Tensor:
+        return self._become(op(self, other))
+
+    return of, reflected, in_place
+
+
+def _method(op: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
+    """Return an op of one input as a method."""
+
+    def method(self: Tensor) -> Tensor:
+        return op(self)
+
+    method.__name__, method.__doc__ = op.__name__, op.__doc__
+    return method
 
 
 class Tensor(Variable):
@@ -288,68 +315,14 @@ class Tensor(Variable):
 
     __hash__ = object.__hash__
 
-    def __add__(self, other: Any) -> Self:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        return ops.add(other, self)
-
-    def __iadd__(self, other: Any) -> Self:
-        return self._become(ops.add(self, other))
-
-    def __sub__(self, other: Any) -> Self:
-        return ops.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        return ops.subtract(other, self)
-
-    def __isub__(self, other: Any) -> Self:
-        return self._become(ops.subtract(self, other))
-
-    def __mul__(self, other: Any) -> Self:
-        return ops.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        return ops.multiply(other, self)
-
-    def __imul__(self, other: Any) -> Self:
-        return self._become(ops.multiply(self, other))
-
-    def __truediv__(self, other: Any) -> Self:
-        return ops.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return ops.divide(other, self)
-
-    def __itruediv__(self, other: Any) -> Self:
-        return self._become(ops.divide(self, other))
-
-    def __pow__(self, other: Any) -> Self:
-        return ops.power(self, other)
-
-    def __rpow__(self, other: Any) -> Self:
-        return ops.power(other, self)
-
-    def __ipow__(self, other: Any) -> Self:
-        return self._become(ops.power(self, other))
-
-    def __matmul__(self, other: Any) -> Self:
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Self:
-        return ops.matmul(other, self)
-
-    def __floordiv__(self, other: Any) -> Self:
-        return ops.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> Self:
-        return ops.floor_divide(other, self)
-
-    def __mod__(self, other: Any) -> Self:
-        return ops.mod(self, other)
-
-    def __rmod__(self, other: Any) -> Self:
-        return ops.mod(other, self)
+    __add__, __radd__, __iadd__ = _operators(ops.add)
+    __sub__, __rsub__, __isub__ = _operators(ops.subtract)
+    __mul__, __rmul__, __imul__ = _operators(ops.multiply)
+    __truediv__, __rtruediv__, __itruediv__ = _operators(ops.divide)
+    __pow__, __rpow__, __ipow__ = _operators(ops.power)
+    __matmul__, __rmatmul__ = _operators(ops.matmul)[:2]
+    __floordiv__, __rfloordiv__ = _operators(ops.floor_divide)[:2]
+    __mod__, __rmod__ = _operators(ops.mod)[:2]
 
     def __divmod__(self, other: Any) -> tuple[Self, Self]:
         return self // other, self % other
@@ -360,11 +333,7 @@ class Tensor(Variable):
     def __pos__(self) -> Self:
         return self
 
-    def __neg__(self) -> Self:
-        return ops.negative(self)
-
-    def __abs__(self) -> Self:
-        return ops.abs(self)
+    __neg__, __abs__ = _method(ops.negative), _method(ops.abs)
 
     def __eq__(self, other: object) -> Self:  # type: ignore[override]
         return NotImplemented if other is None else ops.equal(self, other)  # `t == None` is False, as in PyTorch
@@ -372,17 +341,10 @@ class Tensor(Variable):
     def __ne__(self, other: object) -> Self:  # type: ignore[override]
         return NotImplemented if other is None else ops.not_equal(self, other)
 
-    def __lt__(self, other: Any) -> Self:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Self:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Self:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Any) -> Self:
-        return ops.greater_equal(self, other)
+    __lt__ = _operators(ops.less)[0]
+    __le__ = _operators(ops.less_equal)[0]
+    __gt__ = _operators(ops.greater)[0]
+    __ge__ = _operators(ops.greater_equal)[0]
 
     def __getitem__(self, index: Any) -> Self:
         return ops.getitem(self, index)
@@ -444,33 +406,13 @@ class Tensor(Variable):
         """Give the indices of the maxima, as an array."""
         return np.asarray(self._data.argmax(axis))
 
-    def exp(self) -> Self:
-        """Exponential, element by element."""
-        return ops.exp(self)
-
-    def log(self) -> Self:
-        """Natural logarithm, element by element."""
-        return ops.log(self)
-
-    def sqrt(self) -> Self:
-        """Square root, element by element."""
-        return ops.sqrt(self)
-
-    def abs(self) -> Self:
-        """Absolute value, element by element."""
-        return ops.abs(self)
-
-    def tanh(self) -> Self:
-        """Hyperbolic tangent, element by element."""
-        return ops.tanh(self)
-
-    def sigmoid(self) -> Self:
-        """Logistic function, element by element."""
-        return ops.sigmoid(self)
-
-    def relu(self) -> Self:
-        """Rectified linear unit, element by element."""
-        return ops.relu(self)
+    exp = _method(ops.exp)
+    log = _method(ops.log)
+    sqrt = _method(ops.sqrt)
+    abs = _method(ops.abs)
+    tanh = _method(ops.tanh)
+    sigmoid = _method(ops.sigmoid)
+    relu = _method(ops.relu)
 
     def softmax(self, axis: int = -1) -> Self:
         """Softmax along an axis."""

@@ -79,7 +79,7 @@ TESTS = {
         "test_overwriting.py::test_what_the_caller_changes_afterwards_changes_no_gradient",
         "ops/test_properties.py",
     ],
-    "operands": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
+    "calls": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
     "ops/numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
-from autograd_cnn.operands import holds_variables
+from autograd_cnn.calls.operands import holds_variables
 from tests.ops.test_dtypes import CASES, CONSTANT, MASK, ROWS
 
 EACH = 4  # cases of each op and kind

@@ -57,7 +57,7 @@ class _Detector:
     def forward(self, event: Forward) -> None:
         found = self._anomaly(event.out)
         if found:
-            inputs = event.op.bind(event.args, event.kwargs)
+            inputs = event.op.signature.bind(event.args, event.kwargs)
             raise AnomalyError(
                 f"{event.op.name}({_shapes(inputs)}) gave {found}; {self._of_inputs(inputs)}, and it was called at "
                 f"{call_site()}"

@@ -128,7 +128,7 @@ class _Lister:
         self.rows: list[Row] = []
 
     def forward(self, event: Forward) -> None:
-        inputs = event.op.bind(event.args, event.kwargs)
+        inputs = event.op.signature.bind(event.args, event.kwargs)
         flat = [x for value in inputs.values() for x in (value if isinstance(value, tuple) else (value,))]
         shapes = {name: x.shape for name, x in inputs.items() if hasattr(x, "shape")}
         node = event.out.node if isinstance(event.out, Variable) else None

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import kernels
+from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import astype, exp, greater, multiply, where
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.primitive import named, operand, primitive
+from autograd_cnn.primitive import operand, primitive
 
 
 @primitive(domain="real")

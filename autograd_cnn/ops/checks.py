@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autograd_cnn.calls.operands import short
 from autograd_cnn.kernels import Pair, Window
-from autograd_cnn.operands import short
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import kernels
+from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import add
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import getitem, pad, reshape
-from autograd_cnn.primitive import named, operand, primitive
+from autograd_cnn.primitive import operand, primitive
 
 PairLike = int | tuple[int, int]
 

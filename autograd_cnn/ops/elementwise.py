@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn.calls.operands import native_dtype
 from autograd_cnn.graph import Array
-from autograd_cnn.operands import native_dtype
 from autograd_cnn.primitive import primitive
 
 

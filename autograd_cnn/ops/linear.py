@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import kernels
+from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import expand_dims, reshape, squeeze, transpose
-from autograd_cnn.primitive import named, operand, primitive
+from autograd_cnn.primitive import operand, primitive
 
 
 def _transposed(x: Any) -> Any:

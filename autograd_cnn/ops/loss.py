@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import kernels
+from autograd_cnn.calls.operands import holds_variables, named
 from autograd_cnn.graph import Array, Variable
-from autograd_cnn.operands import holds_variables
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import log_softmax, softmax, softplus
 from autograd_cnn.ops.elementwise import add, astype, equal, multiply, negative, subtract, where
 from autograd_cnn.ops.reduction import mean, sum
-from autograd_cnn.primitive import named, operand, primitive
+from autograd_cnn.primitive import operand, primitive
 
 _REDUCTIONS = ("mean", "sum", "none")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from autograd_cnn import kernels
+from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.reduction import mean
-from autograd_cnn.primitive import named, operand, primitive
+from autograd_cnn.primitive import operand, primitive
 
 PairLike = int | tuple[int, int]
 

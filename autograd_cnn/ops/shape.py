@@ -10,10 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
+from autograd_cnn.calls.operands import named, native, short
 from autograd_cnn.graph import Array, Scattered, Variable, unbroadcast
-from autograd_cnn.operands import native, short
 from autograd_cnn.ops import checks
-from autograd_cnn.primitive import named, operand, primitive
+from autograd_cnn.primitive import operand, primitive
 
 
 @primitive

@@ -96,6 +96,19 @@ def kept(array: Array) -> Array:
     return array
 
 
+def own(value: Any) -> Any:
+    """Copy the arrays and lists in a value that came from outside, so that nobody else can write to them."""
+    if isinstance(value, np.ndarray):
+        return value.copy(order="K")
+    if isinstance(value, list):
+        return [own(x) for x in value]
+    if isinstance(value, dict):
+        return {key: own(x) for key, x in value.items()}
+    if type(value) is tuple and any(isinstance(x, np.ndarray | list | tuple) for x in value):
+        return tuple(map(own, value))
+    return value
+
+
 def remember(array: Array) -> None:
     """Hold an array that is not kept but read again to its contents as they are; `changed` was asked just before."""
     memory = _owner(array)

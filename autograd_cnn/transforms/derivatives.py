@@ -17,9 +17,9 @@ import numpy as np
 
 from autograd_cnn import ops
 from autograd_cnn.backpropagation import differentiate, survey
+from autograd_cnn.calls.operands import short
 from autograd_cnn.graph import Array, Node, alias, place_of
 from autograd_cnn.modes import is_grad_enabled, switched
-from autograd_cnn.operands import short
 from autograd_cnn.recording import history
 from autograd_cnn.recording.history import now
 from autograd_cnn.tensor import Tensor

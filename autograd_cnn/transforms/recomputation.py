@@ -15,7 +15,6 @@ import numpy as np
 from autograd_cnn.backpropagation import differentiate, survey
 from autograd_cnn.graph import Array, Edge, Node, Place, Variable, in_graph, place_of
 from autograd_cnn.modes import Observer, ObserverError, is_grad_enabled, switched
-from autograd_cnn.primitive import own
 from autograd_cnn.recording import history
 from autograd_cnn.recording.history import now
 from autograd_cnn.tensor import Tensor
@@ -94,7 +93,7 @@ def _frozen(x: Any) -> tuple[Array | None, Callable[[], Any]]:
     if isinstance(x, np.random.Generator):
         x = copy.deepcopy(x)
         return None, lambda: copy.deepcopy(x)
-    x = own(x)
+    x = history.own(x)
     return None, lambda: x
 
 

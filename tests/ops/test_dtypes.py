@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ac
-from autograd_cnn import operands
+from autograd_cnn.calls import operands
 
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.bool_, np.uint8, np.int8, np.int32, np.int64]

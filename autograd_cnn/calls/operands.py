@@ -15,8 +15,10 @@ machine's are put in its own; complex numbers and longdouble are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+import functools
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,7 +27,11 @@ from autograd_cnn.graph import Array, Variable
 
 Domain = Literal["any", "real", "floating"]
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
 FLOAT16, FLOAT32, FLOAT64 = (np.dtype(t) for t in (np.float16, np.float32, np.float64))
+_COMPUTED_WITH = {np.dtype(char) for char in "efdbBhHiIlLqQ?"}
 
 
 class Input(NamedTuple):
@@ -34,6 +40,36 @@ class Input(NamedTuple):
     at: int  # where in the row of the call's values
     name: str
     promoted: bool  # whether it takes part in the choice of a dtype; what only selects does not
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is an array of a dtype that is computed with."""
+    return type(value) is np.ndarray and value.dtype in _COMPUTED_WITH
+
+
+def missing(op: str, name: str) -> TypeError:
+    """Return the error that None was given for an input."""
+    return TypeError(f"{op}: {name} is a Tensor, an array, a number or a list of such; got None")
+
+
+def common_dtype(
+    arrays: Sequence[Any], promoted: Sequence[int], optional: Collection[int], numbers: bool
+) -> np.dtype[Any] | None:
+    """Return the dtype of the inputs that are promoted if they are arrays of one dtype, else None.
+
+    Python numbers may stand beside them if the op takes `numbers`, and None in the places `optional`.
+    """
+    dtype = None
+    for at in promoted:
+        array = arrays[at]
+        if type(array) is np.ndarray:
+            if array.dtype is not dtype:
+                if dtype is not None:
+                    return None
+                dtype = array.dtype
+        elif not (numbers and (type(array) is float or type(array) is int)) and not (array is None and at in optional):
+            return None
+    return dtype
 
 
 def settle(
@@ -156,3 +192,36 @@ def short(value: Any) -> str:
     """Return what a value looks like, in a line of an error."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def named(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Have the errors of an op that is made of others, or of NumPy's functions, tell its name and what it was given."""
+
+    @functools.wraps(function)
+    def op(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            explain(error, function, args, kwargs)
+            raise
+
+    return op
+
+
+def explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
+    name = op.__name__.strip("_")
+    if isinstance(error, RuntimeError) or str(error).startswith(f"{name}:"):
+        return  # a RuntimeError is the package's own, and tells an op and its place already
+    try:
+        given = inspect.signature(op).bind(*args, **kwargs).arguments
+    except TypeError:
+        given = {str(i): value for i, value in enumerate(args)} | kwargs
+    parts = []
+    for parameter, value in given.items():
+        values = value if isinstance(value, tuple | list) else (value,)
+        if values and all(isinstance(v, Variable | np.ndarray) for v in values):
+            parts.append(f"{parameter}: {', '.join(f'{v.dtype} {v.shape}' for v in values)}")
+        else:
+            parts.append(f"{parameter}={short(value)}")
+    error.add_note(f"in {name}({', '.join(parts)})")

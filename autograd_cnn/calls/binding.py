@@ -1,0 +1,210 @@
+"""Where the arguments of a call stand, and what to record of it.
+
+A call's values stand in a row, the positional ones first. Calls that give as many by position and the same by name are
+alike: they share a `Plan`, and with the same inputs wanted a `Recipe`. So an op binds its arguments once, and a call
+only picks what it needs from its row.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from autograd_cnn.calls.operands import Input
+from autograd_cnn.graph import Edge
+
+Place = int | slice
+"""Where an argument stands in the row: an index, or the slice of a variadic one."""
+
+_NO_DEFAULT = inspect.Parameter.empty
+
+
+class Signature:
+    """The parameters of an op's forward.
+
+    Attributes
+    ----------
+    positional : list of str
+        Those that may be given by position.
+    variadic : str or None
+        The one that takes any number of arrays, as `*xs`.
+    defaults : dict
+        The default of each but the variadic one, in the order of the signature.
+    """
+
+    def __init__(self, op: str, forward: Callable[..., Any], residuals: Sequence[str] = ()) -> None:
+        parameters = inspect.signature(forward).parameters.values()
+        self.positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        self.defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
+        self.names = {p.name for p in parameters}
+        if more := [p.name for p in parameters if p.kind is p.VAR_KEYWORD]:
+            raise TypeError(
+                f"{op!r} takes **{more[0]}, and an input among those would have no gradient; name its inputs and "
+                "options"
+            )
+        if taken := self.names & ({"grad", "out", *residuals} | ({"index"} if self.variadic else set())):
+            raise TypeError(
+                f"{op!r} has a parameter {taken.pop()!r}, which in a backward rule means the gradient or the value of "
+                "the output, a residual, or which of the inputs the gradient is for; choose another name"
+            )
+
+    def places(self, positional: int, keywords: Sequence[str]) -> dict[str, Place]:
+        """Return where each argument stands in the row of a call with so many by position and these by name."""
+        places: dict[str, Place] = dict(zip(self.positional, range(positional), strict=False))
+        places |= {name: positional + i for i, name in enumerate(keywords)}
+        if self.variadic is not None:
+            places[self.variadic] = slice(len(self.positional), positional)
+        return places
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by their names, those of a variadic parameter in a tuple."""
+        row = (*args, *kwargs.values())
+        return self.defaults | {name: row[at] for name, at in self.places(len(args), tuple(kwargs)).items()}
+
+
+class Rule:
+    """A backward rule and what its signature asks for."""
+
+    def __init__(self, op: Op, name: str, function: Callable[..., Any]) -> None:
+        self.name = name
+        self.function = function
+        parameters = inspect.signature(function).parameters
+        asked = list(parameters)
+        if not asked or asked[0] != "grad":
+            raise TypeError(
+                f"a backward rule takes the gradient of the output first, as `grad`; the rule of "
+                f"{op.name!r} for {name!r} takes {asked}"
+            )
+        if by_name := [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]:
+            raise TypeError(
+                f"a backward rule is called by position; that of {op.name!r} for {name!r} takes {by_name} by name alone"
+            )
+        self.names: list[str] = []  # inputs, options, residuals and `out`, passed as they are
+        self.shapes: list[tuple[str, str]] = []  # (parameter, input): shapes alone, which keep no array alive
+        for parameter in asked[1:]:
+            if parameter == "out" or parameter in op.signature.names or parameter in op.residuals:
+                self.names.append(parameter)
+            elif parameter.removesuffix("_shape") in op.signature.names:
+                self.shapes.append((parameter, parameter.removesuffix("_shape")))
+            elif not (parameter == "index" and name == op.signature.variadic):
+                raise TypeError(
+                    f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
+                    f"input, an option, a residual or NAME_shape; {op.name!r} has "
+                    f"{sorted([*op.signature.names, *op.residuals])}"
+                )
+        self.asked = asked[1:]
+
+    def __call__(self, grad: Any, kept: dict[str, Any], place: int | None) -> Any:
+        """Return the gradient of the input; `place` tells which of a variadic input's arrays."""
+        if place is not None:
+            kept = {"index": place} | kept
+        return self.function(grad, *[kept[name] for name in self.asked])
+
+
+class Op(Protocol):
+    """What binding needs to know of a primitive."""
+
+    name: str
+    signature: Signature
+    differentiable: bool
+    constant_in: tuple[str, ...]
+    residuals: tuple[str, ...]
+    rules: dict[str, Rule]
+
+    def rule(self, name: str) -> Rule:
+        """Return the rule for an input, or raise if it has none."""
+
+
+class Plan(NamedTuple):
+    """What calls alike have in common."""
+
+    places: dict[str, Place]
+    inputs: list[Input]
+    promoted: list[int]
+    """Where the inputs stand that come to one dtype."""
+    others: list[Input]
+    """The inputs that only select."""
+    optional: set[int]
+    """Where inputs stand that may be None."""
+    recipes: dict[tuple[bool, ...], Recipe]
+    """What to record, by which values of the row require a gradient."""
+
+
+class Recipe(NamedTuple):
+    """What to record of calls alike in which the same inputs require a gradient."""
+
+    edges: list[Edge]
+    wanted: list[int]
+    """Where the input of each edge stands."""
+    constants: dict[str, Any]
+    """What the rules ask for that the caller left out, by its name."""
+    arrays: list[tuple[str, Place]]
+    """What else they ask for."""
+    shapes: list[tuple[str, Place]]
+    """What they ask for the shapes of."""
+    residuals: bool
+    """Whether they ask for a residual."""
+    out: bool
+    """Whether they ask for the output."""
+
+
+def make_plan(op: Op, positional: int, keywords: Sequence[str]) -> Plan:
+    """Work out the plan of calls with so many arguments by position and these by name."""
+    signature = op.signature
+    places = signature.places(positional, keywords)
+    if not op.differentiable:
+        inputs = {name: True for name, value in signature.defaults.items() if value is _NO_DEFAULT}
+    else:
+        inputs = {
+            name: name not in op.constant_in for name in signature.names if name in op.rules or name in op.constant_in
+        }
+    found = sorted(Input(at, name, inputs[name]) for name in inputs for at in _indices(places.get(name, ())))
+    return Plan(
+        places,
+        found,
+        [i.at for i in found if i.promoted],
+        [i for i in found if not i.promoted],
+        {i.at for i in found if signature.defaults.get(i.name, _NO_DEFAULT) is None},
+        {},
+    )
+
+
+def make_recipe(op: Op, plan: Plan, wanted: tuple[bool, ...]) -> Recipe:
+    """Work out what to record of calls by a plan when these of their values require a gradient."""
+    signature, places = op.signature, plan.places
+    edges: list[Edge] = []
+    sources: list[int] = []
+    for name in [*signature.defaults, *([signature.variadic] if signature.variadic else [])]:
+        for index, at in enumerate(_indices(places.get(name, ()))):
+            if wanted[at] and name not in op.constant_in:
+                edges.append(Edge(name, index if name == signature.variadic else None, op.rule(name)))
+                sources.append(at)
+    rules = [op.rules[name] for name in dict.fromkeys(edge.name for edge in edges)]
+    names = dict.fromkeys(name for rule in rules for name in rule.names)
+    shapes = dict.fromkeys(shape for rule in rules for shape in rule.shapes)
+    constants = {name: signature.defaults[name] for name in names if name in signature.defaults and name not in places}
+    constants |= {name: shape_of(signature.defaults[x]) for name, x in shapes if x not in places}
+    return Recipe(
+        edges,
+        sources,
+        constants,
+        [(name, places[name]) for name in names if name in places],
+        [(name, places[x]) for name, x in shapes if x in places],
+        not names.keys().isdisjoint(op.residuals),
+        "out" in names,
+    )
+
+
+def _indices(place: Place | tuple[()]) -> Sequence[int]:
+    if isinstance(place, slice):
+        return range(place.start, place.stop)
+    return (place,) if isinstance(place, int) else place
+
+
+def shape_of(value: Any) -> Any:
+    """Return the shape of an array; of several in a tuple, the tuple of their shapes."""
+    return tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)
