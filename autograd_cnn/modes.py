@@ -62,7 +62,7 @@ class _Ended(Modes):
 
 _modes: ContextVar[Modes] = ContextVar("modes", default=Modes())  # noqa: B039 -- no default is ever changed
 
-#: Give the switches as they are now; set them, for a token; set them back, by the token.
+#: `current()` returns the switches; `switch(modes)` sets others and returns a token, which `switch_back` takes.
 current, switch, switch_back = _modes.get, _modes.set, _modes.reset
 
 
@@ -125,9 +125,9 @@ def is_grad_enabled() -> bool:
 def no_grad() -> Iterator[None]:
     """Record nothing inside the block, in this thread (or task) alone.
 
-    Like every mode it ends with the block, whatever happens, and holds for what runs meanwhile. So a generator had
-    better not yield inside the block: until it goes on, whoever iterates it is inside, too. When the generator is
-    closed, by another task or thread even, that ends.
+    The mode ends with the block, whatever happens. A generator should not yield inside the block: until it resumes,
+    the code that iterates over it is inside the block, too. Closing the generator ends that, from another task or
+    thread as well.
 
     Examples
     --------

@@ -96,7 +96,7 @@ class Tensor(Variable):
 
     Notes
     -----
-    `t += y` and `t[index] = y` give the same object a new array, so what was recorded before keeps its value and every
+    `t += y` and `t[index] = y` put a new array into the same object, so what was recorded before keeps its value and every
     gradient stays right; a reshaped `t`, or `t.detach()`, does not follow. Writing into `t.data` changes them too.
 
     NumPy's functions of a Tensor are recorded like its operators; see `numpy_protocol`. What would take the plain value
@@ -363,7 +363,7 @@ class Tensor(Variable):
         return ops.transpose(self)
 
     def reshape(self, *shape: Any) -> Self:
-        """Give the same elements in another shape, as `reshape(2, 3)` or `reshape((2, 3))`."""
+        """Return the same elements in another shape, as `reshape(2, 3)` or `reshape((2, 3))`."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Self:
@@ -403,7 +403,7 @@ class Tensor(Variable):
         return ops.min(self, axis, keepdims)
 
     def argmax(self, axis: int | None = None) -> Array:
-        """Give the indices of the maxima, as an array."""
+        """Return the indices of the maxima, as an array."""
         return np.asarray(self._data.argmax(axis))
 
     exp = _method(ops.exp)

@@ -39,7 +39,7 @@ class CallSite(NamedTuple):
 
 
 def call_site(inside: int = 0) -> CallSite:
-    """Give the innermost line that is not of the machinery, which at least `inside` of the callers are."""
+    """Return the innermost line outside the machinery; at least `inside` of the callers belong to it."""
     frame: FrameType = sys._getframe(1 + inside)
     while (known := _machinery.get(name := frame.f_globals.get("__name__", ""))) is not False:
         if known is None:

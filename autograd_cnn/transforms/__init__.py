@@ -1,7 +1,8 @@
 """Functions of functions: derivatives of plain functions, and memory traded for time."""
 
 from autograd_cnn.recording.call_site import machinery
-from autograd_cnn.transforms.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_cnn.transforms.derivatives import grad, hessian, jacobian, value_and_grad
+from autograd_cnn.transforms.products import hvp, jvp, vjp
 from autograd_cnn.transforms.recomputation import checkpoint
 
 machinery(__name__)

@@ -1,4 +1,4 @@
-"""Recomputing in place of remembering: memory for time.
+"""Gradient checkpointing: values are computed again instead of kept, which trades time for memory.
 
 Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
 """
@@ -22,7 +22,7 @@ from autograd_cnn.transforms import trees
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function that gives what `f` gives and keeps for backward only what went in and what came out.
+    """Make a function that returns what `f` returns, and keeps only its input and output for backward.
 
     Backward runs `f` again, with recording, when it gets there. A deep model cut into parts, each under
     `checkpoint`, needs the memory of its longest part and of the values between parts, for one more forward.
@@ -30,9 +30,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        Gives one Tensor. Its Tensors may be arguments, (nested) dicts and tuples of them, or come from
-        outside. It must give the same again: random generators among the arguments are put back to where they
-        were, and batch_norm moves its running statistics only the first time.
+        Returns one Tensor. Its Tensors may be arguments, (nested) dicts and tuples of them, or come from outside. It
+        must return the same when it is called again: random generators among the arguments are put back to where they
+        were, and batch_norm updates its running statistics only the first time.
 
     Returns
     -------
@@ -42,9 +42,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Raises
     ------
     TypeError
-        When called: if `f` gives something other than one Tensor.
+        When called: if `f` returns something other than one Tensor.
     RuntimeError
-        By backward: if `f` raises an error then, reads other values than before, or gives another one, as when it
+        By backward: if `f` raises an error then, reads other values than before, or returns another one, as when it
         draws from a generator that is not among its arguments.
 
     Examples
@@ -173,7 +173,7 @@ def _read(nodes: list[Node], arguments: Sequence[Any]) -> list[tuple[str, str, A
     given = {id(array) for array in arguments if array is not None}
     found: list[tuple[str, str, Any]] = []
     for node in nodes:
-        if node.op == "identity":  # as an argument may come in by one, in place of a leaf
+        if node.op == "identity":  # as an argument may come in by one, instead of a leaf
             continue
         inside = {
             (edge.name, edge.place)

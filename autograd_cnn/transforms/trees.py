@@ -74,7 +74,7 @@ def _build(tree: Any, values: Iterator[Any]) -> Any:
 
 
 def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Give every leaf of `tree` with its path and what `other` has in its place.
+    """Yield every leaf of `tree` with its path and what `other` has in its place.
 
     Raises
     ------

@@ -1,0 +1,244 @@
+"""A recorded call of a function, and products with its Jacobian.
+
+An argument to differentiate by enters the function as a variable of its own, so that transforms nest without confusing
+their variables: what is computed from it leads back to it, and through it, if the caller's own argument wants a
+gradient, to what that came from.
+
+Words are those of the literature: a pullback takes a cotangent of the output to one of each input, the product with the
+Jacobian's transpose; a tangent goes the other way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_cnn.backpropagation import differentiate, survey
+from autograd_cnn.calls.operands import short
+from autograd_cnn.graph import Array, Node, alias, place_of
+from autograd_cnn.modes import is_grad_enabled, switched
+from autograd_cnn.recording import history
+from autograd_cnn.tensor import Tensor
+from autograd_cnn.transforms import trees
+
+Argnums = int | tuple[int, ...]
+
+
+class Linearization(NamedTuple):
+    """A call of a function, recorded."""
+
+    transform: str
+    """What it was recorded for; errors begin with it."""
+    arguments: tuple[Any, ...]
+    """The arguments to differentiate by, as the caller gave them."""
+    inputs: list[Tensor]
+    """The variables that stood for their leaves."""
+    output: Any
+    """What the function returned, with a Tensor for each leaf."""
+    outputs: list[Tensor]
+    """Its leaves."""
+    connected: bool
+    """Whether something outside the function could differentiate the results; elsewhere nothing is recorded twice."""
+    since: int
+    """The moment of the call."""
+
+    @property
+    def given(self) -> list[Any]:
+        """The leaves of the arguments."""
+        return [x for _, x in trees.leaves(self.arguments)]
+
+    @property
+    def of_tensors(self) -> bool:
+        """Whether an argument is a Tensor, so that results are Tensors too."""
+        return any(isinstance(x, Tensor) for x in self.given)
+
+
+def linearize(
+    transform: str,
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    places: Sequence[int],
+    kwargs: dict[str, Any] | None = None,
+) -> Linearization:
+    """Call `f`, recorded, with variables of its own for the arguments in `places`."""
+    since = history.now()
+    chosen = tuple(args[i] for i in places)
+    paths = [(f"argument {i}{path}", x) for i in places for path, x in trees.leaves(args[i])]
+    inputs = [_enter(transform, where, x) for where, x in paths]
+    linked = is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for _, x in paths)
+    # f gets variables of its own, which it may change in place.
+    entered = trees.rebuild(chosen, [Tensor.wrap(x._data, x.node) for x in inputs])
+    replaced = dict(zip(places, entered, strict=True))
+    with switched(recording=True, transforming=True):
+        output = f(*[replaced.get(i, x) for i, x in enumerate(args)], **(kwargs or {}))
+    outputs = [_leave(transform, path, out) for path, out in trees.leaves(output)]
+    ends = {place_of(x) for x in inputs}
+    _, outside = survey([place_of(out) for out in outputs if out.requires_grad], ends, since)
+    connected = is_grad_enabled() and (linked or bool(outside))
+    return Linearization(transform, chosen, inputs, trees.rebuild(output, outputs), outputs, connected, since)
+
+
+def _enter(transform: str, where: str, value: Any) -> Tensor:
+    """Return a leaf of an argument as a variable that is nobody else's."""
+    try:
+        x = value if isinstance(value, Tensor) else Tensor(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{transform}: {where} is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of "
+            f"them to differentiate by ({error})"
+        ) from None
+    if x.dtype.kind != "f":
+        raise TypeError(
+            f"{transform}: {where} has dtype {x.dtype}, which has no derivative; convert it to a floating point "
+            "type, or leave it out of those to differentiate by"
+        )
+    array = history.kept(x._data)
+    if x.requires_grad and is_grad_enabled():
+        return alias(array, place_of(x), Tensor)  # type: ignore[return-value]
+    return Tensor.wrap(array, Node("argument", [], [], {}, array))  # type: ignore[return-value]
+
+
+def _leave(transform: str, path: str, out: Any) -> Tensor:
+    if isinstance(out, Tensor):
+        return out
+    if isinstance(out, np.ndarray | np.generic | int | float | list):
+        return Tensor(out)  # computed from nothing that was differentiated by
+    raise TypeError(f"{transform}: f should give a Tensor; it gave {out!r}{f' at {path}' if path else ''}")
+
+
+def cotangent_of_number(call: Linearization) -> list[Tensor]:
+    """Return the cotangent 1 of an output that is a single number."""
+    if len(call.outputs) != 1 or call.outputs[0].size != 1:
+        shapes = ", ".join(str(out.shape) for out in call.outputs) or "nothing"
+        raise ValueError(
+            f"{call.transform}: f should give one number to differentiate; it gave {shapes}; reduce it, as with "
+            ".mean(), or take the jacobian"
+        )
+    return [Tensor(np.ones_like(call.outputs[0]._data))]
+
+
+def pull_back(
+    call: Linearization, cotangents: Sequence[Tensor], *, create_graph: bool, again: bool = False
+) -> list[Any]:
+    """Return the product of cotangents with the Jacobian by each input; `again`, if another will be asked for."""
+    if not call.outputs:
+        return [None] * len(call.inputs)
+    return differentiate(
+        call.outputs,
+        cotangents if create_graph else [v._data for v in cotangents],
+        call.inputs,
+        create_graph=create_graph,
+        retain_graph=again or create_graph,
+        since=call.since,
+    )
+
+
+def differentiate_pullback(
+    call: Linearization, products: Sequence[Any], vectors: Sequence[Tensor], by: Sequence[Tensor]
+) -> list[Any]:
+    """Return the product of `vectors` with the Jacobian, by each of `by`, of what `pull_back` returned."""
+    pairs = [(p, v) for p, v in zip(products, vectors, strict=True) if isinstance(p, Tensor) and p.requires_grad]
+    if not pairs:
+        return [None] * len(by)
+    connected = call.connected or (is_grad_enabled() and any(v.requires_grad for v in vectors))
+    return differentiate(
+        [p for p, _ in pairs],
+        [v if connected else v._data for _, v in pairs],
+        by,
+        create_graph=connected,
+        retain_graph=connected,
+        since=call.since,
+    )
+
+
+def pullback(call: Linearization, cotangents: Sequence[Tensor], *, again: bool = False) -> list[Any]:
+    """Return the product of cotangents with the Jacobian by each argument, in the argument's likeness."""
+    connected = is_grad_enabled() and (call.connected or any(v.requires_grad for v in cotangents))
+    return like_arguments(call, filled(call, pull_back(call, cotangents, create_graph=connected, again=again)))
+
+
+def filled(call: Linearization, results: Sequence[Any]) -> list[Any]:
+    """Return one result for each input, with zeros for an input that does not matter."""
+    return [own(result, x._data) for result, x in zip(results, call.inputs, strict=True)]
+
+
+def like_arguments(call: Linearization, results: Sequence[Any]) -> list[Any]:
+    """Nest one result for each input as the arguments are: a Tensor for a Tensor, an array for an array."""
+    kinds = [in_kind(r, isinstance(x, Tensor)) for r, x in zip(results, call.given, strict=True)]
+    return list(trees.rebuild(call.arguments, kinds))
+
+
+def value_of(call: Linearization) -> Any:
+    """Return what `f` returned, in the kind that the arguments have."""
+    if call.connected:
+        return call.output
+    return detached(call, call.output)
+
+
+def detached(call: Linearization, tree: Any) -> Any:
+    """Return dicts, lists and tuples with their Tensors cut off from the graph, in the kind that the arguments have."""
+    if call.connected:
+        return tree
+    tensors = call.of_tensors
+
+    def plain(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return x
+        return x.detach() if tensors else x.data
+
+    return trees.rebuild(tree, [plain(x) for _, x in trees.leaves(tree)])
+
+
+def own(result: Any, like: Array) -> Any:
+    """Return a result that can be differentiated as it is, and any other (None is zeros) in an array of its own."""
+    if isinstance(result, Tensor):
+        if result.requires_grad:
+            return result
+        result = result._data
+    array = np.empty_like(like, subok=False)
+    np.copyto(array, False if result is None else result)  # which every dtype takes
+    return array
+
+
+def in_kind(result: Any, tensor: bool) -> Any:
+    """Return a result as a Tensor if `tensor`, or if it can be differentiated; else as an array."""
+    if isinstance(result, Tensor):
+        return result if tensor or result.requires_grad else result.data
+    return Tensor(result) if tensor else result
+
+
+def argument_numbers(transform: str, argnums: Argnums) -> tuple[int, ...]:
+    """Check argument numbers, and return them as a tuple."""
+    try:
+        return tuple(map(operator.index, argnums)) if isinstance(argnums, tuple) else (operator.index(argnums),)
+    except TypeError:
+        raise TypeError(f"{transform}: argnums is an int or a tuple of ints; got {argnums!r}") from None
+
+
+def argument_places(transform: str, wanted: tuple[int, ...], args: tuple[Any, ...]) -> list[int]:
+    """Return where the arguments of these numbers stand among those given."""
+    for i in wanted:
+        if not -len(args) <= i < len(args):
+            raise ValueError(
+                f"{transform}: there is no argument {i} to differentiate by; f was called with {len(args)} positional "
+                "argument(s), numbered from 0"
+            )
+    places = [i % len(args) for i in wanted]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{transform}: argnums {wanted} names an argument twice")
+    return places
+
+
+def vectors_like(what: str, like: Any, given: Any) -> list[Tensor]:
+    """Check vectors against what they go with, and return them as Tensors of the same dtypes."""
+    vectors = []
+    for path, x, v in trees.matching(like, given, what):
+        vector = v if isinstance(v, Tensor) else Tensor(v)
+        expected = x if isinstance(x, Tensor) else Tensor(x)
+        if vector.shape != expected.shape:
+            raise ValueError(f"{path} has shape {vector.shape}; expected {expected.shape}")
+        vectors.append(vector if vector.dtype == expected.dtype else vector.astype(expected.dtype))
+    return vectors
