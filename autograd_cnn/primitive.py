@@ -11,6 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from types import MethodType
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
@@ -79,6 +80,10 @@ class Primitive(Generic[P]):
     def __repr__(self) -> str:
         inputs = ", ".join(self.rules) or "nothing"
         return f"<primitive {self.name}{inspect.signature(self.forward)}, differentiable in {inputs}>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind as a function does: an op in a class is a method. To `help` it is a routine, with its signature."""
+        return self if instance is None else MethodType(self, instance)
 
     def backward(self, name: str) -> Callable[[F], F]:
         """Register the rule for the input `name`; see `primitive`."""

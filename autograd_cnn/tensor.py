@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -55,16 +55,6 @@ def _operators(op: Callable[..., Any]) -> tuple[_Operator, _Operator, _Operator]
     return of, reflected, in_place
 
 
-def _method(op: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
-    """Return an op of one input as a method."""
-
-    def method(self: Tensor) -> Tensor:
-        return op(self)
-
-    method.__name__, method.__doc__ = op.__name__, op.__doc__
-    return method
-
-
 class Tensor(Variable):
     """An array that records what is computed from it.
 
@@ -96,8 +86,9 @@ class Tensor(Variable):
 
     Notes
     -----
-    `t += y` and `t[index] = y` put a new array into the same object, so what was recorded before keeps its value and every
-    gradient stays right; a reshaped `t`, or `t.detach()`, does not follow. Writing into `t.data` changes them too.
+    `t += y` and `t[index] = y` put a new array into the same object. So what was recorded before keeps its value, and
+    every gradient stays right; a reshaped `t`, or `t.detach()`, does not follow. Writing into `t.data` changes them,
+    too.
 
     NumPy's functions of a Tensor are recorded like its operators; see `numpy_protocol`. What would take the plain value
     and lose the gradient raises a TypeError.
@@ -324,81 +315,83 @@ class Tensor(Variable):
     __floordiv__, __rfloordiv__ = _operators(ops.floor_divide)[:2]
     __mod__, __rmod__ = _operators(ops.mod)[:2]
 
-    def __divmod__(self, other: Any) -> tuple[Self, Self]:
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Self, Self]:
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
         return other // self, other % self
 
-    def __pos__(self) -> Self:
+    def __pos__(self) -> Tensor:
         return self
 
-    __neg__, __abs__ = _method(ops.negative), _method(ops.abs)
+    __neg__, __abs__ = ops.negative, ops.abs
 
-    def __eq__(self, other: object) -> Self:  # type: ignore[override]
-        return NotImplemented if other is None else ops.equal(self, other)  # `t == None` is False, as in PyTorch
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return (
+            NotImplemented if other is None else ops.equal(self, cast(Any, other))
+        )  # `t == None` is False, as in PyTorch
 
-    def __ne__(self, other: object) -> Self:  # type: ignore[override]
-        return NotImplemented if other is None else ops.not_equal(self, other)
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return NotImplemented if other is None else ops.not_equal(self, cast(Any, other))
 
     __lt__ = _operators(ops.less)[0]
     __le__ = _operators(ops.less_equal)[0]
     __gt__ = _operators(ops.greater)[0]
     __ge__ = _operators(ops.greater_equal)[0]
 
-    def __getitem__(self, index: Any) -> Self:
+    def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._become(ops.setitem(self, index, value))
 
-    def __iter__(self) -> Iterator[Self]:
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
     # --- ops as methods ---------------------------------------------------------------------------------
 
     @property
-    def T(self) -> Self:  # noqa: N802 -- NumPy's name
+    def T(self) -> Tensor:  # noqa: N802 -- NumPy's name
         """The tensor with its axes reversed."""
         return ops.transpose(self)
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *shape: Any) -> Tensor:
         """Return the same elements in another shape, as `reshape(2, 3)` or `reshape((2, 3))`."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: Any) -> Self:
+    def transpose(self, *axes: Any) -> Tensor:
         """Permute the axes, as `transpose(1, 0)` or `transpose((1, 0))`; without axes, reverse them."""
         return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Make one axis of the axes `start_dim` to `end_dim`, both included."""
         return ops.flatten(self, start_dim, end_dim)
 
-    def squeeze(self, axis: Axis = None) -> Self:
+    def squeeze(self, axis: Axis = None) -> Tensor:
         """Drop axes of length one."""
         return ops.squeeze(self, axis)
 
-    def astype(self, dtype: DTypeLike) -> Self:
+    def astype(self, dtype: DTypeLike) -> Tensor:
         """Convert to another dtype; between floating point dtypes the gradient converts back."""
         return ops.astype(self, dtype)
 
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Sum over axes; see `ops.sum`."""
         return ops.sum(self, axis, keepdims)
 
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Self:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Mean over axes; see `ops.mean`."""
         return ops.mean(self, axis, keepdims)
 
-    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Self:
+    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
         """Variance over axes; see `ops.var`."""
         return ops.var(self, axis, ddof, keepdims)
 
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Self:
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Maximum over axes; see `ops.max`."""
         return ops.max(self, axis, keepdims)
 
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Minimum over axes; see `ops.min`."""
         return ops.min(self, axis, keepdims)
 
@@ -406,19 +399,19 @@ class Tensor(Variable):
         """Return the indices of the maxima, as an array."""
         return np.asarray(self._data.argmax(axis))
 
-    exp = _method(ops.exp)
-    log = _method(ops.log)
-    sqrt = _method(ops.sqrt)
-    abs = _method(ops.abs)
-    tanh = _method(ops.tanh)
-    sigmoid = _method(ops.sigmoid)
-    relu = _method(ops.relu)
+    exp = ops.exp
+    log = ops.log
+    sqrt = ops.sqrt
+    abs = ops.abs
+    tanh = ops.tanh
+    sigmoid = ops.sigmoid
+    relu = ops.relu
 
-    def softmax(self, axis: int = -1) -> Self:
+    def softmax(self, axis: int = -1) -> Tensor:
         """Softmax along an axis."""
         return ops.softmax(self, axis)
 
-    def log_softmax(self, axis: int = -1) -> Self:
+    def log_softmax(self, axis: int = -1) -> Tensor:
         """Logarithm of the softmax along an axis."""
         return ops.log_softmax(self, axis)
 

@@ -27,7 +27,9 @@ class Model(Protocol):
     def init(self, rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor]:
         """Draw initial parameters."""
 
-    def apply(self, params: Params, x: Any, *, training: bool = False, rng: np.random.Generator | None = None) -> Any:
+    def apply(
+        self, params: Params, x: Any, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Tensor:
         """Give the logits (N, num_classes) of images (N, C, H, W)."""
 
 

@@ -40,7 +40,7 @@ def init(rng: np.random.Generator, *, num_classes: int = 10, hidden: int | None 
 
 def apply(
     params: Mapping[str, Tensor], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
-) -> Any:
+) -> Tensor:
     """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
 
     Pixels come from 0 to 1 as for every model here, and are shifted to −0.5 … 0.5 first. There is a hidden layer

@@ -51,7 +51,7 @@ def apply(
     training: bool = False,
     rng: np.random.Generator | None = None,
     dropout: float = 0.5,
-) -> Any:
+) -> Tensor:
     """Give the logits (N, num_classes) of images (N, 1, 28, 28).
 
     Training normalizes by the batch, moves the running statistics in `params`, and drops the linear layer's inputs

@@ -43,7 +43,7 @@ def apply(
     training: bool = False,
     rng: np.random.Generator | None = None,
     activation: Callable[[Any], Any] = ops.relu,
-) -> Any:
+) -> Tensor:
     """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
 
     `activation` is that of the hidden units, and part of the model. The network of before relu and He's

@@ -54,7 +54,7 @@ def apply(
     training: bool = False,
     rng: np.random.Generator | None = None,
     dropout: float = 0.0,
-) -> Any:
+) -> Tensor:
     """Give the logits (N, num_classes) of images (N, 1, 28, 28).
 
     Where `params` have batch normalization, training normalizes by the batch and moves the running statistics,

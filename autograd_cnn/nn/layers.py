@@ -28,7 +28,7 @@ class Layer(NamedTuple):
 
     init: Callable[..., dict[str, Tensor]]
     """Draw initial parameters: ``init(rng)``."""
-    apply: Callable[..., Any]
+    apply: Callable[..., Tensor]
     """Compute: ``apply(params, x, *, training=False, rng=None)``."""
 
 

@@ -1,0 +1,1373 @@
+"""The ops, as type checkers see them: with a Tensor among its inputs an op returns a Tensor, else an array.
+
+Written by `python -m tests.stubs` from the ops' own signatures and docstrings.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from autograd_cnn.tensor import Tensor
+
+Array: TypeAlias = NDArray[Any]
+Arrays: TypeAlias = Array | np.number[Any] | np.bool_ | float | list[Any] | tuple[Any, ...]
+Tensors: TypeAlias = Tensor | list[Tensor] | tuple[Tensor, ...]
+Axis: TypeAlias = int | tuple[int, ...] | None
+PairLike: TypeAlias = int | tuple[int, int]
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
+
+@overload
+def abs(x: Tensors) -> Tensor:
+    r"""Absolute value; the slope at 0 and at nan is 0."""
+
+@overload
+def abs(x: Arrays) -> Array: ...
+@overload
+def add(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Sum, `x + y`, with broadcasting."""
+
+@overload
+def add(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def add(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def astype(x: Tensors, dtype: DTypeLike) -> Tensor:
+    r"""Convert to another dtype; the gradient converts back.
+
+    A cast to integers or booleans has no gradient, and ends the graph.
+    """
+
+@overload
+def astype(x: Arrays, dtype: DTypeLike) -> Array: ...
+@overload
+def avg_pool2d(
+    x: Tensors,
+    kernel_size: PairLike,
+    stride: PairLike | None = None,
+    padding: PairLike = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    r"""Mean of every window.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    kernel_size : int or pair of int
+        The window, vertical and horizontal.
+    stride : int or pair of int, optional
+        The window's step; the size of the window by default.
+    padding : int or pair of int
+        Zeros on every side; at most half the window.
+    ceil_mode : bool
+        Whether a last window may hang over the end, if it starts before the end of the image.
+    count_include_pad : bool
+        Whether the padding counts as elements. What a last window hangs over never does.
+
+    Returns
+    -------
+    (N, C, H', W'), with H' = (H + 2·padding − KH) / stride + 1, rounded down, or up for `ceil_mode`, and W'
+    likewise
+
+    Raises
+    ------
+    ValueError
+        If the window is larger than the padded images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 3, stride=1)
+    array([[[[ 5.,  6.],
+             [ 9., 10.]]]])
+    """
+
+@overload
+def avg_pool2d(
+    x: Arrays,
+    kernel_size: PairLike,
+    stride: PairLike | None = None,
+    padding: PairLike = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array: ...
+@overload
+def batch_norm(
+    x: Tensors,
+    running_mean: Arrays | Tensors,
+    running_var: Arrays | Tensors,
+    weight: Arrays | Tensors | None = None,
+    bias: Arrays | Tensors | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor:
+    r"""Normalize each channel over the batch (Ioffe and Szegedy, 2015), then scale and shift it.
+
+    In training the batch's own mean and (biased) variance are used, and the running statistics move towards
+    the batch's by `momentum`, in place, with the unbiased variance as in PyTorch. In evaluation the running
+    statistics are used. They are constants, as in PyTorch: one that requires a gradient gets none.
+
+    Parameters
+    ----------
+    x : (N, C) or (N, C, …)
+    running_mean, running_var : (C,), array or Tensor
+        Updated in place in training, where both may be None. They keep their dtype, and the result has that of `x`.
+    weight, bias : (C,), optional
+    training : bool
+    momentum : float
+        Weight of the new statistics, from 0 to 1.
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, evaluation has no running statistics, an option is out of range, or training has
+        one value a channel, whose variance is 0.
+    TypeError
+        If a running statistic is no floating point array or Tensor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> x = np.array([[1.0], [3.0]])
+    >>> running_mean, running_var = np.zeros(1), np.ones(1)
+    >>> ac.batch_norm(x, running_mean, running_var, training=True).round(3)
+    array([[-1.],
+           [ 1.]])
+    >>> running_mean, running_var
+    (array([0.2]), array([1.1]))
+    """
+
+@overload
+def batch_norm(
+    x: Arrays,
+    running_mean: Tensors,
+    running_var: Arrays | Tensors,
+    weight: Arrays | Tensors | None = None,
+    bias: Arrays | Tensors | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor: ...
+@overload
+def batch_norm(
+    x: Arrays,
+    running_mean: Arrays,
+    running_var: Tensors,
+    weight: Arrays | Tensors | None = None,
+    bias: Arrays | Tensors | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor: ...
+@overload
+def batch_norm(
+    x: Arrays,
+    running_mean: Arrays,
+    running_var: Arrays,
+    weight: Tensors,
+    bias: Arrays | Tensors | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor: ...
+@overload
+def batch_norm(
+    x: Arrays,
+    running_mean: Arrays,
+    running_var: Arrays,
+    weight: Arrays | None = None,
+    bias: Arrays | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Array: ...
+@overload
+def broadcast_to(x: Tensors, shape: int | Sequence[int]) -> Tensor:
+    r"""Broadcast to `shape` by NumPy's rules, without copying."""
+
+@overload
+def broadcast_to(x: Arrays, shape: int | Sequence[int]) -> Array: ...
+@overload
+def ceil(x: Tensors) -> Tensor:
+    r"""Smallest whole number that is not below `x`; piecewise constant."""
+
+@overload
+def ceil(x: Arrays) -> Array: ...
+@overload
+def clip(x: Tensors, min: Arrays | Tensors | None = None, max: Arrays | Tensors | None = None) -> Tensor:
+    r"""`x` limited to `min` … `max`; the slope is 1 from bound to bound, both included, and 0 outside.
+
+    The bounds are numbers or arrays, either may be None, and each has slope 1 where it is taken. Where `x` or a bound
+    is nan the result is nan and the slope 0; where `min` is above `max` the result is `max`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.clip(np.array([-3.0, 0.5, np.inf, np.nan]), -1, 1)
+    array([-1. ,  0.5,  1. ,  nan])
+    """
+
+@overload
+def clip(x: Arrays, min: Tensors, max: Arrays | Tensors | None = None) -> Tensor: ...
+@overload
+def clip(x: Arrays, min: Arrays | None = None, max: Arrays | None = None) -> Array: ...
+@overload
+def concatenate(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
+    r"""Join arrays or tensors along an axis they have; the other axes are of one length."""
+
+@overload
+def concatenate(arrays: Sequence[Array], axis: int = 0) -> Array: ...
+@overload
+def concatenate(arrays: Any, axis: int = 0) -> Any: ...
+@overload
+def conv2d(
+    x: Tensors,
+    weight: Arrays | Tensors,
+    bias: Arrays | Tensors | None = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Tensor:
+    r"""Cross-correlate images with a bank of filters, which deep learning calls convolution.
+
+    out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k·dilation, j·stride + l·dilation] · weight[f, c, k, l] over
+    c, k and l, where x̄ is `x` with `padding` zeros on every side. With several groups, filter f sees only the
+    C / groups channels of its own group; with C of them the convolution is depthwise. Padding is multiplied as other
+    zeros are: times an infinite weight it is nan.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    weight : (F, C / groups, KH, KW)
+    bias : (F,), optional
+    stride, padding, dilation : int or pair of int
+        Vertical and horizontal.
+    groups : int
+        Divides C and F.
+
+    Returns
+    -------
+    (N, F, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) // stride + 1, and W' likewise
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or the filters are larger than the padded images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.conv2d(np.ones((1, 3, 28, 28)), np.ones((6, 3, 5, 5)), padding=2).shape
+    (1, 6, 28, 28)
+    """
+
+@overload
+def conv2d(
+    x: Arrays,
+    weight: Tensors,
+    bias: Arrays | Tensors | None = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Tensor: ...
+@overload
+def conv2d(
+    x: Arrays,
+    weight: Arrays,
+    bias: Tensors,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Tensor: ...
+@overload
+def conv2d(
+    x: Arrays,
+    weight: Arrays,
+    bias: Arrays | None = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Array: ...
+@overload
+def conv_transpose2d(
+    x: Tensors,
+    weight: Arrays | Tensors,
+    bias: Arrays | Tensors | None = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    output_padding: PairLike = 0,
+    groups: int = 1,
+    dilation: PairLike = 1,
+) -> Tensor:
+    r"""Transposed convolution: the gradient of a convolution by its input, used as an op of its own.
+
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    weight : (C, F / groups, KH, KW)
+    bias : (F,), optional
+    stride, padding, dilation : int or pair of int
+        Those of the convolution that this is the transpose of.
+    output_padding : int or pair of int
+        Rows and columns added at the end, to choose among the image sizes which that convolution maps to H × W;
+        smaller than the stride or the dilation.
+    groups : int
+        Divides C and F.
+
+    Returns
+    -------
+    (N, F, H', W'), with H' = (H − 1)·stride − 2·padding + dilation·(KH − 1) + output_padding + 1, W' likewise
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.conv_transpose2d(np.ones((1, 6, 14, 14)), np.ones((6, 3, 2, 2)), stride=2).shape
+    (1, 3, 28, 28)
+    """
+
+@overload
+def conv_transpose2d(
+    x: Arrays,
+    weight: Tensors,
+    bias: Arrays | Tensors | None = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    output_padding: PairLike = 0,
+    groups: int = 1,
+    dilation: PairLike = 1,
+) -> Tensor: ...
+@overload
+def conv_transpose2d(
+    x: Arrays,
+    weight: Arrays,
+    bias: Tensors,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    output_padding: PairLike = 0,
+    groups: int = 1,
+    dilation: PairLike = 1,
+) -> Tensor: ...
+@overload
+def conv_transpose2d(
+    x: Arrays,
+    weight: Arrays,
+    bias: Arrays | None = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    output_padding: PairLike = 0,
+    groups: int = 1,
+    dilation: PairLike = 1,
+) -> Array: ...
+@overload
+def divide(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Quotient, `x / y`, with broadcasting."""
+
+@overload
+def divide(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def divide(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def dropout(x: Tensors, p: float, training: bool, rng: np.random.Generator | None = None) -> Tensor:
+    r"""Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
+
+    Srivastava and others, 2014, in the inverted form that keeps the expected value.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    p : float
+        From 0 to 1, both included.
+    training : bool
+    rng : numpy.random.Generator
+        Draws the mask; needed in training.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not a probability.
+    TypeError
+        If `p` is no number, or training has no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.dropout(np.ones(6), 0.5, training=True, rng=np.random.default_rng(0))
+    array([2., 2., 2., 0., 0., 0.])
+    """
+
+@overload
+def dropout(x: Arrays, p: float, training: bool, rng: np.random.Generator | None = None) -> Array: ...
+@overload
+def einsum(subscripts: str, *operands: Tensors) -> Tensor:
+    r"""Sum of products over named axes, in Einstein's notation as NumPy has it.
+
+    Parameters
+    ----------
+    subscripts : str
+        Such as ``"ij,jk->ik"``; ellipses, repeated letters and an implicit output are fine.
+    *operands : arrays or Tensors
+
+    Raises
+    ------
+    ValueError
+        If the subscripts do not fit the operands.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.einsum("ij,j->i", np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
+    array([21., 43.])
+    """
+
+@overload
+def einsum(subscripts: str, *operands: Arrays) -> Array: ...
+@overload
+def einsum(subscripts: str, *operands: Any) -> Any: ...
+@overload
+def elu(x: Tensors, alpha: float = 1.0) -> Tensor:
+    r"""Exponential linear unit: `x` where it is positive, else alpha · (exp(x) − 1).
+
+    Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units",
+    2016. The slope at 0 is `alpha`.
+    """
+
+@overload
+def elu(x: Arrays, alpha: float = 1.0) -> Array: ...
+@overload
+def equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Whether `x == y`, with broadcasting."""
+
+@overload
+def equal(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def equal(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def erf(x: Tensors) -> Tensor:
+    r"""Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`."""
+
+@overload
+def erf(x: Arrays) -> Array: ...
+@overload
+def exp(x: Tensors) -> Tensor:
+    r"""Exponential."""
+
+@overload
+def exp(x: Arrays) -> Array: ...
+@overload
+def expand_dims(x: Tensors, axis: int | tuple[int, ...]) -> Tensor:
+    r"""Insert axes of length one, at these places of the result."""
+
+@overload
+def expand_dims(x: Arrays, axis: int | tuple[int, ...]) -> Array: ...
+@overload
+def flatten(x: Tensors, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    r"""Make one axis of the axes `start_dim` to `end_dim`, both included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.flatten(np.zeros((32, 16, 5, 5)), 1).shape
+    (32, 400)
+    """
+
+@overload
+def flatten(x: Arrays, start_dim: int = 0, end_dim: int = -1) -> Array: ...
+@overload
+def floor(x: Tensors) -> Tensor:
+    r"""Largest whole number that is not above `x`; piecewise constant."""
+
+@overload
+def floor(x: Arrays) -> Array: ...
+@overload
+def floor_divide(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Quotient rounded down, `x // y`, with broadcasting; piecewise constant."""
+
+@overload
+def floor_divide(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def floor_divide(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def gelu(x: Tensors, approximate: Literal["none", "tanh"] = "none") -> Tensor:
+    r"""Gaussian error linear unit, x · Φ(x), with Φ the normal distribution function.
+
+    Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    approximate : {"none", "tanh"}
+        "tanh" takes ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) for Φ(x).
+
+    Raises
+    ------
+    ValueError
+        For any other approximation.
+    """
+
+@overload
+def gelu(x: Arrays, approximate: Literal["none", "tanh"] = "none") -> Array: ...
+@overload
+def getitem(x: Tensors, index: Any) -> Tensor:
+    r"""`x[index]` as NumPy has it: basic, integer-array and boolean indices."""
+
+@overload
+def getitem(x: Arrays, index: Any) -> Array: ...
+@overload
+def global_avg_pool2d(x: Tensors) -> Tensor:
+    r"""Mean of every channel of every image: (N, C, H, W) to (N, C).
+
+    Lin, Chen and Yan, "Network in network", 2014, section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[1.5, 5.5]])
+    """
+
+@overload
+def global_avg_pool2d(x: Arrays) -> Array: ...
+@overload
+def greater(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Whether `x > y`, with broadcasting."""
+
+@overload
+def greater(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def greater(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def greater_equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Whether `x >= y`, with broadcasting."""
+
+@overload
+def greater_equal(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def greater_equal(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def group_norm(
+    x: Tensors,
+    num_groups: int,
+    weight: Arrays | Tensors | None = None,
+    bias: Arrays | Tensors | None = None,
+    eps: float = 1e-05,
+) -> Tensor:
+    r"""Normalize over groups of channels of each example (Wu and He, 2018), then scale and shift each channel.
+
+    Parameters
+    ----------
+    x : (N, C, …)
+    num_groups : int
+        Divides C.
+    weight, bias : (C,), optional
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or the groups do not divide the channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2).round(3)
+    array([[-1.,  1., -1.,  1.]])
+    """
+
+@overload
+def group_norm(
+    x: Arrays, num_groups: int, weight: Tensors, bias: Arrays | Tensors | None = None, eps: float = 1e-05
+) -> Tensor: ...
+@overload
+def group_norm(
+    x: Arrays, num_groups: int, weight: Arrays | None = None, bias: Arrays | None = None, eps: float = 1e-05
+) -> Array: ...
+@overload
+def layer_norm(
+    x: Tensors,
+    normalized_shape: int | tuple[int, ...],
+    weight: Arrays | Tensors | None = None,
+    bias: Arrays | Tensors | None = None,
+    eps: float = 1e-05,
+) -> Tensor:
+    r"""Normalize over the last axes of each example (Ba, Kiros and Hinton, 2016), then scale and shift.
+
+    Parameters
+    ----------
+    x : (…, *normalized_shape)
+    normalized_shape : int or tuple of int
+        Lengths of the last axes.
+    weight, bias : normalized_shape, optional
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), 2).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+
+@overload
+def layer_norm(
+    x: Arrays,
+    normalized_shape: int | tuple[int, ...],
+    weight: Tensors,
+    bias: Arrays | Tensors | None = None,
+    eps: float = 1e-05,
+) -> Tensor: ...
+@overload
+def layer_norm(
+    x: Arrays,
+    normalized_shape: int | tuple[int, ...],
+    weight: Arrays | None = None,
+    bias: Arrays | None = None,
+    eps: float = 1e-05,
+) -> Array: ...
+@overload
+def leaky_relu(x: Tensors, negative_slope: float = 0.01) -> Tensor:
+    r"""`x` where it is positive, else `negative_slope` · x; the slope at 0 is `negative_slope`.
+
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+    """
+
+@overload
+def leaky_relu(x: Arrays, negative_slope: float = 0.01) -> Array: ...
+@overload
+def less(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Whether `x < y`, with broadcasting."""
+
+@overload
+def less(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def less(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def less_equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Whether `x <= y`, with broadcasting."""
+
+@overload
+def less_equal(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def less_equal(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def linear(x: Tensors, weight: Arrays | Tensors, bias: Arrays | Tensors | None = None) -> Tensor:
+    r"""Affine map of the last axis, `x @ weight.T + bias`.
+
+    Parameters
+    ----------
+    x : (..., in)
+    weight : (out, in)
+    bias : (out,), optional
+
+    Returns
+    -------
+    (..., out)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.linear(np.ones((2, 3)), np.ones((4, 3)), np.zeros(4)).shape
+    (2, 4)
+    """
+
+@overload
+def linear(x: Arrays, weight: Tensors, bias: Arrays | Tensors | None = None) -> Tensor: ...
+@overload
+def linear(x: Arrays, weight: Arrays, bias: Tensors) -> Tensor: ...
+@overload
+def linear(x: Arrays, weight: Arrays, bias: Arrays | None = None) -> Array: ...
+@overload
+def log(x: Tensors) -> Tensor:
+    r"""Natural logarithm."""
+
+@overload
+def log(x: Arrays) -> Array: ...
+@overload
+def log_softmax(x: Tensors, axis: int = -1) -> Tensor:
+    r"""Logarithm of the softmax along `axis`, exact where the softmax itself would be 0."""
+
+@overload
+def log_softmax(x: Arrays, axis: int = -1) -> Array: ...
+@overload
+def logsumexp(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    r"""Logarithm of the sum of exponentials over `axis`, without overflow.
+
+    The maximum is taken out of the sum first, so that the largest exponential is 1. Of nothing, and of −∞ alone, it
+    is −∞; there the slope is 0, where PyTorch has nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.logsumexp(np.array([[1000.0, 1000.0], [-np.inf, 0.0]]), 1).round(4)
+    array([1000.6931,    0.    ])
+    """
+
+@overload
+def logsumexp(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
+@overload
+def matmul(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Matrix product, `x @ y`, as NumPy has it: vectors are rows or columns, leading axes broadcast."""
+
+@overload
+def matmul(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def matmul(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def max(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    r"""Maximum over `axis` (of all by default); nan where an element is.
+
+    Of equal maxima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+
+    Raises
+    ------
+    ValueError
+        If there is no element to choose from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.max(np.array([[1.0, 3.0], [2.0, np.nan]]), 1)
+    array([ 3., nan])
+    """
+
+@overload
+def max(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
+@overload
+def max_pool2d(
+    x: Tensors,
+    kernel_size: PairLike,
+    stride: PairLike | None = None,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    r"""Maximum of every window; of equal maxima the first, row by row, gets the gradient.
+
+    A nan is the maximum of its windows, and the last one in a window gets its gradient, as in PyTorch. Integers and
+    booleans stay what they are.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    kernel_size : int or pair of int
+        The window, vertical and horizontal.
+    stride : int or pair of int, optional
+        The window's step; the size of the window by default.
+    padding : int or pair of int
+        −inf on every side; at most half the window. A window of padding alone holds −inf and has no gradient;
+        among integers, which have no −inf, it is an error.
+    dilation : int or pair of int
+        Distance between the elements of a window.
+    ceil_mode : bool
+        Whether a last window may hang over the end, if it starts before the end of the image.
+
+    Returns
+    -------
+    (N, C, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) / stride + 1, rounded down, or up for
+    `ceil_mode`, and W' likewise
+
+    Raises
+    ------
+    ValueError
+        If the window is larger than the padded images, or a window of integers is of padding alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+
+@overload
+def max_pool2d(
+    x: Arrays,
+    kernel_size: PairLike,
+    stride: PairLike | None = None,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
+) -> Array: ...
+@overload
+def maximum(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""The larger of `x` and `y`, with broadcasting; nan where either is nan.
+
+    Where they are equal each gets half the gradient; where either is nan each gets all of it, as in PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.maximum(np.array([1.0, np.nan]), 2.0)
+    array([ 2., nan])
+    """
+
+@overload
+def maximum(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def maximum(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def mean(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    r"""Mean of the elements over `axis` (all of them by default); of nothing it is nan, and NumPy warns."""
+
+@overload
+def mean(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
+@overload
+def min(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    r"""Minimum over `axis` (of all by default); nan where an element is.
+
+    Of equal minima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+
+    Raises
+    ------
+    ValueError
+        If there is no element to choose from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.min(np.array([[1.0, 3.0], [2.0, np.nan]]), 1)
+    array([ 1., nan])
+    """
+
+@overload
+def min(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
+@overload
+def minimum(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""The smaller of `x` and `y`, with broadcasting; nan where either is nan.
+
+    Where they are equal each gets half the gradient; where either is nan each gets all of it, as in PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.minimum(np.array([1.0, np.nan]), 2.0)
+    array([ 1., nan])
+    """
+
+@overload
+def minimum(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def minimum(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def mod(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Remainder of `x // y`, `x % y`, of the sign of `y`, with broadcasting."""
+
+@overload
+def mod(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def mod(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def mse_loss(x: Tensors, target: Arrays | Tensors, reduction: Reduction = "mean") -> Tensor:
+    r"""Mean squared error, (x − target)², element by element.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+
+@overload
+def mse_loss(x: Arrays, target: Tensors, reduction: Reduction = "mean") -> Tensor: ...
+@overload
+def mse_loss(x: Arrays, target: Arrays, reduction: Reduction = "mean") -> Array: ...
+@overload
+def multiply(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Product, `x * y`, with broadcasting."""
+
+@overload
+def multiply(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def multiply(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def negative(x: Tensors) -> Tensor:
+    r"""Change of sign, `-x`."""
+
+@overload
+def negative(x: Arrays) -> Array: ...
+@overload
+def nll_loss(
+    log_probs: Tensors,
+    targets: Arrays | Tensors,
+    weight: Arrays | Tensors | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    r"""Negative log-likelihood: −weight[y] · log_probs[y] for the class y of every example.
+
+    A weight of 0 costs nothing whatever the log-probability, where PyTorch has nan for an infinite one.
+
+    Parameters
+    ----------
+    log_probs : (N, C), (N, C, d1, …) or (C,)
+        Log-probabilities, such as `log_softmax` along the classes gives.
+    targets : (N,), (N, d1, …) or () int
+        Class indices, 0 … C − 1.
+    weight : (C,), optional
+        Weight of every class, a constant.
+    ignore_index : int
+        A class index that costs nothing.
+    reduction : {"mean", "sum", "none"}
+        The mean is weighted by `weight`, and leaves out what is ignored.
+
+    Returns
+    -------
+    scalar, or for "none" one loss an example
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `softmax_cross_entropy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> round(float(ac.nll_loss(np.log([[0.25, 0.75]]), np.array([1]))), 4)
+    0.2877
+    """
+
+@overload
+def nll_loss(
+    log_probs: Arrays,
+    targets: Tensors,
+    weight: Arrays | Tensors | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+) -> Tensor: ...
+@overload
+def nll_loss(
+    log_probs: Arrays, targets: Arrays, weight: Tensors, ignore_index: int = -100, reduction: Reduction = "mean"
+) -> Tensor: ...
+@overload
+def nll_loss(
+    log_probs: Arrays,
+    targets: Arrays,
+    weight: Arrays | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+) -> Array: ...
+@overload
+def not_equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Whether `x != y`, with broadcasting."""
+
+@overload
+def not_equal(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def not_equal(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def pad(x: Tensors, pad_width: Any, constant_values: float = 0) -> Tensor:
+    r"""Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis.
+
+    Raises
+    ------
+    ValueError
+        If `x` is of integers or booleans, which do not hold the constant.
+    """
+
+@overload
+def pad(x: Arrays, pad_width: Any, constant_values: float = 0) -> Array: ...
+@overload
+def power(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Power, `x ** y`, with broadcasting.
+
+    The slope in `x` is 0 where `y` is 0, whatever `x` is. The slope in `y` is 0 where `x` is 0 and `y` is not
+    negative, and −∞ where `x` is 0 and `y` is negative. Both are PyTorch's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor(np.array([np.inf, np.nan, 0.0, 2.0]), requires_grad=True)
+    >>> (x**0).sum().backward()
+    >>> x.grad
+    array([0., 0., 0., 0.])
+    """
+
+@overload
+def power(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def power(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def relu(x: Tensors) -> Tensor:
+    r"""Rectified linear unit, max(x, 0); the slope at 0 is 0, and at nan 1 as in PyTorch."""
+
+@overload
+def relu(x: Arrays) -> Array: ...
+@overload
+def reshape(x: Tensors, shape: int | Sequence[int]) -> Tensor:
+    r"""Give the same elements, in C order, in another shape; one length may be −1."""
+
+@overload
+def reshape(x: Arrays, shape: int | Sequence[int]) -> Array: ...
+@overload
+def round(x: Tensors, decimals: int = 0) -> Tensor:
+    r"""`x` rounded to so many decimals, halves to even; piecewise constant."""
+
+@overload
+def round(x: Arrays, decimals: int = 0) -> Array: ...
+@overload
+def setitem(x: Tensors, index: Any, value: Arrays | Tensors) -> Tensor:
+    r"""Give a copy of `x` with `value` at `index`, which must not select an element twice."""
+
+@overload
+def setitem(x: Arrays, index: Any, value: Tensors) -> Tensor: ...
+@overload
+def setitem(x: Arrays, index: Any, value: Arrays) -> Array: ...
+@overload
+def sigmoid(x: Tensors) -> Tensor:
+    r"""Logistic function, 1 / (1 + exp(−x)), exact in both tails."""
+
+@overload
+def sigmoid(x: Arrays) -> Array: ...
+@overload
+def sigmoid_cross_entropy(logits: Tensors, targets: Arrays | Tensors, reduction: Reduction = "mean") -> Tensor:
+    r"""Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
+
+    It is taken as (1 − t)·z + softplus(−z), which overflows nowhere.
+
+    Parameters
+    ----------
+    logits : array or Tensor
+        Unnormalized log-odds, z.
+    targets : of the same shape
+        Probabilities, t, from 0 to 1.
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> round(float(ac.sigmoid_cross_entropy(np.array([0.0]), np.array([1.0]))), 4)
+    0.6931
+    """
+
+@overload
+def sigmoid_cross_entropy(logits: Arrays, targets: Tensors, reduction: Reduction = "mean") -> Tensor: ...
+@overload
+def sigmoid_cross_entropy(logits: Arrays, targets: Arrays, reduction: Reduction = "mean") -> Array: ...
+@overload
+def sign(x: Tensors) -> Tensor:
+    r"""Sign: −1, 0 or 1; of nan it is nan, as in NumPy, where PyTorch has 0."""
+
+@overload
+def sign(x: Arrays) -> Array: ...
+@overload
+def silu(x: Tensors) -> Tensor:
+    r"""X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
+
+@overload
+def silu(x: Arrays) -> Array: ...
+@overload
+def softmax(x: Tensors, axis: int = -1) -> Tensor:
+    r"""Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
+
+@overload
+def softmax(x: Arrays, axis: int = -1) -> Array: ...
+@overload
+def softmax_cross_entropy(
+    logits: Tensors,
+    targets: Arrays | Tensors,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    weight: Arrays | Tensors | None = None,
+) -> Tensor:
+    r"""Cross-entropy between the softmax of `logits` and class labels, or probabilities.
+
+    For the class y of an example, −weight[y] · log softmax(logits)[y]. Softmax and logarithm are taken together,
+    so that a hopeless logit costs much and overflows nothing. A target or a weight of 0 costs nothing whatever the
+    logit, where PyTorch has nan for an infinite one.
+
+    Parameters
+    ----------
+    logits : (N, C), (N, C, d1, …) or (C,)
+        One unnormalized log-probability a class.
+    targets : (N,), (N, d1, …) or () int, or as `logits` float
+        Class indices, 0 … C − 1, or the probability of every class.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the losses. The mean over class indices is weighted by `weight`, and leaves out what
+        is ignored.
+    label_smoothing : float
+        From 0 to 1: the share of the target that is spread evenly over all classes (Szegedy and others, 2016,
+        section 7).
+    ignore_index : int
+        A class index that costs nothing.
+    weight : (C,), optional
+        Weight of every class, a constant.
+
+    Returns
+    -------
+    scalar, or for "none" one loss an example: (N,), (N, d1, …) or ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a label, an option or a weight is out of range, or the weight requires a gradient.
+    TypeError
+        If the targets are neither class indices nor probabilities, or an option is of a wrong type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> logits = ac.Tensor([[0.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    >>> loss = ac.softmax_cross_entropy(logits, np.array([0, 1]))
+    >>> round(loss.item(), 4)
+    0.6931
+    >>> loss.backward()
+    >>> logits.grad
+    array([[-0.25,  0.25],
+           [ 0.25, -0.25]], dtype=float32)
+    """
+
+@overload
+def softmax_cross_entropy(
+    logits: Arrays,
+    targets: Tensors,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    weight: Arrays | Tensors | None = None,
+) -> Tensor: ...
+@overload
+def softmax_cross_entropy(
+    logits: Arrays,
+    targets: Arrays,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    weight: Arrays | None = None,
+) -> Array: ...
+@overload
+def softplus(x: Tensors) -> Tensor:
+    r"""log(1 + exp(x)), a smooth relu, exact in both tails."""
+
+@overload
+def softplus(x: Arrays) -> Array: ...
+@overload
+def split(x: Tensors, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    r"""Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
+
+@overload
+def split(x: Arrays, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]: ...
+@overload
+def sqrt(x: Tensors) -> Tensor:
+    r"""Square root."""
+
+@overload
+def sqrt(x: Arrays) -> Array: ...
+@overload
+def squeeze(x: Tensors, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    r"""Drop the axes of length one, or the given ones."""
+
+@overload
+def squeeze(x: Arrays, axis: int | tuple[int, ...] | None = None) -> Array: ...
+@overload
+def stack(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
+    r"""Join arrays or tensors of one shape along a new axis."""
+
+@overload
+def stack(arrays: Sequence[Array], axis: int = 0) -> Array: ...
+@overload
+def stack(arrays: Any, axis: int = 0) -> Any: ...
+@overload
+def subtract(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Difference, `x - y`, with broadcasting."""
+
+@overload
+def subtract(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def subtract(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def sum(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    r"""Sum of the elements over `axis` (all of them by default)."""
+
+@overload
+def sum(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
+@overload
+def take(x: Tensors, indices: Any, axis: int | None = None) -> Tensor:
+    r"""Elements at integer `indices` along an axis, or of the flattened array."""
+
+@overload
+def take(x: Arrays, indices: Any, axis: int | None = None) -> Array: ...
+@overload
+def tanh(x: Tensors) -> Tensor:
+    r"""Hyperbolic tangent."""
+
+@overload
+def tanh(x: Arrays) -> Array: ...
+@overload
+def transpose(x: Tensors, axes: Sequence[int] | None = None) -> Tensor:
+    r"""Permute the axes; without `axes`, reverse them."""
+
+@overload
+def transpose(x: Arrays, axes: Sequence[int] | None = None) -> Array: ...
+@overload
+def trunc(x: Tensors) -> Tensor:
+    r"""`x` without its fraction; piecewise constant."""
+
+@overload
+def trunc(x: Arrays) -> Array: ...
+@overload
+def var(x: Tensors, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    r"""Variance over `axis`: the sum of squared distances from the mean, divided by n − `ddof`.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than `ddof` values, where NumPy warns and gives nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.var(np.array([1.0, 3.0]))), float(ac.var(np.array([1.0, 3.0]), ddof=1))
+    (1.0, 2.0)
+    """
+
+@overload
+def var(x: Arrays, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array: ...
+@overload
+def where(condition: Tensors, x: Arrays | Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""`x` where `condition` holds, else `y`, with broadcasting."""
+
+@overload
+def where(condition: Arrays, x: Tensors, y: Arrays | Tensors) -> Tensor: ...
+@overload
+def where(condition: Arrays, x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def where(condition: Arrays, x: Arrays, y: Arrays) -> Array: ...
+
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "avg_pool2d",
+    "batch_norm",
+    "broadcast_to",
+    "ceil",
+    "clip",
+    "concatenate",
+    "conv2d",
+    "conv_transpose2d",
+    "divide",
+    "dropout",
+    "einsum",
+    "elu",
+    "equal",
+    "erf",
+    "exp",
+    "expand_dims",
+    "flatten",
+    "floor",
+    "floor_divide",
+    "gelu",
+    "getitem",
+    "global_avg_pool2d",
+    "greater",
+    "greater_equal",
+    "group_norm",
+    "layer_norm",
+    "leaky_relu",
+    "less",
+    "less_equal",
+    "linear",
+    "log",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mod",
+    "mse_loss",
+    "multiply",
+    "negative",
+    "nll_loss",
+    "not_equal",
+    "pad",
+    "power",
+    "relu",
+    "reshape",
+    "round",
+    "setitem",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "sign",
+    "silu",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "split",
+    "sqrt",
+    "squeeze",
+    "stack",
+    "subtract",
+    "sum",
+    "take",
+    "tanh",
+    "transpose",
+    "trunc",
+    "var",
+    "where",
+]
