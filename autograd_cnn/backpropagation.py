@@ -12,13 +12,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_cnn import kernels
-from autograd_cnn.graph import Array, Node, Place, Scattered, Variable, dense, in_graph, place_of
+from autograd_cnn.graph import Node, Place, Scattered, Variable, dense, in_graph, place_of
 from autograd_cnn.modes import current, switch, switch_back, switched, unobserved
 from autograd_cnn.recording.call_site import machinery
 
@@ -27,7 +28,7 @@ machinery(__name__)
 _HALF = np.dtype(np.float16)
 
 
-def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = False) -> None:
+def backpropagate(output: Variable, gradient: Any, *, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Add to every leaf's `.grad` the product of `gradient` with the Jacobian of `output` by that leaf.
 
     Each gradient is dropped as it is used, and so is what a node kept unless `retain_graph`. Leaves receive theirs at
@@ -38,12 +39,16 @@ def backpropagate(output: Variable, gradient: Array, *, retain_graph: bool = Fal
     ----------
     output : Variable
         Where to start; it must require a gradient.
-    gradient : ndarray
+    gradient : ndarray, or Variable for `create_graph`
         Of the output's shape and dtype. It is read, never written or kept.
     retain_graph : bool
         Keep what the rules need, for another pass over the same graph.
+    create_graph : bool
+        Record the rules as they run: every `.grad` is then a Variable of the graph, which can be differentiated itself.
     """
-    _accumulate(_traverse([(place_of(output), gradient)], retain_graph=retain_graph))
+    view = partial(_as_variables, kind=type(output)) if create_graph else None
+    with switched(recording=True) if create_graph else nullcontext():
+        _accumulate(_traverse([(place_of(output), gradient)], retain_graph=retain_graph, view=view))
 
 
 def differentiate(
@@ -162,6 +167,8 @@ def _traverse(
                 break
             _, node = heapq.heappop(queue)
             grad = dense(gradients.pop(node))
+            if node.watched_by:
+                gradients |= dict.fromkeys(node.watchers(), grad)
             if node.dtype is _HALF:  # computed in float32, and so is its gradient
                 grad = grad.astype(np.float32)
             node.check_unchanged()
@@ -196,11 +203,12 @@ def _sum(x: Any, y: Any) -> Any:
     if type(x) is Scattered and type(y) is Scattered:
         x.parts += y.parts
         return x
-    total = dense(x) + dense(y)
+    x, y = dense(x), dense(y)
+    total = y + x if isinstance(y, Variable) else x + y
     return total if isinstance(total, Variable) else np.asarray(total)
 
 
-def _accumulate(gradients: dict[Any, Array]) -> None:
+def _accumulate(gradients: dict[Any, Any]) -> None:
     """Add to the gradients of leaves, of all or of none."""
     leaves = [*gradients]
     shared = [count > _ALONE for count in _references(gradients)]
@@ -209,33 +217,40 @@ def _accumulate(gradients: dict[Any, Array]) -> None:
         any(map(setattr, leaves, _GRAD, totals))  # one call in C, within which nothing interrupts
 
 
-def _references(gradients: dict[Any, Array]) -> list[int]:
+def _references(gradients: dict[Any, Any]) -> list[int]:
     return [sys.getrefcount(grad) for grad in gradients.values()]
 
 
 _ALONE = _references({None: np.empty(1)})[0]  # what an array counts that nobody else holds
 
 
-def _total(leaf: Variable, grad: Array, shared: bool) -> Array:
+def _total(leaf: Variable, grad: Any, shared: bool) -> Any:
     """Return a leaf's gradient with another added to it: an array of its own, with the leaf's memory order.
 
     `shared` tells whether somebody else holds `grad`, which is then not handed on: others may be given it, too.
+    A Variable, as `create_graph` makes it, stays one.
     """
-    so_far = leaf.grad
-    total = None if leaf._data.flags.c_contiguous else np.empty_like(leaf._data, subok=False)
-    if so_far is None:
-        if total is None:
-            # What a rule has just made is no one's: a copy of each gradient would be a pass over all parameters.
-            return grad if not shared and grad.base is None and grad.flags.carray else grad.copy()
-        np.copyto(total, grad)
-        return total
-    if not isinstance(so_far, np.ndarray) or so_far.shape != leaf._data.shape or so_far.dtype != leaf._data.dtype:
-        given = f"an array {so_far.shape} {so_far.dtype}" if isinstance(so_far, np.ndarray) else f"a {type(so_far)}"
+    so_far: Any = leaf.grad
+    if so_far is not None and (
+        not isinstance(so_far, np.ndarray | Variable) or so_far.shape != leaf.shape or so_far.dtype != leaf.dtype
+    ):
+        given = "an array" if isinstance(so_far, np.ndarray) else f"a {type(so_far).__name__}"
+        if isinstance(so_far, np.ndarray | Variable):
+            given = f"{given} {so_far.shape} {so_far.dtype}"
         raise TypeError(
             f"backward() adds to .grad, which is None or an array of the tensor's shape and dtype; that of a tensor "
             f"{leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
         )
-    return np.asarray(np.add(so_far, grad, out=total, order="C"))
+    if isinstance(grad, Variable) or isinstance(so_far, Variable):
+        return grad if so_far is None else _sum(grad, so_far)
+    total = None if leaf._data.flags.c_contiguous else np.empty_like(leaf._data, subok=False)
+    if so_far is not None:
+        return np.asarray(np.add(so_far, grad, out=total, order="C"))
+    if total is None:
+        # What a rule has just made is no one's: a copy of each gradient would be a pass over all parameters.
+        return grad if not shared and grad.base is None and grad.flags.carray else grad.copy()
+    np.copyto(total, grad)
+    return total
 
 
 _accumulating = threading.RLock()  # as a signal's handler may come in here, and call backward() itself

@@ -9,6 +9,7 @@ backwards in time only, so a graph has no cycles and is freed by reference count
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ class Variable:
     __slots__ = ("__weakref__", "_data", "grad", "node", "requires_grad")
 
     _data: Array  # for the package alone: whoever writes to it tells `history`
-    grad: Array | None
+    grad: Any  # an array, or None; a variable if the gradient was recorded
     requires_grad: bool
     node: Node | None  # None for a leaf
 
@@ -93,7 +94,7 @@ class Edge(NamedTuple):
 class Node:
     """One recorded call of an op."""
 
-    __slots__ = ("__weakref__", "dtype", "edges", "kept", "op", "order", "shape", "site", "sources")
+    __slots__ = ("__weakref__", "dtype", "edges", "kept", "op", "order", "shape", "site", "sources", "watched_by")
 
     def __init__(self, op: str, edges: list[Edge], sources: list[Place], kept: dict[str, Any], out: Array) -> None:
         self.op = op
@@ -104,6 +105,7 @@ class Node:
         self.dtype: np.dtype[Any] = out.dtype
         self.order = history.now()  # a topological order: a node is made after everything it points to
         self.site = call_site(2)
+        self.watched_by: list[weakref.ref[Variable]] = _NOBODY
 
     def __repr__(self) -> str:
         kept = "freed" if self.kept is None else f"keeps {', '.join(name for name, _ in self.arrays()) or 'nothing'}"
@@ -116,6 +118,11 @@ class Node:
                 yield name, value
             elif isinstance(value, tuple):
                 yield from ((f"{name}[{i}]", x) for i, x in enumerate(value) if isinstance(x, np.ndarray))
+
+    def watchers(self) -> list[Variable]:
+        """Return the variables of this node that want their gradient."""
+        found = [ref() for ref in self.watched_by]
+        return [x for x in found if x is not None and x.node is self]
 
     def check_unchanged(self) -> None:
         """Refuse to go on if what was kept was freed, or an array of it has been overwritten since."""
@@ -148,6 +155,9 @@ class Node:
         if observers:
             return [(source, _observed_gradient(observers, edge, source, self, grad, kept)) for edge, source in pairs]
         return [(source, _gradient_of(edge, source, self, grad, kept)) for edge, source in pairs]
+
+
+_NOBODY: list[weakref.ref[Variable]] = []
 
 
 class Backward(NamedTuple):

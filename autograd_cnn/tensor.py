@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, cast
 
@@ -229,7 +230,7 @@ class Tensor(Variable):
 
     # --- differentiation --------------------------------------------------------------------------------
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf it was computed from.
 
         Parameters
@@ -237,8 +238,11 @@ class Tensor(Variable):
         gradient : array_like or Tensor, optional
             The gradient of something with respect to this tensor, of its shape. It may be left out for a
             tensor of one element, where it is 1.
-        retain_graph : bool
-            Keep what the backward rules need, so that `backward()` may be called again.
+        retain_graph : bool, optional
+            Keep what the backward rules need, so that `backward()` may be called again; by default, `create_graph`.
+        create_graph : bool
+            Record the backward pass itself: `.grad` is then a Tensor of the graph, which can be differentiated again.
+            It refers to the graph and the graph to its leaf, so set `.grad` to None when it is no longer needed.
 
         Raises
         ------
@@ -258,13 +262,45 @@ class Tensor(Variable):
                     f"backward() on a tensor of shape {self.shape} needs a gradient of that shape; reduce it "
                     "to one number first, as in loss.mean().backward(), or pass gradient="
                 )
-            seed = np.ones(self.shape, self.dtype)
+            seed: Any = np.ones(self.shape, self.dtype)
         else:
-            given = operand("backward", "gradient", gradient)
-            seed = (given._data if isinstance(given, Variable) else given).astype(self.dtype, copy=False)
+            seed = operand("backward", "gradient", gradient)
+            if isinstance(seed, Variable) and not create_graph:
+                seed = seed._data
             if seed.shape != self.shape:
                 raise ValueError(f"gradient has shape {seed.shape}, but the tensor has shape {self.shape}")
-        backpropagate(self, seed, retain_graph=retain_graph)
+            if seed.dtype != self.dtype:
+                seed = ops.astype(seed, self.dtype)
+        if create_graph and not isinstance(seed, Variable):
+            seed = type(self).wrap(seed)
+        retain_graph = create_graph if retain_graph is None else retain_graph
+        backpropagate(self, seed, retain_graph=retain_graph, create_graph=create_graph)
+
+    def retain_grad(self) -> None:
+        """Have `backward()` put the gradient by this tensor into its `.grad`, though it is a result and no leaf.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing that this tensor was computed from requires a gradient.
+
+        Examples
+        --------
+        >>> import autograd_cnn as ac
+        >>> x = ac.Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x * 3
+        >>> y.retain_grad()
+        >>> (y * y).sum().backward()
+        >>> y.grad
+        array([ 6., 12.], dtype=float32)
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "retain_grad() on a tensor that was computed from nothing that requires a gradient; create the inputs "
+                "with requires_grad=True, and outside no_grad()"
+            )
+        if self.node is not None and not any(x is self for x in self.node.watchers()):
+            self.node.watched_by = [*self.node.watched_by, weakref.ref(self)]
 
     def detach(self) -> Self:
         """Return a tensor of the same array that is cut off from the graph."""
@@ -279,7 +315,8 @@ class Tensor(Variable):
             )
         state: Any = super().__getstate__()
         attributes, slots = state
-        return attributes, {**slots, "grad": None if self.grad is None else self.grad.copy(order="K")}
+        grad = self.grad._data if isinstance(self.grad, Variable) else self.grad
+        return attributes, {**slots, "grad": None if grad is None else grad.copy(order="K")}
 
     def _become(self, result: Tensor) -> Self:
         """Take the value and the history of `result`, for `t += y` and `t[i] = y`."""

@@ -81,7 +81,7 @@ def test_a_gradient_has_the_leafs_memory_order_however_often_it_is_added_to(layo
         (np.zeros(3, np.float16), r"set to an array \(3,\) float16"),
         (np.zeros(3), r"set to an array \(3,\) float64"),
         (np.zeros((1, 3), np.float32), r"set to an array \(1, 3\) float32"),
-        (ac.Tensor([0.0, 0.0, 0.0]), "Tensor"),
+        (ac.Tensor([0.0, 0.0]), r"set to a Tensor \(2,\) float32"),
         ([0.0, 0.0, 0.0], "list"),
     ],
     ids=["both", "shorter", "longer", "narrower", "wider", "axes", "tensor", "list"],

@@ -77,7 +77,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        found = [(name, p._data, p.grad) for name, p in self.params.items() if p.grad is not None]
+        found = [(name, p._data, _array(p.grad)) for name, p in self.params.items() if p.grad is not None]
         history.overwritten([value for _, value, _ in found])
         for name, value, grad in found:
             self.steps[name] += 1
@@ -155,6 +155,11 @@ class Optimizer:
                     f"{name!r} and {key[0]!r} are one parameter, and the state has two different values of its {slot!r}"
                 )
         return found
+
+
+def _array(grad: Any) -> Array:
+    array: Array = grad._data if isinstance(grad, Tensor) else grad  # a Tensor, after backward(create_graph=True)
+    return array
 
 
 def _at_least_zero(name: str, value: float) -> float:

@@ -1,17 +1,19 @@
-"""Nested dicts, lists and tuples of arrays, as rows of leaves and back.
+"""Nested dicts, lists, tuples and dataclasses of arrays, as rows of leaves and back.
 
 A list of numbers alone, nested or not, is no tree but a leaf: it stands for the array that NumPy makes of it.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Number
 from typing import Any
 
 
 def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Return every leaf with its path, as in ``['fc']['weight']``: values of dicts, lists and tuples, in order.
+    """Yield every leaf with its path, as in ``['fc']['weight']``, in order.
 
     Examples
     --------
@@ -20,39 +22,17 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     >>> list(leaves([[1.0, 2.0], (3.0, 4.0)]))
     [('[0]', [1.0, 2.0]), ('[1][0]', 3.0), ('[1][1]', 4.0)]
     """
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from leaves(value, f"{path}[{key!r}]")
-    elif _is_sequence(tree):
-        for i, value in enumerate(tree):
-            yield from leaves(value, f"{path}[{i}]")
-    else:
+    if (parts := _parts(tree)) is None:
         yield path, tree
-
-
-def _is_sequence(tree: Any) -> bool:
-    return isinstance(tree, tuple) or (isinstance(tree, list) and not _are_numbers(tree))
-
-
-def _are_numbers(values: Any) -> bool:
-    if isinstance(values, list):
-        return bool(values) and all(map(_are_numbers, values))
-    return isinstance(values, Number)
-
-
-def dotted(path: str) -> str:
-    """Write a path as PyTorch does the names of parameters.
-
-    Examples
-    --------
-    >>> dotted("['conv1']['weight']")
-    'conv1.weight'
-    """
-    return path[1:-1].replace("][", ".").replace("'", "")
+    else:
+        for step, part in parts:
+            yield from leaves(part, path + step)
 
 
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
-    """Return dicts, lists and tuples nested as in `tree`, with `values` for its leaves.
+    """Return what is nested as `tree` is, with `values` for its leaves.
+
+    Named tuples and dataclasses stay what they are; other tuples, lists and mappings become plain ones.
 
     Examples
     --------
@@ -60,17 +40,6 @@ def rebuild(tree: Any, values: Iterable[Any]) -> Any:
     {'a': 10, 'b': {'c': 20}}
     """
     return _build(tree, iter(values))
-
-
-def _build(tree: Any, values: Iterator[Any]) -> Any:
-    if isinstance(tree, Mapping):
-        return {key: _build(value, values) for key, value in tree.items()}
-    if not _is_sequence(tree):
-        return next(values)
-    parts = [_build(value, values) for value in tree]
-    if isinstance(tree, list):
-        return parts
-    return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
 
 
 def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -81,7 +50,12 @@ def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, 
     ValueError
         If the two are nested otherwise, with the path to where.
     """
-    if isinstance(tree, Mapping):
+    parts, others = _parts(tree), _parts(other)
+    if parts is None:
+        if others is not None:
+            raise ValueError(f"{path} is {_kind(other)}; expected an array")
+        yield path, tree, other
+    elif isinstance(tree, Mapping):
         if not isinstance(other, Mapping):
             raise ValueError(f"{path} is {_kind(other)}; expected a dict with the keys {sorted(map(str, tree))}")
         if tree.keys() != other.keys():
@@ -92,15 +66,62 @@ def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, 
             )
         for key, value in tree.items():
             yield from matching(value, other[key], f"{path}[{key!r}]")
-    elif _is_sequence(tree):
-        if not isinstance(other, tuple | list) or len(other) != len(tree):
-            raise ValueError(f"{path} is {_kind(other)}; expected {_kind(tree)}")
-        for i, value in enumerate(tree):
-            yield from matching(value, other[i], f"{path}[{i}]")
-    elif isinstance(other, Mapping) or _is_sequence(other):
-        raise ValueError(f"{path} is {_kind(other)}; expected an array")
     else:
-        yield path, tree, other
+        if _is_dataclass(tree):
+            fits = type(other) is type(tree)
+        else:  # a list of numbers will do for a tuple of arrays
+            others = [(f"[{i}]", x) for i, x in enumerate(other)] if isinstance(other, tuple | list) else None
+            fits = others is not None and len(others) == len(parts)
+        if not fits or others is None:
+            raise ValueError(f"{path} is {_kind(other)}; expected {_kind(tree)}")
+        for (step, part), (_, other_part) in zip(parts, others, strict=True):
+            yield from matching(part, other_part, path + step)
+
+
+def dotted(path: str) -> str:
+    """Write a path as PyTorch does the names of parameters.
+
+    Examples
+    --------
+    >>> dotted("['conv1']['weight']"), dotted("[0].bias")
+    ('conv1.weight', '0.bias')
+    """
+    return ".".join(re.sub(r"^\[(.*)\]$", r"\1", step).strip("'.") for step in re.findall(r"\[.*?\]|\.\w+", path))
+
+
+def _parts(tree: Any) -> list[tuple[str, Any]] | None:
+    """Return what a tree is made of, each with its step from there; of a leaf None."""
+    if isinstance(tree, Mapping):
+        return [(f"[{key!r}]", value) for key, value in tree.items()]
+    if isinstance(tree, tuple) or (isinstance(tree, list) and not _are_numbers(tree)):
+        return [(f"[{i}]", value) for i, value in enumerate(tree)]
+    if _is_dataclass(tree):
+        return [(f".{field.name}", getattr(tree, field.name)) for field in dataclasses.fields(tree)]
+    return None
+
+
+def _build(tree: Any, values: Iterator[Any]) -> Any:
+    parts = _parts(tree)
+    if parts is None:
+        return next(values)
+    built = [_build(part, values) for _, part in parts]
+    if isinstance(tree, Mapping):
+        return dict(zip(tree, built, strict=True))
+    if isinstance(tree, list):
+        return built
+    if isinstance(tree, tuple):
+        return type(tree)(*built) if hasattr(tree, "_fields") else tuple(built)
+    return dataclasses.replace(tree, **{f.name: x for f, x in zip(dataclasses.fields(tree), built, strict=True)})
+
+
+def _is_dataclass(tree: Any) -> bool:
+    return dataclasses.is_dataclass(tree) and not isinstance(tree, type)
+
+
+def _are_numbers(values: Any) -> bool:
+    if isinstance(values, list):
+        return bool(values) and all(map(_are_numbers, values))
+    return isinstance(values, Number)
 
 
 def _kind(value: Any) -> str:
@@ -109,6 +130,8 @@ def _kind(value: Any) -> str:
         return f"a dict with the keys {sorted(map(str, value))}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
+    if _is_dataclass(value):
+        return f"a {type(value).__name__}"
     return "None" if value is None else f"of type {type(value).__name__}"
 
 
