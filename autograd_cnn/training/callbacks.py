@@ -25,6 +25,18 @@ class Callback:
         `on_step(epoch, loss, accuracy)` is called after each step, with the number of the epoch and its means so far.
     on_epoch : callable, optional
         `on_epoch(history, params)` is called after each epoch. It ends training with ``history.stop(reason)``.
+
+    Examples
+    --------
+    >>> from autograd_cnn.training import Callback, EpochResult, History
+    >>> def stop_when_good(history, params):
+    ...     if history.epochs[-1].train_accuracy > 0.99:
+    ...         history.stop("good enough")
+    >>> callback = Callback(on_epoch=stop_when_good)
+    >>> history = History(epochs=[EpochResult(1, 0.01, 0.995)])
+    >>> callback.on_epoch(history, {})
+    >>> history.stopped
+    'good enough'
     """
 
     on_step: Callable[[int, float, float], None] | None = None

@@ -18,6 +18,11 @@ class EpochResult:
 
     Those of training are means over the epoch's images, each computed with the weights of its step. Those of the
     test set are measured at the end of the epoch, and are None without a test set.
+
+    Examples
+    --------
+    >>> EpochResult(1, train_loss=0.5, train_accuracy=0.9)
+    EpochResult(epoch=1, train_loss=0.5, train_accuracy=0.9, test_loss=None, test_accuracy=None)
     """
 
     epoch: int
@@ -39,6 +44,12 @@ class History:
         Seconds of training alone, without the evaluations.
     stopped : str, optional
         Why training ended before its last epoch, if it did.
+
+    Examples
+    --------
+    >>> history = History([2.3, 1.1], [EpochResult(1, 1.7, 0.6)])
+    >>> History.from_dict(history.to_dict(), seconds=0.0) == history
+    True
     """
 
     step_losses: list[float] = field(default_factory=list)
