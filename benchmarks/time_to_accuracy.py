@@ -33,7 +33,7 @@ from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.experiments.comparison import LENET5, Framework, charts
 from autograd_cnn.experiments.comparison.questions import names, rivals, title
 from autograd_cnn.optim import schedules
-from autograd_cnn.training import runs
+from autograd_cnn.training import saved_models
 
 DATA, TARGET, EVERY = ("digits", 0.9, 15) if options.quick else ("mnist", 0.99, 125)
 LEARNING_RATE, BATCH_SIZE = 0.002, 32
@@ -90,7 +90,7 @@ def race(seed: int) -> dict[str, Runner]:
 
 
 try:
-    train, test = (runs.load_data(DATA, split, models.lenet5) for split in ("train", "test"))
+    train, test = (saved_models.load_data(DATA, split, models.lenet5) for split in ("train", "test"))
 except DataError as error:
     parser.error(str(error))
 frameworks = rivals(options.threads)

@@ -16,7 +16,7 @@ from PIL import Image
 import autograd_cnn as ac
 from autograd_cnn import data
 from autograd_cnn.models import mlp
-from autograd_cnn.training.runs import CHECKPOINT
+from autograd_cnn.training.saved_state import STATE_FILE
 
 RESULTS = {
     "checkpoint.safetensors",
@@ -137,7 +137,7 @@ class TestResume:
         assert call(*settings, "--out", "whole", cwd=tmp_path).returncode == 0
 
         process = interruptible(*settings, "--out", "stopped", cwd=tmp_path)
-        checkpoint = tmp_path / "stopped" / CHECKPOINT
+        checkpoint = tmp_path / "stopped" / STATE_FILE
         while not checkpoint.exists():
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
@@ -147,7 +147,7 @@ class TestResume:
         assert b"Traceback" not in errors
         assert b"--resume stopped" in errors
         ac.load_weights(checkpoint)
-        assert {p.name for p in checkpoint.parent.iterdir()} == {CHECKPOINT}
+        assert {p.name for p in checkpoint.parent.iterdir()} == {STATE_FILE}
 
         resumed = call("train", "--resume", "stopped", cwd=tmp_path)
         assert resumed.returncode == 0, resumed.stderr
@@ -156,14 +156,14 @@ class TestResume:
 
     def test_what_cannot_be_resumed(self, trained, tmp_path):
         folder, _ = trained
-        assert_refused(call("train", "--resume", "gone", cwd=tmp_path), f"error: gone holds no {CHECKPOINT} to resume")
+        assert_refused(call("train", "--resume", "gone", cwd=tmp_path), f"error: gone holds no {STATE_FILE} to resume")
         done = call("train", "--resume", folder, "--lr", "0.1", "--seed", "9", cwd=tmp_path)
         assert_refused(done, "error: --resume keeps the run's own settings; leave out --lr, --seed")
         foreign = tmp_path / "foreign"
         foreign.mkdir()
-        (foreign / CHECKPOINT).write_bytes((folder / "weights.safetensors").read_bytes())
+        (foreign / STATE_FILE).write_bytes((folder / "weights.safetensors").read_bytes())
         done = call("train", "--resume", foreign, cwd=tmp_path)
-        assert_refused(done, f"error: {foreign / CHECKPOINT} is not a checkpoint of a run")
+        assert_refused(done, f"error: {foreign / STATE_FILE} is not a checkpoint of a run")
 
 
 class TestEvaluateAndPredict:

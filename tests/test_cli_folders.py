@@ -17,8 +17,8 @@ from autograd_cnn import data, ops, training
 from autograd_cnn.data import Dataset
 from autograd_cnn.data.folders import read_folder, read_labelled_files, write_folder
 from autograd_cnn.data.images import read_image
-from autograd_cnn.training import runs
-from autograd_cnn.training.runs import CHECKPOINT
+from autograd_cnn.training import saved_models
+from autograd_cnn.training.saved_state import STATE_FILE
 from tests.test_cli import RESULTS, assert_refused, call, interruptible
 
 
@@ -182,7 +182,7 @@ class TestPredict:
         succeed("train", *arguments, cwd=tmp_path)
         pictures = ("png/dark/0.png", "png/bright/1.png")
         done = succeed("predict", "--weights", "run/weights.safetensors", *pictures, cwd=tmp_path)
-        model, params, names = runs.load_model(tmp_path / "run" / "weights.safetensors")
+        model, params, names = saved_models.load_model(tmp_path / "run" / "weights.safetensors")
         seen = np.stack([read_image(tmp_path / picture, 1, model.INPUT_SHAPE[1:]) for picture in pictures])
         rows = ops.softmax(training.predict(model.apply, params, seen))
         lines = [f"{p} {names[row.argmax()]} {row.max():.4f}" for p, row in zip(pictures, rows, strict=True)]
@@ -221,14 +221,14 @@ class TestSkipBad:
 
 class TestResume:
     def test_a_resumed_run_ends_with_the_same_bits_from_anywhere(self, place, tmp_path):
-        # Settings are part of the checkpoint: a run stopped after 2 of 4 epochs is made by stopping it there.
+        # Settings are part of the saved state: a run stopped after 2 of 4 epochs is made by stopping it there.
         code = (
             "import sys, autograd_cnn.training.runs as runs\n"
-            "save = runs.Run.save_checkpoint\n"
+            "save = runs.Run.save_state\n"
             "def stop(run):\n"
             "    save(run)\n"
             "    if len(run.history.epochs) == 2: raise KeyboardInterrupt\n"
-            "runs.Run.save_checkpoint = stop\n"
+            "runs.Run.save_state = stop\n"
             "from autograd_cnn.cli import main\n"
             "sys.exit(main(sys.argv[1:]))\n"
         )
@@ -255,7 +255,7 @@ class TestResume:
         shutil.rmtree(tmp_path / "png")
         done = call("train", "--resume", "run", "--epochs", "2", cwd=tmp_path)
         assert_refused(done, f"error: {tmp_path}/png cannot be read: No such file or directory")
-        (tmp_path / "run" / CHECKPOINT).unlink()
+        (tmp_path / "run" / STATE_FILE).unlink()
 
     def test_skip_bad_is_one_of_the_run_s_own_settings(self, place):
         done = call("train", "--resume", "run", "--skip-bad", cwd=place)

@@ -18,7 +18,7 @@ def parameters(grads):
 
 
 def draws(seed, dtype):
-    """Give gradients of several shapes and memory orders, as large as 10, 1 or 0.01."""
+    """Return gradients of several shapes and memory orders, as large as 10, 1 or 0.01."""
     rng = np.random.default_rng(seed)
     shapes = [(3, 4), (), (0,), (5,)]
     scale = rng.choice([10, 1, 0.01])

@@ -85,7 +85,7 @@ def test_a_ratio_without_denominator_is_zero():
         ([0, 3], [0, 1], "labels should be classes from 0 to 2; got 3 at index 1"),
         ([0, 1], [-1, 1], "predictions should be classes from 0 to 2; got -1 at index 0"),
         (np.array([2**64 - 1], np.uint64), [0], f"got {2**64 - 1} at index 0"),
-        ([0, 1], [0], "equally many; got 2 and 1"),
+        ([0, 1], [0], "as many labels as predictions; got 2 and 1"),
         ([0.0, 1.0], [0, 1], r"labels should be integers of shape \(N,\); got float64 of shape \(2,\)"),
         ([0, 1], [[0.9, 0.1], [0.5, 0.5]], r"predictions .* got float64 of shape \(2, 2\); argmax"),
         ([True], [0], "got bool"),

@@ -47,8 +47,9 @@ def imports(path):
             here = path.relative_to(PACKAGE.parent).with_suffix("").parts
             start = [*here[: len(here) - node.level]] if node.level else []
             module = ".".join([*start, *([node.module] if node.module else [])])
-            # Of `from package import name`, the name may be a module as well.
-            found = [f"{module}.{alias.name}" if module == PACKAGE.name else module for alias in node.names]
+            # Of `from package.room import name`, the name may be a module as well.
+            found = [f"{module}.{alias.name}" for alias in node.names]
+            found += [module] * (module != PACKAGE.name)
         else:
             continue
         for name in found:
@@ -98,3 +99,13 @@ def test_no_files_import_each_other_in_a_circle():
     packages = {name for name, path in files.items() if path.name == "__init__.py"}
     graph = {name: others - packages for name, others in uses.items() if name not in packages}
     graphlib.TopologicalSorter(graph).prepare()  # a CycleError tells the circle
+
+
+def test_a_circle_of_two_files_is_seen_however_they_import_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path / "autograd_cnn")
+    room = tmp_path / "autograd_cnn" / "ops"
+    room.mkdir(parents=True)
+    for name, line in (("__init__", ""), ("a", "from autograd_cnn.ops import b"), ("b", "from .a import f")):
+        (room / f"{name}.py").write_text(line)
+    with pytest.raises(graphlib.CycleError):
+        test_no_files_import_each_other_in_a_circle()

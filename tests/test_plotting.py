@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from autograd_cnn.output import plotting
+from autograd_cnn.output.plotting import canvas, filter_tiles, training_curves
 
 NAN, INF = float("nan"), float("inf")
 
@@ -45,8 +46,8 @@ def test_learning_curve_shows_training_and_test(tmp_path, epochs):
     picture = pixels(tmp_path / "curve.png")
     assert picture.shape == (540, 1350, 3)
     for half in (picture[:, :675], picture[:, 675:]):
-        assert has_color(half, plotting._TRAIN)
-        assert has_color(half, plotting._TEST)
+        assert has_color(half, canvas.TRAIN)
+        assert has_color(half, canvas.TEST)
 
 
 def test_learning_curve_without_a_test_set_shows_none(tmp_path):
@@ -54,8 +55,8 @@ def test_learning_curve_without_a_test_set_shows_none(tmp_path):
     plotting.learning_curve(untested, tmp_path / "curve.png")
     picture = pixels(tmp_path / "curve.png")
     for half in (picture[:, :675], picture[:, 675:]):
-        assert has_color(half, plotting._TRAIN)
-        assert not has_color(half, plotting._TEST)
+        assert has_color(half, canvas.TRAIN)
+        assert not has_color(half, canvas.TEST)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_learning_curve_draws_any_floats(tmp_path_factory, losses, epochs):
 @given(st.lists(st.one_of(st.just(NAN), st.floats(-1e3, 1e3)), max_size=30), st.integers(1, 40))
 def test_moving_average_leaves_out_what_is_missing(values, window):
     values = np.array(values)
-    result = plotting._moving_average(values, window)
+    result = training_curves._moving_average(values, window)
     assert result.shape == values.shape
     window = min(window, len(values))
     for i, mean in enumerate(result):
@@ -135,7 +136,7 @@ def test_filters(tmp_path, rng, shape):
     plotting.filters(rng.normal(size=shape).astype(np.float32), tmp_path / "filters.png")
     picture = pixels(tmp_path / "filters.png")
     assert max(picture.shape) <= 1500
-    assert has_color(picture, plotting._FAINT, 0)
+    assert has_color(picture, canvas.FAINT, 0)
 
 
 def test_filters_are_symmetric_about_zero(tmp_path):
@@ -171,7 +172,7 @@ def test_filters_refuse_other_shapes(tmp_path, shape):
 
 @given(st.integers(1, 600), st.floats(0.05, 20))
 def test_grid_holds_every_tile_without_an_empty_row(count, aspect):
-    columns = plotting._columns_of_grid(count, aspect)
+    columns = filter_tiles._columns_of_grid(count, aspect)
     assert 1 <= columns <= count
     rows = -(-count // columns)
     assert (rows - 1) * columns < count <= rows * columns
@@ -239,7 +240,7 @@ SERIES = {"SGD": [0.1, 0.4, 0.5], "Adam": [0.5, 0.8], "broken": [0.2, NAN, INF]}
 def test_series_are_drawn_and_none_is_refused(tmp_path, draw, labels):
     finite = {name: values[:2] for name, values in SERIES.items() if name != "broken"}
     draw(finite, tmp_path / "series.png", **labels)
-    assert has_color(pixels(tmp_path / "series.png"), plotting._TRAIN, 60)
+    assert has_color(pixels(tmp_path / "series.png"), canvas.TRAIN, 60)
     with pytest.raises(ValueError, match="expected at least one named series"):
         draw({}, tmp_path / "none.png", **labels)
     assert not (tmp_path / "none.png").exists()
@@ -248,8 +249,8 @@ def test_series_are_drawn_and_none_is_refused(tmp_path, draw, labels):
 def test_curves_have_a_colour_each_and_leave_out_what_is_no_number(tmp_path):
     plotting.curves(SERIES, tmp_path / "curves.png", title="Loss", ylabel="loss")
     picture = pixels(tmp_path / "curves.png")
-    assert all(has_color(picture, color) for color in plotting._PALETTE[:3])
-    assert not has_color(picture, plotting._PALETTE[3])
+    assert all(has_color(picture, color) for color in canvas.PALETTE[:3])
+    assert not has_color(picture, canvas.PALETTE[3])
 
 
 def test_filters_before_and_after_share_a_scale(tmp_path):

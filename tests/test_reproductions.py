@@ -13,7 +13,7 @@ from PIL import Image
 
 import autograd_cnn as ac
 from autograd_cnn import data, models, training
-from autograd_cnn.experiments.reproductions import REPRODUCTIONS, Study, conv3x3, lenet5, mlp, simple_convnet
+from autograd_cnn.experiments.reproductions import REPRODUCTIONS, Study, lecun1998, rumelhart1986, saitoh2016, zhou2019
 from autograd_cnn.nn import layers
 from tests import reproductions_table
 from tests.test_cli import assert_refused, call
@@ -71,15 +71,15 @@ def test_bad_input_is_refused(arguments, beginning, tmp_path):
 class TestLostSoftmax:
     def test_the_gradient_is_logits_minus_one_hot(self, rng):
         logits, labels = rng.standard_normal((5, 10)), rng.integers(0, 10, 5)
-        gradient = ac.grad(lenet5.squared_error)(logits, labels)
+        gradient = ac.grad(lecun1998.squared_error)(logits, labels)
         np.testing.assert_allclose(gradient, logits - np.eye(10)[labels], atol=1e-14)
 
     def test_logits_of_zeros_and_a_one_have_the_published_confidence_and_loss(self):
         labels = np.arange(10)
-        assert pytest.approx(0.232, abs=5e-4) == lenet5.CONFIDENCE
-        assert ac.softmax(np.eye(10)).max(1) == pytest.approx(lenet5.CONFIDENCE, rel=1e-12)
+        assert pytest.approx(0.232, abs=5e-4) == lecun1998.CONFIDENCE
+        assert ac.softmax(np.eye(10)).max(1) == pytest.approx(lecun1998.CONFIDENCE, rel=1e-12)
         assert float(ac.softmax_cross_entropy(np.eye(10), labels)) == pytest.approx(1.461, abs=5e-4)
-        assert -math.log(lenet5.CONFIDENCE) == pytest.approx(1.461, abs=5e-4)
+        assert -math.log(lecun1998.CONFIDENCE) == pytest.approx(1.461, abs=5e-4)
 
     def test_training_by_it_ends_there(self):
         digits = data.load("digits", "train")
@@ -87,15 +87,15 @@ class TestLostSoftmax:
         init, apply = ac.sequential(layers.flatten, layers.linear(64, 100), ac.relu, layers.linear(100, 10))
         params = init(np.random.default_rng(0))
         optimizer = ac.optim.SGD(params, lr=5e-3)
-        training.fit(apply, params, few, optimizer=optimizer, epochs=1000, schedule=None, loss=lenet5.squared_error)
+        training.fit(apply, params, few, optimizer=optimizer, epochs=1000, schedule=None, loss=lecun1998.squared_error)
         found = training.evaluate(apply, params, few)
         assert found.accuracy == 1
-        assert found.mean_confidence == pytest.approx(lenet5.CONFIDENCE, abs=0.002)
+        assert found.mean_confidence == pytest.approx(lecun1998.CONFIDENCE, abs=0.002)
         assert found.loss == pytest.approx(1.461, abs=0.01)
 
 
 def test_the_sequence_is_lenet5(rng):
-    init, apply = lenet5.lenet5(10)
+    init, apply = lecun1998.lenet5(10)
     params, images = init(np.random.default_rng(3)), rng.random((4, 1, 28, 28), np.float32)
     assert list(params) == list(models.lenet5.init(np.random.default_rng(3)))
     np.testing.assert_array_equal(apply(params, images).data, models.lenet5.apply(params, images).data)
@@ -106,7 +106,7 @@ def test_the_program_of_every_framework_is_conv3x3(hidden, rng):
     params, images = models.conv3x3.init(rng, hidden=hidden), rng.random((4, 1, 28, 28), np.float32)
     ops = SimpleNamespace(**{name: getattr(ac, name) for name in ac.ops.__all__})
     ops.flatten = lambda x, start: ac.flatten(x, start)
-    found = conv3x3.apply(ops, params, images)
+    found = zhou2019.apply(ops, params, images)
     np.testing.assert_array_equal(found.data, models.conv3x3.apply(params, images).data)
 
 
@@ -114,7 +114,7 @@ class TestGradientComparison:
     digits = data.load("digits", "train", size=(28, 28))
 
     def compare(self):
-        return simple_convnet.compare_gradients(simple_convnet.model.init, self.digits, seed=0)
+        return saitoh2016.compare_gradients(saitoh2016.model.init, self.digits, seed=0)
 
     def test_backpropagation_agrees_with_differences(self):
         assert max(self.compare().values()) < 1e-6
@@ -128,12 +128,18 @@ class TestGradientComparison:
         assert distances["fc2.bias"] < 1e-6
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(0.75, "1.33 × faster"), (1.5, "1.50 × slower")])
+def test_a_comparison_says_how_many_times_faster_or_slower(seconds, said):
+    found = {"ours": zhou2019.Repeated([0.9, 0.9], 1.0), "PyTorch": zhou2019.Repeated([0.8, 0.8], seconds)}
+    assert zhou2019._compared(found) == f"90.00% ± 0.00%, PyTorch 80.00% ± 0.00% and {said}"
+
+
 def test_a_quick_study_takes_a_tenth(tmp_path):
     digits = data.load("digits", "train")
     study = Study("mlp", tmp_path, digits, digits, quick=True)
     train, test = study.first(1000, 500)
     assert (len(train), len(test)) == (100, 50)
-    assert study.epochs(len(mlp.LOSSES)) == 2
+    assert study.epochs(len(rumelhart1986.LOSSES)) == 2
     assert Study("mlp", tmp_path, digits, digits).epochs(10) == 10
 
 
@@ -156,4 +162,4 @@ def test_the_readmes_table_is_made_of_what_runs_left(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0] == "| system | as published | reproduced | ours | seconds |"
-    assert lines[4] == f"| `mlp`: {mlp.TITLE} | a | b | c | 1 |"
+    assert lines[4] == f"| `mlp`: {rumelhart1986.TITLE} | a | b | c | 1 |"

@@ -164,10 +164,10 @@ def test_tied_weights_are_clipped_and_counted_once(rng):
 
 
 def test_numbers_that_optimizers_share_are_read_only():
-    from autograd_cnn.optim.optimizers import _number
+    from autograd_cnn.optim.optimizer import scalar
 
     with pytest.raises(ValueError, match="read-only"):
-        _number(0.5, np.dtype(np.float32))[...] = 2
+        scalar(0.5, np.dtype(np.float32))[...] = 2
 
 
 def by_pickle(protocol):

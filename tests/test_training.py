@@ -1,3 +1,6 @@
+import copy
+import dataclasses
+import functools
 import json
 import math
 
@@ -29,7 +32,7 @@ def small():
 def train(epochs, history=None, params=None, optimizer=None, *, apply=mlp.apply, loader=None, **options):
     params = params or small()
     optimizer = optimizer or ac.optim.SGD(params, lr=0.05, momentum=0.9)
-    loader = loader or DataLoader(toy(), batch_size=40, shuffle=True)
+    loader = DataLoader(toy(), batch_size=40, shuffle=True) if loader is None else loader
     options = {"test": toy(40, 1)} | options
     history = training.fit(apply, params, loader, optimizer=optimizer, epochs=epochs, history=history, **options)
     return params, optimizer, history
@@ -102,6 +105,94 @@ def test_a_data_set_is_shuffled_in_batches_of_32():
     assert history.step_losses == other.step_losses
     assert history.epochs == other.epochs
     assert_same(plain, loaded)
+
+
+def test_a_pair_of_images_and_labels_is_a_data_set():
+    dataset, test = toy(), toy(40, 1)
+    plain, _, history = train(2, loader=dataset)
+    for labels in (dataset.labels, dataset.labels.astype(np.uint8), dataset.labels.tolist()):
+        pair, _, other = train(2, loader=(dataset.images, labels), test=(test.images, test.labels))
+        assert history.epochs == other.epochs
+        assert_same(plain, pair)
+    images, labels = ac.Tensor(dataset.images), ac.Tensor(dataset.labels)
+    assert_same(plain, train(2, loader=[images, labels])[0])
+    assert training.evaluate(mlp.apply, plain, (test.images, test.labels)).accuracy == history.epochs[-1].test_accuracy
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (np.zeros((4, 1, 28, 28)), TypeError, r"data is a ndarray: expected a Dataset or a pair \(images, labels\)"),
+        ((np.zeros((4, 1, 28, 28)),), TypeError, r"expected a Dataset or a pair"),
+        ((np.zeros((4, 2)), np.zeros(4)), TypeError, r"labels are float64 of shape \(4,\): expected the class of each"),
+        (
+            (np.zeros((4, 2)), np.eye(4, dtype=int)),
+            TypeError,
+            r"labels are int64 of shape \(4, 4\): expected",
+        ),
+        ((np.zeros((4, 2)), [0, 1, 0]), ValueError, r"images of shape \(4, 2\) and 3 labels were given"),
+        ((np.zeros(()), [0]), ValueError, r"images of shape \(\) and 1 labels were given"),
+        ((np.zeros((3, 2)), [0, -1, 0]), ValueError, "a label is -1: expected classes from 0"),
+    ],
+)
+def test_data_of_another_kind_is_refused(data, error, message):
+    with pytest.raises(error, match=message):
+        train(1, loader=data)
+
+
+class TestWhatApplyTakes:
+    """`training` and `rng` are passed to a function that has parameters of these names."""
+
+    @pytest.mark.parametrize("names", [(), ("training",), ("rng",), ("training", "rng")])
+    def test_either_may_be_left_out(self, names):
+        seen = []
+
+        def record(params, x, **options):
+            if options:
+                seen.append(options)
+            return mlp.apply(params, x)
+
+        functions = {
+            (): lambda params, x: record(params, x),
+            ("training",): lambda params, x, training=False: record(params, x, training=training),
+            ("rng",): lambda params, x, *, rng=None: record(params, x, rng=rng),
+            ("training", "rng"): lambda params, x, rng=None, training=False: record(
+                params, x, training=training, rng=rng
+            ),
+        }
+        params, _, _ = train(1, apply=functions[names], test=None)
+        assert all(set(options) == set(names) for options in seen)
+        assert len(seen) == (3 if names else 0)
+        for options in seen:
+            assert options.get("training", True) is True
+            assert isinstance(options.get("rng", np.random.default_rng()), np.random.Generator)
+        assert_same(train(1)[0], params)
+
+    def test_a_partial_function_and_one_of_any_keywords_get_both(self):
+        def apply(params, x, rate, **options):
+            return forgetful(params, x, **options)
+
+        straight = train(1, apply=forgetful)[0]
+        assert_same(straight, train(1, apply=functools.partial(apply, rate=1))[0])
+
+
+def test_an_optimizer_of_other_tensors_is_refused():
+    """Its steps would change nothing that the model computes with."""
+    params = small()
+    with pytest.raises(training.TrainingError, match=r"another Tensor than params for parameter 'fc1\.weight'"):
+        train(1, params=params, optimizer=ac.optim.SGD(small(), 0.1))
+    optimizer = ac.optim.SGD(dict(params), 0.1)
+    params["fc2.bias"] = ac.Tensor(np.zeros(2, np.float32), requires_grad=True)
+    with pytest.raises(training.TrainingError, match=r"for parameter 'fc2.bias'.*as in SGD\(params, …\)"):
+        train(1, params=params, optimizer=optimizer)
+
+
+def test_some_parameters_may_be_left_as_they_are():
+    params = small()
+    last = [p for name, p in params.items() if name.startswith("fc2")]
+    before = {name: p.data.copy() for name, p in params.items()}
+    train(1, params=params, optimizer=ac.optim.SGD(last, 0.1))
+    assert [(p.data != before[name]).any() for name, p in params.items()] == [name[:3] == "fc2" for name in params]
 
 
 def test_batches_in_order_and_read_only_train_as_well():
@@ -178,7 +269,7 @@ def test_a_callback_ends_the_training_and_those_after_it_are_still_called():
 
     def stop(history, params):
         if len(history.epochs) == 2:
-            history.stopped = "enough"
+            history.stop("enough")
 
     callbacks = [*on_epoch(stop), *on_epoch(lambda history, _: lengths.append(len(history.epochs)))]
     params, optimizer, history = train(5, callbacks=callbacks)
@@ -241,13 +332,14 @@ class TestEarlyStopping:
         assert len(whole.epochs) == 7
         params = small()
         optimizer = ac.optim.SGD(params, lr=0.002, momentum=0.9)
-        best = {}
-        callback = training.early_stopping(4, best=best)
+        callback = training.EarlyStopping(4)
         history = self.run(after, [callback], None, params, optimizer)[2]
         assert history.stopped is None
-        if fresh:  # as another process would, from a checkpoint
+        if fresh:  # as another process would, from what was saved
             history = training.History.from_dict(json.loads(json.dumps(history.to_dict())), history.seconds)
-            callback = training.early_stopping(4, best={name: array.copy() for name, array in best.items()})
+            saved = copy.deepcopy(callback.state_dict())
+            callback = training.EarlyStopping(4)
+            callback.load_state_dict(saved)
         self.run(60, [callback], history, params, optimizer)
         assert history.epochs == whole.epochs
         assert history.stopped == whole.stopped
@@ -261,6 +353,32 @@ class TestEarlyStopping:
         history = training.History(epochs=[training.EpochResult(1, 0.1, 1.0, 0.0, 1.0)])
         self.run(9, [training.early_stopping(3, restore_best=False)], history, params)
         assert len(history.epochs) == 4
+
+    def test_the_best_is_known_while_training_goes_on(self):
+        stopping = training.EarlyStopping(4)
+        params, _, history = self.run(5, [stopping])
+        losses = [e.test_loss for e in history.epochs]
+        assert stopping.best_epoch == 1 + np.argmin(losses)
+        assert stopping.best_value == min(losses)
+        assert stopping.best_params.keys() == params.keys()
+        state = stopping.state_dict()
+        state["best_params"]["fc1.bias"][...] = 7
+        assert not (stopping.best_params["fc1.bias"] == 7).any(), "the state is a copy"
+
+    def test_a_callback_used_again_watches_the_new_training_alone(self):
+        stopping = training.EarlyStopping(3)
+        _, _, first = self.run(60, [stopping])
+        _, _, second = self.run(60, [stopping])
+        assert second.epochs == first.epochs
+        assert second.stopped == first.stopped
+
+    def test_epochs_trained_without_it_count(self):
+        whole = self.run(60, [training.EarlyStopping(3, restore_best=False)])[2]
+        params = small()
+        optimizer = ac.optim.SGD(params, lr=0.002, momentum=0.9)
+        history = self.run(3, [], None, params, optimizer)[2]
+        self.run(60, [training.EarlyStopping(3, restore_best=False)], history, params, optimizer)
+        assert history == dataclasses.replace(whole, seconds=history.seconds)
 
     @pytest.mark.parametrize(
         ("metric", "min_delta", "values", "stopped_after"),

@@ -1,4 +1,4 @@
-"""Looking inside: the graph as a picture, a model as a table, time by op and by line, and where a nan came from."""
+"""Looking inside: the graph as a picture, a model as a table, time by op and by line, and the origin of a NaN."""
 
 from autograd_cnn.inspection.anomaly import AnomalyError, detect_anomaly
 from autograd_cnn.inspection.drawing import GraphDrawing, draw_graph

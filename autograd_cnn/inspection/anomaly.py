@@ -1,4 +1,4 @@
-"""Finding the first op that makes a NaN."""
+"""Finding the first op whose result is NaN."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class AnomalyError(ObserverError):
 def detect_anomaly(check_inf: bool = False) -> Iterator[None]:
     """Stop at the first op inside the block whose value or gradient holds a NaN.
 
-    Every value and every gradient is looked at: a training step of LeNet-5 takes a tenth longer.
+    Every value and every gradient is checked, which makes training somewhat slower.
 
     Parameters
     ----------
     check_inf : bool
-        Stop at infinities too.
+        Whether to stop at infinity too.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def detect_anomaly(check_inf: bool = False) -> Iterator[None]:
 
 
 class _Detector:
-    """Looks at every value and every gradient."""
+    """An observer that checks every value and every gradient."""
 
     def __init__(self, check_inf: bool) -> None:
         self.check_inf = check_inf
@@ -74,7 +74,7 @@ class _Detector:
             )
 
     def _anomaly(self, value: Any) -> str:
-        """Describe what is wrong with a value; nothing, if nothing is."""
+        """Return a description of what is wrong with a value, empty if nothing is."""
         array = value._data if isinstance(value, Variable) else np.asarray(value)
         if array.dtype.kind != "f":
             return ""
@@ -89,7 +89,7 @@ class _Detector:
 
 
 def _arrays(inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the arrays and Tensors among an op's arguments, those of a variadic input by their index."""
+    """Yield the names and values of the arrays and Tensors among an op's arguments; a variadic input has indices."""
     for name, value in inputs.items():
         for i, x in enumerate(value if isinstance(value, tuple) else (value,)):
             if isinstance(x, Variable | np.ndarray):

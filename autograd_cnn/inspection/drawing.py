@@ -1,7 +1,7 @@
 """The graph of a computation, as DOT text and as a picture.
 
-Everything drawn is a box in a row. The ops' rows are their depth in the graph; what goes into the graph from
-outside, parameters and constants, stands beside the ops of the row above the first op that takes it.
+Everything is a box in a row. The row of an op is its depth in the graph; parameters and constants stand at the right of
+the row above the first op that takes them.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
 
-# What each kind of box looks like: DOT's shape, fill and border (tints of Okabe and Ito's colours).
+# What each kind of box looks like: its shape in DOT, fill and border (tints of Okabe and Ito's colours).
 _LOOKS = {
     "op": ("box", "#FFFFFF", "#333333"),
     "output": ("box", "#E8F3FA", "#0072B2"),
     "parameter": ("box", "#FDEBDD", "#D55E00"),
     "value": ("box", "#EEEEEE", "#888888"),
 }
-_MOST_BOXES = 400  # of a picture by matplotlib that anyone can read
+_MOST_BOXES = 400  # in a legible picture by matplotlib
 
 
 @dataclass
 class _Box:
-    """Something drawn."""
+    """A box, and where it stands."""
 
     kind: str
     lines: list[str]
@@ -44,12 +44,12 @@ class _Box:
 
     @property
     def width(self) -> float:
-        """In letters."""
+        """Its width in letters."""
         return max(map(len, self.lines)) + 4.0
 
 
 class GraphDrawing(str):
-    """A computation graph as DOT text, that can be saved as a picture; see `draw_graph`."""
+    """A computation graph as DOT text, which can be saved as a picture; see `draw_graph`."""
 
     __slots__ = ("arrows", "boxes")
 
@@ -62,13 +62,13 @@ class GraphDrawing(str):
         Parameters
         ----------
         path : path
-            Ends in .dot or .gv for the text itself; else in .png, .svg or .pdf, drawn by Graphviz where its
-            `dot` is installed, and by matplotlib where not.
+            A name that ends in .dot or .gv for the text itself, or in .png, .svg or .pdf for a picture, drawn by
+            Graphviz if its `dot` is installed and by matplotlib otherwise.
 
         Raises
         ------
         ValueError
-            For another ending, or more than 400 boxes without Graphviz.
+            If the name ends otherwise, or there are more than 400 boxes and no Graphviz.
         """
         kind = Path(path).suffix.lower()
         if kind in (".dot", ".gv"):
@@ -79,7 +79,7 @@ class GraphDrawing(str):
             raise ValueError(f"a graph is saved as .dot, .gv, .png, .svg or .pdf; got {os.fspath(path)!r}")
 
     def _repr_png_(self) -> bytes:
-        """Show itself in a notebook."""
+        """Return the picture that a notebook shows."""
         return self._render("png")
 
     def _render(self, kind: str) -> bytes:
@@ -89,27 +89,27 @@ class GraphDrawing(str):
 
 
 def draw_graph(tensor: Tensor, params: Mapping[str, Any] | None = None) -> GraphDrawing:
-    """Draw the graph that a tensor was computed by.
+    """Draw the graph that computed a tensor.
 
-    Each op has its output's shape and dtype, and what it keeps for backward, with the bytes that this adds.
-    Parameters (leaves that require a gradient) and values (arrays kept that do not) are told apart.
+    Each op shows the shape and dtype of its output, and what it keeps for backward, with the bytes that this adds.
+    Parameters (leaves that require a gradient) and values (other arrays that are kept) look different.
 
     Parameters
     ----------
     tensor : Tensor
-        The end of the graph, a loss for instance.
+        The end of the graph, such as a loss.
     params : (nested) dict of Tensors, optional
         Names for the leaves.
 
     Returns
     -------
     GraphDrawing
-        A string, the graph in DOT. Its ``save`` writes text or picture; a notebook shows the picture.
+        A string, the graph in DOT. Its ``save`` writes the text or a picture; a notebook shows the picture.
 
     Raises
     ------
     ValueError
-        If the tensor was computed from nothing that requires a gradient, so that there is no graph.
+        If there is no graph, because nothing that the tensor was computed from requires a gradient.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def _described(array: Array | Node) -> str:
 
 
 def _arrange(boxes: list[_Box], arrows: list[tuple[int, int]]) -> None:
-    """Give every box a row and a place in it."""
+    """Set every box's row and its place in the row."""
     inside = [box.kind in ("op", "output") for box in boxes]
     takers: dict[int, list[int]] = {}
     for start, stop in sorted(arrows, key=lambda arrow: arrow[1]):  # numbers rise along arrows between ops
@@ -199,7 +199,7 @@ def _arrange(boxes: list[_Box], arrows: list[tuple[int, int]]) -> None:
 
 
 def _spread(boxes: list[_Box], row: list[int], center: float) -> None:
-    """Set the boxes of a row side by side, about a center."""
+    """Place the boxes of a row side by side, around a center."""
     x = center - sum(boxes[i].width + 2 for i in row) / 2
     for i in row:
         boxes[i].x = x + 1 + boxes[i].width / 2
@@ -217,7 +217,7 @@ def _dot(boxes: list[_Box], arrows: list[tuple[int, int]]) -> str:
 
 
 def _with_matplotlib(boxes: list[_Box], arrows: list[tuple[int, int]], kind: str) -> bytes:
-    """Draw the boxes where `_arrange` put them."""
+    """Draw the boxes at their places, and return the bytes of the file."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Counting the memory of arrays, each stretch of it once."""
+"""Counting the memory of arrays, shared memory once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from autograd_cnn.graph import Array
 
 
 class Counter:
-    """Counts bytes of arrays, but none twice: a reshaped or transposed view is the same memory.
+    """Counts the bytes of arrays, none twice: a reshaped or transposed view is the same memory.
 
     Parameters
     ----------
     free : iterable of arrays
-        Those that cost nothing, as what they hold is there anyway.
+        Arrays that are not counted, because they exist anyway.
     """
 
     def __init__(self, free: Iterable[Array] = ()) -> None:
@@ -22,7 +22,7 @@ class Counter:
             self.add(array)
 
     def add(self, array: Array) -> int:
-        """Give the bytes that an array adds."""
+        """Return how many bytes an array adds to those counted so far."""
         key = array.__array_interface__["data"][0], array.nbytes
         if key in self._seen:
             return 0

@@ -1,4 +1,4 @@
-"""Where the time goes: every op and every backward rule, timed."""
+"""Where the time goes: the time of every op and every backward rule."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from autograd_cnn.recording.call_site import CallSite, call_site
 
 
 class Event(NamedTuple):
-    """One op called, or one backward rule run."""
+    """One call of an op, or one run of a backward rule."""
 
     op: str
-    input: str | None  # that a rule is for; None for a forward
+    input: str | None  # the input that a rule is for; None for a forward
     site: CallSite  # where the op was called
     begin: float  # seconds, as time.perf_counter counts them
     end: float
-    shape: tuple[int, ...]  # of what it made
-    nbytes: int  # of what it made
+    shape: tuple[int, ...]  # of the result
+    nbytes: int  # of the result
 
 
 @dataclass
 class Row:
-    """What the calls of one op, or from one line, add up to; times are in seconds."""
+    """The sums over the calls of one op, or from one line; times are in seconds."""
 
     calls: int = 0
     forward: float = 0.0
@@ -47,40 +47,40 @@ class Row:
 
 @dataclass
 class Profile:
-    """What `profile` saw; ``print`` it, or open its trace.
+    """The result of `profile`: ``print`` shows tables, and `save_chrome_trace` writes a trace.
 
     Attributes
     ----------
     begin, end : float
-        Seconds, as `time.perf_counter` counts them, of the block.
+        When the block began and ended, in seconds, as `time.perf_counter` counts them.
     """
 
     begin: float
     end: float = 0.0
-    _seen: list[tuple[Any, ...]] = field(default_factory=list, repr=False)  # events to be: tuples are made faster
+    _seen: list[tuple[Any, ...]] = field(default_factory=list, repr=False)  # events as tuples, which are made faster
 
     @property
     def events(self) -> list[Event]:
-        """What was seen, in the order it ended."""
+        """Every call and every run, in the order in which they ended."""
         return [Event(*seen) for seen in self._seen]
 
     def forward(self, event: Forward) -> None:
-        """Note a call of an op."""
+        """Record a call of an op."""
         array, node = (event.out._data, event.out.node) if isinstance(event.out, Variable) else (event.out, None)
         site = node.site if node else call_site()
         self._seen.append((event.op.name, None, site, event.begin, event.end, array.shape, array.nbytes))
 
     def backward(self, event: Backward) -> None:
-        """Note a backward rule."""
+        """Record a run of a backward rule."""
         array, node = event.result._data if isinstance(event.result, Variable) else event.result, event.node
         self._seen.append((node.op, event.edge.name, node.site, event.begin, event.end, array.shape, array.nbytes))
 
     def by_op(self) -> dict[str, Row]:
-        """Add up by op, the slowest first."""
+        """Return the sums for each op, the slowest first."""
         return self._by(lambda event: event.op)
 
     def by_site(self) -> dict[tuple[str, str], Row]:
-        """Add up by call site and op, the slowest first."""
+        """Return the sums for each call site and op, the slowest first."""
         return self._by(lambda event: (text.place(event.site), event.op))
 
     def _by(self, key: Callable[[Event], Any]) -> dict[Any, Row]:
@@ -141,8 +141,8 @@ class Profile:
 def profile() -> Iterator[Profile]:
     """Time every op and every backward rule inside the block, in this thread.
 
-    Bytes are those of the values and gradients made. What an op or a rule calls itself is part of it; what
-    is neither (the optimizer, data) is the rest of the block's time.
+    Bytes are those of the values and gradients that are made. An op's time includes everything it calls. The rest of
+    the block's time is spent elsewhere, in the optimizer or in loading data.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from autograd_cnn.recording.call_site import call_site
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
 
-# Multiplications, each with its addition, of the ops that are products: by their inputs' shapes and the output's.
+# The multiply-adds of the ops that are products, from the shapes of their inputs and output.
 _MULTIPLY_ADDS: dict[str, Callable[[dict[str, tuple[int, ...]], tuple[int, ...]], int]] = {
     "conv2d": lambda shapes, out: math.prod(out) * math.prod(shapes["weight"][1:]),
     "conv2d_grad_input": lambda shapes, _: math.prod(shapes["cotangent"]) * math.prod(shapes["weight"][1:]),
@@ -34,21 +34,21 @@ class Row:
     op: str
     site: str
     shape: tuple[int, ...]
-    parameters: dict[str, int]  # how many numbers each parameter has that goes in here
+    parameters: dict[str, int]  # the sizes of the parameters that this op takes
     multiply_adds: int
-    bytes_kept: int  # for backward, and by no op before; parameters are not counted
+    bytes_kept: int  # for backward, beyond what earlier ops keep; parameters are not counted
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What `summary` found; ``print`` it."""
+    """The result of `summary`: ``print`` shows a table."""
 
     rows: list[Row]
-    parameters: int  # numbers; those in Tensors that require no gradient, as running statistics, do not count
+    parameters: int  # how many numbers, without Tensors that require no gradient, such as running statistics
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications, each with its addition, of one forward."""
+        """Multiply-adds of one forward."""
         return sum(row.multiply_adds for row in self.rows)
 
     @property
@@ -75,24 +75,24 @@ class Summary:
 
 
 def summary(apply: Callable[..., Any], params: Mapping[str, Any], x: Any, **options: Any) -> Summary:
-    """Run a model once, and list its ops in order.
+    """Run a model once, and return a table of its ops in order.
 
     Parameters
     ----------
     apply : callable
         The model: ``apply(params, x, **options)``.
     params : (nested) dict of Tensors or arrays
-        Its parameters. Nothing in them changes, except what the model itself changes, as batch_norm does.
+        Its parameters. They stay as they are, except for what the model itself changes, as batch_norm does.
     x : array or Tensor
         Its input.
     **options
-        Passed to `apply`, as ``training=True``.
+        Passed to `apply`, such as ``training=True``.
 
     Returns
     -------
     Summary
-        With the output shape of each op, the parameters that go into it, its multiplications (each with its
-        addition), and the bytes it adds to what is kept for backward.
+        For each op its output's shape, the parameters that it takes, its multiply-adds, and the bytes that it keeps for
+        backward.
 
     Examples
     --------
@@ -115,12 +115,12 @@ def summary(apply: Callable[..., Any], params: Mapping[str, Any], x: Any, **opti
 
 
 def _counts(leaf: Any) -> bool:
-    """Whether a leaf is a parameter; an array may be one."""
+    """Whether a leaf counts as a parameter; an array does."""
     return leaf.requires_grad if isinstance(leaf, Tensor) else True
 
 
 class _Lister:
-    """Makes a row of every op called."""
+    """An observer that makes a row of every op called."""
 
     def __init__(self, names: dict[int, str], memory: Counter) -> None:
         self.names = names
@@ -145,4 +145,4 @@ class _Lister:
         )
 
     def backward(self, event: Backward) -> None:
-        """See nothing: only the forward is run."""
+        """Do nothing: only the forward runs."""

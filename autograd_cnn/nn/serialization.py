@@ -24,8 +24,11 @@ _CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 _MOST_HEADER_BYTES = 100_000_000  # safetensors reads no more
 
 
-class CheckpointError(ValueError):
+class WeightsError(ValueError):
     """Weights that cannot be saved, read or used; the message is one line that names what is wrong."""
+
+
+CheckpointError = WeightsError  # its first name
 
 
 def save_weights(
@@ -178,7 +181,7 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
     >>> match_weights({}, {"w": ac.Tensor([0.0, 0.0])})
     Traceback (most recent call last):
         ...
-    autograd_cnn.nn.serialization.CheckpointError: the weights do not fit the model: 'w' of shape (2,) is missing
+    autograd_cnn.nn.serialization.WeightsError: the weights do not fit the model: 'w' of shape (2,) is missing
     """
     problems = []
     first: dict[int, str] = {}  # of each tensor's names

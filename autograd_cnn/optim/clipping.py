@@ -1,34 +1,32 @@
-"""Clipping gradients: between `backward()` and an optimizer's step, what is too large is made smaller."""
+"""Gradient clipping, between `backward()` and an optimizer's step: gradients that are too large are made smaller."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
-from autograd_cnn.tensor import Tensor
+from autograd_cnn.optim.optimizer import Parameters
 
 _dot = kernels.one_thread(np.dot)
-
-Parameters = Mapping[str, Tensor] | Iterable[Tensor]
 
 
 def clip_grad_norm(params: Parameters, max_norm: float) -> float:
     """Scale all gradients by one number, in place, so that their norm as one vector is at most `max_norm`.
 
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1. As in
-    PyTorch the factor is max_norm / (norm + 1e-6), where that is below 1.
+    PyTorch the factor is max_norm / (norm + 1e-6) where that is below 1, and otherwise 1.
 
     Parameters
     ----------
     params : dict of str to Tensor, or iterable of Tensors
-        Those without a gradient are left out.
+        Parameters without a gradient are ignored.
     max_norm : float
-        Not negative; infinity only measures.
+        Not negative. With infinity nothing is scaled, and the norm is returned.
 
     Returns
     -------
@@ -38,8 +36,8 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> float:
     Raises
     ------
     ValueError
-        If a gradient is not finite, there are no parameters at all, or `max_norm` is negative; then no gradient is
-        changed.
+        If a gradient is not finite, there are no parameters at all, or `max_norm` is negative. No gradient is
+        changed then.
 
     Examples
     --------
@@ -53,14 +51,14 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> float:
     """
     _check_limit("max_norm", max_norm)
     grads = _gradients(params)
-    # Squares of what is divided by the largest neither overflow nor vanish.
+    # Divided by the largest element first, so that no square overflows or vanishes.
     largest = 0.0
     for name, grad in grads.items():
         peak = float(np.max(np.abs(grad), initial=0))
         if not math.isfinite(peak):
             raise ValueError(
-                f"the gradient of parameter {name!r} is not finite, and so has no norm to clip; "
-                "look for its source with detect_anomaly(), or try a lower learning rate"
+                f"the gradient of parameter {name!r} is not finite, so its norm cannot be clipped; "
+                "find its source with detect_anomaly(), or try a lower learning rate"
             )
         largest = max(largest, peak)
     if not largest:
@@ -80,9 +78,9 @@ def clip_grad_value(params: Parameters, clip_value: float) -> None:
     Parameters
     ----------
     params : dict of str to Tensor, or iterable of Tensors
-        Those without a gradient are left out.
+        Parameters without a gradient are ignored.
     clip_value : float
-        Not negative. What is not a number stays so.
+        Not negative. A NaN stays NaN.
 
     Raises
     ------
@@ -104,7 +102,7 @@ def clip_grad_value(params: Parameters, clip_value: float) -> None:
 
 
 def _gradients(params: Parameters) -> dict[str, Array]:
-    """Return the gradients of those parameters that have one, by name or place; a tensor under two names has one."""
+    """Return the gradients of the parameters by name or index; a tensor under several names counts once."""
     named = dict(params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params)))
     if not named:
         raise ValueError("there is no parameter whose gradient could be clipped; was an iterator used up before?")

@@ -1,6 +1,7 @@
-"""Learning-rate schedules: functions of the progress of a training, from 0 to 1, that give a share of its highest rate.
+"""Learning rate schedules: functions from the progress of training, 0 to 1, to a share of the highest learning rate.
 
-`training.fit` takes any such function. Those made with settings come from a function of the settings.
+`training.fit` takes any such function. `constant` and `cosine` are schedules; `step`, `one_cycle` and `warm_up` return
+one for the settings they are called with.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ Schedule = Callable[[float], float]
 
 
 def constant(progress: float) -> float:
-    """Give 1: the same learning rate throughout.
+    """Return 1: the same learning rate throughout.
 
     Examples
     --------
@@ -25,14 +26,14 @@ def constant(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """Give half a period of a cosine: from 1 down to 0.
+    """Return half a period of a cosine, from 1 down to 0.
 
     Loshchilov and Hutter, "SGDR", 2017, equation 5, without restarts.
 
     Parameters
     ----------
     progress : float
-        The share of the training that is done, 0 to 1.
+        The share of training that is done, 0 to 1.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def cosine(progress: float) -> float:
 
 
 def step(milestones: Iterable[float], factor: float = 0.1) -> Schedule:
-    """Make a schedule that falls by a factor at every milestone.
+    """Return a schedule that falls by a factor at every milestone.
 
     He, Zhang, Ren and Sun, "Deep residual learning", 2016, section 3.4. PyTorch's MultiStepLR, and StepLR where the
     milestones are evenly spaced.
@@ -63,14 +64,14 @@ def step(milestones: Iterable[float], factor: float = 0.1) -> Schedule:
     Parameters
     ----------
     milestones : iterable of float
-        Progress at which the rate falls: rising, each above 0 and at most 1.
+        Values of the progress at which the rate falls, in rising order, each above 0 and at most 1.
     factor : float
         What the rate is multiplied by, 0 to 1.
 
     Raises
     ------
     ValueError
-        For other milestones, or another factor.
+        If the milestones or the factor are out of range.
 
     Examples
     --------
@@ -92,22 +93,22 @@ def step(milestones: Iterable[float], factor: float = 0.1) -> Schedule:
 
 
 def one_cycle(warm_up: float = 0.3, start: float = 1 / 25, end: float = 4e-6) -> Schedule:
-    """Make a schedule that rises from `start` to 1 and falls to `end`, each along half a cosine.
+    """Return a schedule that rises from `start` to 1 and falls to `end`, each along half a cosine.
 
     Smith and Topin, "Super-convergence", 2018. PyTorch's OneCycleLR with its defaults: start is 1 / div_factor, and
-    end is start / final_div_factor. The momentum stays as it is.
+    end is start / final_div_factor. Unlike there, the momentum does not change.
 
     Parameters
     ----------
     warm_up : float
-        The share of the training in which the rate rises, at least 0 and below 1.
+        The share of training in which the rate rises, at least 0 and below 1.
     start, end : float
         Shares of the learning rate, 0 to 1.
 
     Raises
     ------
     ValueError
-        For other settings.
+        If a setting is out of range.
 
     Examples
     --------
@@ -128,21 +129,21 @@ def one_cycle(warm_up: float = 0.3, start: float = 1 / 25, end: float = 4e-6) ->
 
 
 def warm_up(share: float, then: Schedule = cosine) -> Schedule:
-    """Make a schedule that rises from 0 to 1 along a line, and then goes through another.
+    """Return a schedule that rises from 0 to 1 along a line, then follows another schedule.
 
     Goyal and others, "Accurate, large minibatch SGD", 2017, section 2.2: gradual warmup.
 
     Parameters
     ----------
     share : float
-        The share of the training in which the rate rises, at least 0 and below 1.
+        The share of training in which the rate rises, at least 0 and below 1.
     then : callable
-        The schedule of the rest of the training, whose progress it gets from 0 to 1.
+        The schedule of the rest, which is called with a progress from 0 to 1 of its own.
 
     Raises
     ------
     ValueError
-        For another share.
+        If the share is out of range.
     TypeError
         If `then` is not a function.
 

@@ -1,1 +1,1 @@
-"""What people are shown and what is left on disk: text, pictures and files."""
+"""What users see and what stays on disk: text, pictures and files."""

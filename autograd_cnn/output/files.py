@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Writing files as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that its name stands for the old content or the new, and never for a part.
+    """Write a file such that its name refers to the old content or the new, never to a part.
 
     Raises
     ------

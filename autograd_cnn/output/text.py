@@ -9,7 +9,7 @@ from autograd_cnn.recording.call_site import CallSite
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Set rows in columns: the first `left` flush left, the others flush right."""
+    """Return rows as a table: the first `left` columns are aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
         "  ".join(
@@ -21,7 +21,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 
 
 def size(count: int) -> str:
-    """Give a number of bytes with its unit, as in ``98 KiB``.
+    """Return a number of bytes with its unit, as in ``98 KiB``.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def size(count: int) -> str:
 
 
 def figure(value: float) -> str:
-    """Give a number with three digits, or with all it has before the point.
+    """Return a number with three digits, or with all its digits before the point.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def figure(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Give a ratio, as a fraction where it is small.
+    """Return a ratio, as a fraction if it is small.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def ratio(value: float) -> str:
 
 
 def place(site: CallSite) -> str:
-    """Give a call site with its path from the current folder, or else the end of its path."""
+    """Return a call site as path and line: the path from the current folder, or else its last two parts."""
     path, here = Path(site.file), Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else Path(*path.parts[-2:])
     return f"{shown}:{site.line}"

@@ -13,7 +13,7 @@ _NAME_WIDTH = 40
 
 
 def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
-    """Give the share of predictions that equal their labels.
+    """Return the share of predictions that equal their labels.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
 
 
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> NDArray[np.int64]:
-    """Count how often each class is taken for each class.
+    """Count how often each class is predicted for each class.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int
             raise ValueError(
                 f"{name} should be classes from 0 to {num_classes - 1}; got {classes[outside[0]]} at index {outside[0]}"
             )
-    # To int64 first: labels are often uint8, in which the product would wrap around.
+    # As int64, since labels are often uint8, in which the product would wrap around.
     cells = true.astype(np.int64) * num_classes + predicted.astype(np.int64)
     counts = np.bincount(cells, minlength=num_classes * num_classes)
     return counts.reshape(num_classes, num_classes).astype(np.int64, copy=False)
@@ -93,22 +93,22 @@ class Averages(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ClassificationReport:
-    """Figures for each class and their averages; `str()` gives a table for the terminal.
+    """Figures for each class and their averages; `str()` returns a table for the terminal.
 
     Attributes
     ----------
     class_names : tuple of str
         C names.
     precision : ndarray of float64, shape (C,)
-        Of the predictions of a class, the share that are right.
+        The share of the predictions of a class that are right.
     recall : ndarray of float64, shape (C,)
-        Of the members of a class, the share that are found.
+        The share of the members of a class that are predicted as such.
     f1 : ndarray of float64, shape (C,)
         The harmonic mean of precision and recall.
     support : ndarray of int64, shape (C,)
         Number of members of a class.
     accuracy : float
-        Share of right predictions in all.
+        Share of right predictions among all.
     """
 
     class_names: tuple[str, ...]
@@ -120,12 +120,12 @@ class ClassificationReport:
 
     @property
     def macro_average(self) -> Averages:
-        """Means in which every class counts the same."""
+        """Means over the classes, all with the same weight."""
         return self._average(np.ones(len(self.class_names)))
 
     @property
     def weighted_average(self) -> Averages:
-        """Means in which every class counts by its support."""
+        """Means over the classes, weighted by their support."""
         return self._average(self.support.astype(np.float64))
 
     def _average(self, weights: NDArray[np.float64]) -> Averages:
@@ -133,7 +133,7 @@ class ClassificationReport:
         return Averages(*(float(_ratio(weights @ x, total)) for x in (self.precision, self.recall, self.f1)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain lists, dicts and numbers, as they go into a JSON file."""
+        """Return everything as lists, dicts and numbers, ready for JSON."""
         return {
             "accuracy": self.accuracy,
             "macro_average": self.macro_average._asdict(),
@@ -218,7 +218,7 @@ def classification_report(
         class_names=tuple(class_names),
         precision=_ratio(right, predicted),
         recall=_ratio(right, support),
-        f1=_ratio(2 * right, predicted + support),  # without first rounding precision and recall
+        f1=_ratio(2 * right, predicted + support),  # not from precision and recall, which are rounded
         support=support,
         accuracy=float(_ratio(right.sum(), support.sum())),
     )
@@ -227,14 +227,14 @@ def classification_report(
 def _class_indices(labels: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     true, predicted = np.asarray(labels), np.asarray(predictions)
     for name, array in ("labels", true), ("predictions", predicted):
-        # A list without elements has no dtype to speak of.
+        # An empty list becomes float64, whatever it was meant to hold.
         if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
             raise ValueError(
                 f"{name} should be integers of shape (N,); got {array.dtype} of shape {array.shape}"
                 + ("; argmax(1) makes classes of scores" if array.ndim == 2 else "")
             )
     if true.shape != predicted.shape:
-        raise ValueError(f"labels and predictions should be equally many; got {true.size} and {predicted.size}")
+        raise ValueError(f"there should be as many labels as predictions; got {true.size} and {predicted.size}")
     return true, predicted
 
 
@@ -247,7 +247,7 @@ def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
 
 
 def _columns(text: str) -> int:
-    """Give the terminal columns that a text takes: two for a wide character, none for an accent."""
+    """Return how many terminal columns a text takes: two for a wide character, none for an accent."""
     return sum(
         0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
@@ -255,7 +255,7 @@ def _columns(text: str) -> int:
 
 
 def _shorten(name: str) -> str:
-    """Make a name fit for a table's cell: on one line, and not too long."""
+    """Return a name as a table's cell shows it: on one line, and not too long."""
     name = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
     if _columns(name) <= _NAME_WIDTH:
         return name

@@ -1,4 +1,4 @@
-"""Bars that show how far work has come."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from autograd_cnn.training import History
+from autograd_cnn.training.results import History
 
 
 def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
-    """Make a bar of tqdm's: a terminal sees it move, and a log file gets a line now and then."""
+    """Return a bar of tqdm's: on a terminal it moves, and into a log file it writes a line now and then."""
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        monitor_interval = 0  # no thread that looks after stale bars: tqdm may wait for it for ever (its issue 1751)
+        # No thread that watches for stale bars, which tqdm may wait for without end (tqdm/tqdm#1751). With
+        # miniters=1 a bar asks for the time at every step, so that none goes stale.
+        monitor_interval = 0
 
-    # Nor does a bar go stale that asks for the time at every step.
     return Bar(items, dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0, miniters=1, **options)
 
 
 @contextmanager
 def training_bar(epochs: int, steps: int, history: History) -> Iterator[Callable[[int, float, float], None]]:
-    """Show a bar, and give the `on_step` that moves it.
+    """Show a bar for a training, and yield the `on_step` that moves it.
 
     Parameters
     ----------
     epochs, steps : int
         Of the whole training.
     history : History
-        Of this training, with what it has behind it.
+        Of the training so far; `fit` is given the same object.
     """
     steps_bar = bar(total=steps, initial=len(history.step_losses), unit="step")
 

@@ -1,57 +1,42 @@
-"""Pictures of reports."""
+"""Pictures of measurements."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograd_cnn.experiments.comparison.measurements import Measurements, Row
 from autograd_cnn.output import plotting, text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from autograd_cnn.experiments.comparison.report import Report, Row
-
-# Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
+# Colours of Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
 _LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9", "#CC79A7")
 _BAR, _GAP = 0.22, 0.09  # inches
 
 
-def bars(report: Report, path: Path) -> None:
-    """Draw what each case cost, on a logarithmic scale, by what it cost the first rival: less to the left of 1.
+def bars(report: Measurements, path: Path) -> None:
+    """Draw each case's cost divided by the first rival's, on a logarithmic scale: left of 1 is less.
 
     With a single rival, the cost itself is drawn.
     """
-    first, others = report.rivals[0], report.rivals[1:]
+    others = report.rivals[1:]
     colors = _colors(others or report.rivals)
-
-    def bars_of(row: Row) -> dict[str, float]:
-        lengths = {
-            rival: report.ratio(row, rival) if others else row.median(rival) for rival in colors if rival in row.samples
-        }
-        return {rival: length for rival, length in lengths.items() if length is not None}
-
-    def cost(row: Row, rival: str) -> str:
-        return f"{text.figure(row.median(rival))} {report.unit}"
-
-    lines = [(row, bars_of(row)) for row in report.rows]
+    lines = [(row, _lengths(report, row, colors)) for row in report.rows]
     height = sum(max(len(lengths), 1) * _BAR + _GAP for _, lengths in lines)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        beside = axes.get_yaxis_transform()  # at the right edge, at a bar's height
-        start, y, ticks, names = float(bool(others)), 0.0, [], []
+        y, ticks, names = 0.0, [], []
         for row, lengths in lines:
             ticks.append(y + (max(len(lengths), 1) - 1) * _BAR / 2)
-            gap = "\n" if len(lengths) > 1 else "   "
-            names.append(row.case + (f"{gap}{first} {cost(row, first)}" if others and lengths else ""))
+            names.append(_name(report, row, len(lengths)))
             for rival, length in lengths.items():
-                axes.barh(y, length - start, left=start, height=0.9 * _BAR, color=colors[rival])
-                label = f"{text.ratio(length)} ×   {cost(row, rival)}" if others else cost(row, rival)
-                axes.annotate(label, (1, y), (6, 0), beside, "offset points", va="center", annotation_clip=False)
+                _bar(axes, report, row, rival, length, y, colors[rival])
                 y += _BAR
             y += _GAP if lengths else _GAP + _BAR
         axes.set_yticks(ticks, names)
@@ -60,12 +45,43 @@ def bars(report: Report, path: Path) -> None:
         axes.grid(visible=False, axis="y")
         if others:
             _scale_ratios(axes, [length for _, lengths in lines for length in lengths.values()])
-        axes.set_xlabel(f"{f'{first} = 1' if others else report.unit}; less is better")
+        axes.set_xlabel(f"{f'{report.rivals[0]} = 1' if others else report.unit}; less is better")
         if len(others) > 1:
             figure.legend(map(_patch, colors.values()), colors, loc="outside upper right", ncols=len(colors))
         _head(figure, report)
 
     plotting.save(draw, (9.0, height + 1.3), path)
+
+
+def _lengths(report: Measurements, row: Row, rivals: Iterable[str]) -> dict[str, float]:
+    """Return the lengths of a row's bars: ratios, or medians of a single rival."""
+    alone = len(report.rivals) == 1
+    lengths = {
+        rival: row.median(rival) if alone else report.ratio(row, rival) for rival in rivals if rival in row.samples
+    }
+    return {rival: length for rival, length in lengths.items() if length is not None}
+
+
+def _name(report: Measurements, row: Row, bars: int) -> str:
+    """Return what stands beside a row's bars: the case, and what it cost the first rival."""
+    if len(report.rivals) == 1 or not bars:
+        return row.case
+    first = report.rivals[0]
+    gap = "   " if bars == 1 else "\n"
+    return f"{row.case}{gap}{first} {_cost(report, row, first)}"
+
+
+def _bar(axes: Any, report: Measurements, row: Row, rival: str, length: float, y: float, color: str) -> None:
+    alone = len(report.rivals) == 1
+    start, cost = float(not alone), _cost(report, row, rival)
+    axes.barh(y, length - start, left=start, height=0.9 * _BAR, color=color)
+    label = cost if alone else f"{text.ratio(length)} ×   {cost}"
+    beside = axes.get_yaxis_transform()  # at the right edge, at a bar's height
+    axes.annotate(label, (1, y), (6, 0), beside, "offset points", va="center", annotation_clip=False)
+
+
+def _cost(report: Measurements, row: Row, rival: str) -> str:
+    return f"{text.figure(row.median(rival))} {report.unit}"
 
 
 @dataclass(frozen=True)
@@ -77,12 +93,12 @@ class Panel:
     ylabel: str
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     log: bool = False
-    """Double the x values from tick to tick."""
+    """Whether x doubles from tick to tick."""
     level: float | None = None
-    """Draw a line across."""
+    """Where a line is drawn across."""
 
 
-def curves(report: Report, panels: Sequence[Panel], path: Path) -> None:
+def curves(report: Measurements, panels: Sequence[Panel], path: Path) -> None:
     """Draw diagrams side by side, with a legend in the last."""
 
     def draw(figure: Figure) -> None:
@@ -116,7 +132,7 @@ def _patch(color: str) -> Any:
     return Patch(color=color)
 
 
-def _head(figure: Figure, report: Report) -> None:
+def _head(figure: Figure, report: Measurements) -> None:
     """Set the title above, and how it was measured below."""
     figure.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     day = f"{report.date.day} {report.date:%B %Y}"

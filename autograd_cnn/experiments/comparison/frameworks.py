@@ -1,4 +1,4 @@
-"""Frameworks behind one face: to train a network, to run it, and to call a single op."""
+"""Frameworks behind one interface: to train a network, to run it, and to call a single op."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Op = Callable[..., Any]
 
 
 class Framework:
-    """A network in training.
+    """A network in training, in one framework.
 
-    A framework that only takes steps may leave the rest undone.
+    A framework that is only timed in training steps need not implement the rest.
 
     Parameters
     ----------
     network : Network
     weights : dict of arrays
-        To start from; they are copied.
+        The initial weights, which are copied.
     optimizer : pair of str and dict
         Its name and settings.
     """
@@ -47,11 +47,11 @@ class Framework:
 
     @staticmethod
     def tensor(array: Array) -> Any:
-        """Give images or labels as the framework takes them."""
+        """Return images or labels as the framework takes them."""
         return array
 
     def step(self, images: Any, labels: Any) -> float:
-        """Go forward and back through the network, update the weights, and give the loss."""
+        """Run forward and backward, update the weights, and return the loss."""
         raise NotImplementedError
 
     def set_learning_rate(self, lr: float) -> None:
@@ -59,28 +59,28 @@ class Framework:
         raise NotImplementedError
 
     def logits(self, images: Any) -> Array:
-        """Go forward, recording nothing."""
+        """Run forward, recording nothing."""
         raise NotImplementedError
 
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
-        """Give an op's forward, which records for backward, and its backward.
+        """Return an op's forward, which records a graph, and its backward.
 
         Parameters
         ----------
         call : callable
             Takes a framework's ops, then `x`, `params` and `others` as its tensors.
         x, params : arrays
-            To be differentiated by. `x` is handed over in the memory order that the framework's own ops leave
-            images in, but for those of up to three channels, which come as data sets hold them.
+            To differentiate with respect to. `x` has the memory order in which the framework's own ops leave images;
+            with up to three channels it has that of a data set.
         others : arrays
-            Not to be differentiated by.
+            Constants.
         """
         raise NotImplementedError
 
 
 class Ours(Framework):
-    """The package at hand."""
+    """Autograd_cnn itself."""
 
     name = "ours"
     package = "numpy"
@@ -99,7 +99,7 @@ class Ours(Framework):
             ac.set_num_threads(count)
 
     def step(self, images: Array, labels: Array) -> float:
-        """Go forward and back through the network, update the weights, and give the loss."""
+        """Run forward and backward, update the weights, and return the loss."""
         self.optimizer.zero_grad()
         loss = ac.softmax_cross_entropy(self.network.apply(self._F, self.params, images), labels)
         loss.backward()
@@ -111,13 +111,13 @@ class Ours(Framework):
         self.optimizer.lr = lr
 
     def logits(self, images: Array) -> Array:
-        """Go forward, recording nothing: on arrays, ops are plain NumPy."""
+        """Run forward, recording nothing: on arrays, ops are plain NumPy."""
         plain = {name: p.data for name, p in self.params.items()}
         return np.asarray(self.network.apply(self._F, plain, images))
 
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
-        """Give an op's forward, which records for backward, and its backward."""
+        """Return an op's forward, which records a graph, and its backward."""
         if x.ndim == 4 and x.shape[1] > 3:
             x = to_images(to_rows(x))
         leaves = [ac.Tensor(a, requires_grad=True) for a in (x, *params)]
@@ -161,13 +161,13 @@ class PyTorch(Framework):
 
     @staticmethod
     def tensor(array: Array) -> Any:
-        """Give an array as a tensor, on the same memory."""
+        """Return an array as a tensor that shares its memory."""
         import torch
 
         return torch.from_numpy(array)
 
     def step(self, images: Any, labels: Any) -> float:
-        """Go forward and back through the network, update the weights, and give the loss."""
+        """Run forward and backward, update the weights, and return the loss."""
         self.optimizer.zero_grad()
         loss = self._F.cross_entropy(self.network.apply(self._F, self.params, images), labels)
         loss.backward()
@@ -180,7 +180,7 @@ class PyTorch(Framework):
             group["lr"] = lr
 
     def logits(self, images: Any) -> Array:
-        """Go forward in inference mode."""
+        """Run forward in inference mode."""
         import torch
 
         with torch.inference_mode():
@@ -188,7 +188,7 @@ class PyTorch(Framework):
 
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
-        """Give an op's forward, which records for backward, and its backward."""
+        """Return an op's forward, which records a graph, and its backward."""
         import torch
 
         F = PyTorch._ops()
@@ -208,7 +208,7 @@ def _cotangent(shape: tuple[int, ...]) -> Array:
 
 
 def installed(*frameworks: type[Framework]) -> list[type[Framework]]:
-    """Leave out the frameworks that are not installed, or not for this NumPy, and say so."""
+    """Return the frameworks that can be imported; print which cannot, and why."""
     found = []
     for framework in frameworks:
         try:
@@ -220,12 +220,12 @@ def installed(*frameworks: type[Framework]) -> list[type[Framework]]:
 
 
 def require_agreement(what: str, values: Mapping[str, Any], tolerance: float = 1e-4) -> None:
-    """Refuse to compare the times of what does not compute the same.
+    """Raise an error unless all rivals computed the same: otherwise their times cannot be compared.
 
     Parameters
     ----------
     what : str
-        What was computed, for the error.
+        The name of what was computed, for the error.
     values : dict of str to number, array or sequence of them
         What each rival computed.
     tolerance : float

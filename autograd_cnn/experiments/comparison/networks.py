@@ -1,7 +1,7 @@
-"""The networks that are timed, each written once for every framework.
+"""The networks that are timed, each written once for all frameworks.
 
-Names and arguments of network ops are PyTorch's here, so that one function of `F`, a framework's ops, is the program
-of them all: nobody has to compare two.
+Network ops have PyTorch's names and arguments here, so one function of `F`, a framework's ops, is the program of every
+framework.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Network:
     init: Callable[[np.random.Generator], dict[str, Array]]
     """Draw initial weights."""
     apply: Callable[[Any, Mapping[str, Any], Any], Any]
-    """Give the logits, from a framework's ops, weights and images."""
+    """Return the logits, from a framework's ops, weights and images."""
 
     def draw(self, batch_size: int, seed: int = 0) -> tuple[dict[str, Array], Array, Array]:
         """Draw weights, a batch of images, and their labels."""

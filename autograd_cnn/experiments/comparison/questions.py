@@ -21,7 +21,7 @@ Frameworks = Sequence[type[Framework]]
 
 
 def rivals(threads: int) -> Frameworks:
-    """Give PyTorch, where it is installed, and this package, each computing with `threads`."""
+    """Return PyTorch, where it is installed, and this package, each set to compute with `threads`."""
     found = installed(PyTorch, Ours)
     for framework in found:
         framework.use_threads(threads)
@@ -33,7 +33,7 @@ FILES = tuple(f"{name}.{kind}" for name in ("training_step", "inference", "singl
 
 
 def run(folder: Path, *, threads: int, quick: bool) -> None:
-    """Ask the short questions, print the answers, and write them to a folder."""
+    """Answer the short questions: print the tables, and write them to a folder."""
     rounds = 3 if quick else 30
     everyone = rivals(threads)
     cases = [(LENET5, 1), (LENET5, 8), (VGG, 8)] if quick else [*((LENET5, n) for n in (1, 32, 128, 256)), (VGG, 64)]
@@ -55,8 +55,8 @@ def training_step(
     All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum,
     on the same batch from the same weights. The losses of three steps are compared first.
 
-    Peers do LeNet-5 alone, and only once everything else is timed: in turn with them and their large arrays, PyTorch
-    took up to a fifth longer, and this package up to a twentieth.
+    Peers run LeNet-5 alone, and only after everything else is timed: their large arrays slow down the rivals that take
+    turns with them.
     """
     columns = [*frameworks[:-1], *peers, frameworks[-1]]
     report = Report("training_step", title("Time of a training step", columns), names(columns), "ms", threads, rounds)
@@ -70,7 +70,7 @@ def training_step(
 
 
 def training_steps(network: Network, batch_size: int, frameworks: Frameworks) -> dict[str, Callable[[], float]]:
-    """Give a training step of each framework, from the same weights, once the losses of three are found to agree."""
+    """Return a training step of each framework, from the same weights; the losses of three steps are compared."""
     weights, images, labels = network.draw(batch_size)
 
     def prepare(framework: type[Framework]) -> Callable[[], float]:
@@ -115,7 +115,7 @@ class OpCase:
     params: Sequence[tuple[int, ...]] = ()
     others: Sequence[Array] = ()
     multiply_adds: int = 0
-    """Of its forward; backward has twice as many."""
+    """Multiply-adds of its forward; backward has twice as many."""
 
     def draw(self) -> tuple[Array, list[Array]]:
         """Draw the input and the parameters."""
@@ -127,7 +127,7 @@ class OpCase:
 def conv_case(
     x: tuple[int, int, int, int], filters: int, size: int, stride: int = 1, padding: int = 0, groups: int = 1
 ) -> OpCase:
-    """Make a case of a convolution with filters of `size` × `size`."""
+    """Return a case of a convolution with filters of `size` × `size`."""
     n, channels, height, width = x
     weight = (filters, channels // groups, size, size)
     out = [(length + 2 * padding - size) // stride + 1 for length in (height, width)]
@@ -142,7 +142,7 @@ def conv_case(
 
 
 def linear_case(n: int, inputs: int, outputs: int) -> OpCase:
-    """Make a case of a linear layer."""
+    """Return a case of a linear layer."""
     return OpCase(
         f"linear {inputs}-{outputs}, {n}",
         lambda F, x, w, b: F.linear(x, w, b),
@@ -153,7 +153,7 @@ def linear_case(n: int, inputs: int, outputs: int) -> OpCase:
 
 
 def _other_cases(n: int, channels: int, side: int) -> list[OpCase]:
-    """Make cases of the ops that hardly multiply."""
+    """Return cases of the ops that hardly multiply."""
     x, shape = (n, channels, side, side), f"{n}×{channels}×{side}×{side}"
 
     def batch_norm(F: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any) -> Any:
@@ -174,7 +174,7 @@ def _cross_entropy_case(n: int, classes: int) -> OpCase:
 
 
 def op_cases(quick: bool) -> list[OpCase]:
-    """Give the layers of LeNet-5 and of VGG-like networks, and ops on their images."""
+    """Return the layers of LeNet-5 and of VGG-like networks, and ops on their images."""
     if quick:
         return [
             conv_case((8, 6, 14, 14), 16, 5),
@@ -204,9 +204,9 @@ def op_cases(quick: bool) -> list[OpCase]:
 def single_ops(cases: Iterable[OpCase], frameworks: Frameworks, *, threads: int, rounds: int) -> Report:
     """Time single ops, forward with a graph recorded and backward to all inputs, across shapes.
 
-    Values and gradients are compared first. Where the work is multiplications, the share of the peak is given: two
-    operations a multiply-add, beside those of a large matrix product of NumPy's in the same process. PyTorch brings a
-    matrix product of its own, and can exceed it.
+    Values and gradients are compared first. Where the work is multiplications, the table shows the share of the peak:
+    two operations a multiply-add, divided by what a large matrix product of NumPy reaches in the same process. PyTorch
+    has a matrix product of its own, and can exceed it.
     """
     peak = matmul_peak()
     print(f"peak: {peak / 1e9:.0f} billion operations a second, reached by NumPy in a matrix product")
@@ -228,7 +228,7 @@ def single_ops(cases: Iterable[OpCase], frameworks: Frameworks, *, threads: int,
 
 
 def matmul_peak(size: int = 1536, repeats: int = 7) -> float:
-    """Measure the floating-point operations a second of a float32 matrix product, at its best."""
+    """Return the floating-point operations a second of the fastest of some float32 matrix products."""
     a = np.random.default_rng(0).random((size, size), np.float32)
     out = np.empty_like(a)
     best = math.inf
@@ -240,10 +240,10 @@ def matmul_peak(size: int = 1536, repeats: int = 7) -> float:
 
 
 def title(subject: str, frameworks: Frameworks) -> str:
-    """Name a comparison."""
+    """Return the title of a comparison."""
     return f"{subject}, beside {frameworks[0].name}'s" if len(frameworks) > 1 else subject
 
 
 def names(frameworks: Frameworks) -> list[str]:
-    """Give the frameworks' names."""
+    """Return the frameworks' names."""
     return [framework.name for framework in frameworks]

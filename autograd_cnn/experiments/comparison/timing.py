@@ -15,12 +15,12 @@ from pathlib import Path
 def interleaved(
     rivals: Mapping[str, Callable[[], object]], *, rounds: int = 30, warm_up: int = 3
 ) -> dict[str, list[float]]:
-    """Call the rivals in turn, there and back, and give the seconds of each call.
+    """Call the rivals in turn, there and back, and return the seconds of each call.
 
-    In turn, because a machine's speed drifts: what slows one call slows its neighbours as well. There and back (A, B,
-    then B, A), so that none always comes after the same other one. Each timed call follows one that is not, of the
-    same: it finds caches and threads as it leaves them in a loop of its own. OpenMP's threads go on spinning for
-    milliseconds after their work, and would take a core from the next.
+    In turn, because a machine's speed drifts: what slows one call slows its neighbours too. There and back (A, B, then
+    B, A), so that none always follows the same other one. Each timed call follows a call of the same rival that is not
+    timed, so that it finds caches and threads as in a loop of its own: OpenMP's threads keep spinning for milliseconds
+    after their work, and would take a core from the next rival.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def interleaved(
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Give the median, over the rounds, of our time by theirs."""
+    """Return the median, over the rounds, of our time divided by theirs."""
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 def processor() -> str:
-    """Name the processor and the number of its cores."""
+    """Return the name of the processor and the number of its cores."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -67,7 +67,7 @@ def processor() -> str:
 
 
 def versions(packages: Mapping[str, str]) -> dict[str, str]:
-    """Give Python's version, and those of what is installed of packages, given by what they are called here."""
+    """Return the versions of Python and of those packages that are installed, by the names they have here."""
     found = {"Python": platform.python_version()}
     for name, package in packages.items():
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -1,14 +1,15 @@
 """Published systems that read handwritten digits with NumPy: trained as their authors did, then by our recipe.
 
-Each module is one system: `TITLE` says what it is, and `run(study)` does everything, and adds what it finds to the
-study. Where a write-up leaves a setting open, the module says what was taken.
+Each module is one system, named after the author and year of its network: `TITLE` says what it is, and `run(study)`
+does everything, and adds what it finds to the study. Where a write-up does not state a setting, the module says what
+is used instead.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from autograd_cnn.experiments.reproductions import conv3x3, digit_folders, lenet5, mlp, simple_convnet
+from autograd_cnn.experiments.reproductions import digit_folders, lecun1998, rumelhart1986, saitoh2016, zhou2019
 from autograd_cnn.experiments.reproductions.study import FILES, Study
 
 
@@ -23,10 +24,10 @@ class Reproduction(Protocol):
 
 REPRODUCTIONS: dict[str, Reproduction] = {
     "digit-folders": digit_folders,
-    "conv3x3": conv3x3,
-    "mlp": mlp,
-    "simple-convnet": simple_convnet,
-    "lenet5": lenet5,
+    "conv3x3": zhou2019,
+    "mlp": rumelhart1986,
+    "simple-convnet": saitoh2016,
+    "lenet5": lecun1998,
 }
 
 __all__ = ["FILES", "REPRODUCTIONS", "Reproduction", "Study"]

@@ -1,4 +1,4 @@
-"""What a reproduction works with, and what it has found: a table that is printed as it grows, pictures and JSON."""
+"""What a reproduction is given to work with, and what it has found: a table, pictures and JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from autograd_cnn.tensor import Params
 from autograd_cnn.training.metrics import classification_report
 from autograd_cnn.training.progress import training_bar
 
-#: What a study writes into its folder at the end; pictures come as they are made.
+#: What a study writes into its folder at the end; pictures are written as they are made.
 FILES = ("results.json", "table.txt")
 
 
@@ -49,14 +49,16 @@ class Study:
     folder : Path
         Takes the pictures and `FILES`.
     train, test : Dataset
-        Of 1×28×28 images. `quick` means little of them, and few epochs.
+        Of 1×28×28 images.
+    quick : bool
+        Whether to use few of them, and few epochs.
     seed : int
         Seeds every draw.
     findings : list of Finding
     headline : Finding
-        What it comes to, in a sentence each; the README has it.
+        The result, a phrase in each column, for the README.
     numbers : dict
-        What the findings say, as numbers, for `results.json`.
+        The figures of the findings, for `results.json`.
     """
 
     name: str
@@ -70,12 +72,12 @@ class Study:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def first(self, train: int, test: int) -> tuple[Dataset, Dataset]:
-        """Give the first images of either split; a tenth as many for a quick study, and what there is of them."""
+        """Return the first images of either split, as far as there are so many; a tenth for a quick study."""
         share = 10 if self.quick else 1
         return _take(self.train, train // share), _take(self.test, test // share)
 
     def epochs(self, count: int) -> int:
-        """Give so many epochs, or two for a quick study."""
+        """Return the number of epochs: at most two for a quick study."""
         return min(count, 2) if self.quick else count
 
     def fit(
@@ -91,9 +93,9 @@ class Study:
         schedule: Schedule | None = None,
         loss: training.Loss = ops.softmax_cross_entropy,
     ) -> Trained:
-        """Train with a bar, evaluate, and say in a line how it went.
+        """Train with a bar, evaluate, and print the result in one line.
 
-        The learning rate is constant unless there is a schedule, as the write-ups have it.
+        The learning rate is constant unless there is a schedule, as in the write-ups.
         """
         history = training.History()
         with training_bar(epochs, epochs * len(loader), history) as show:
@@ -112,25 +114,17 @@ class Study:
         self.findings.append(Finding(figure, published, reproduced, ours, seconds))
 
     def picture(self, name: str) -> Path:
-        """Give the path of a picture in the folder, which is made."""
+        """Make the folder, and return the path of a picture in it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{name}.png"
 
     def report(self, result: Trained, test: Dataset) -> str:
-        """Give precision, recall and F1 of every class."""
+        """Return precision, recall and F1 of every class, as text."""
         return str(classification_report(test.labels, result.evaluation.predictions, test.class_names))
 
     def save(self) -> str:
-        """Write the folder's files, and give the table."""
-        header = ["", "as published", "reproduced", "ours", "seconds"]
-        rows = [
-            [f.figure, f.published, f.reproduced, f.ours, "" if f.seconds is None else f"{f.seconds:.1f}"]
-            for f in self.findings
-        ]
-        table = text.table(header, rows, left=4)
-        if self.headline is not None:
-            h = self.headline
-            table += f"\n\nas published: {h.published}\nreproduced:   {h.reproduced}\nours:         {h.ours}"
+        """Write the folder's files, and return the table."""
+        table = self._table()
         content = {
             "name": self.name,
             "quick": self.quick,
@@ -149,17 +143,29 @@ class Study:
         write_atomically(self.folder / "table.txt", f"{table}\n".encode())
         return table
 
+    def _table(self) -> str:
+        header = ["", "as published", "reproduced", "ours", "seconds"]
+        rows = [
+            [f.figure, f.published, f.reproduced, f.ours, "" if f.seconds is None else f"{f.seconds:.1f}"]
+            for f in self.findings
+        ]
+        table = text.table(header, rows, left=4)
+        if self.headline is not None:
+            h = self.headline
+            table += f"\n\nas published: {h.published}\nreproduced:   {h.reproduced}\nours:         {h.ours}"
+        return table
+
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went, and what came of it."""
+    """The course of a training, and the evaluation of what it led to."""
 
     history: training.History
     evaluation: training.Evaluation
 
     @property
     def accuracy(self) -> str:
-        """The test accuracy in per cent."""
+        """The test accuracy, as a percentage."""
         return f"{self.evaluation.accuracy:.2%}"
 
     @property
@@ -175,7 +181,7 @@ class Trained:
         )
 
     def numbers(self) -> dict[str, Any]:
-        """Give the figures, as they go into a JSON file."""
+        """Return the figures, ready for JSON."""
         e = self.evaluation
         return {
             "test_accuracy": e.accuracy,
@@ -188,7 +194,7 @@ class Trained:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Give a function that tells the seconds since now."""
+    """Return a function that returns the seconds since now."""
     begin = time.perf_counter()
     return lambda: time.perf_counter() - begin
 

@@ -1,0 +1,71 @@
+"""`data`: fetch and export data sets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autograd_cnn import data
+from autograd_cnn.cli import options
+
+
+def add_parser(commands: options.Commands) -> None:
+    """Add the command, its two verbs and their options."""
+    parser = commands.add_parser("data", help="fetch and export data sets", description="Fetch and export data sets.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_fetch(verbs)
+    _add_export(verbs)
+
+
+def _add_fetch(verbs: options.Commands) -> None:
+    parser = verbs.add_parser(
+        "fetch",
+        help="download a data set, if it is not on disk",
+        description="Download a data set's files, if they are not on disk, and print where they are.",
+    )
+    parser.add_argument("name", metavar="NAME", help=options.one_of(data.PUBLISHED))
+    parser.set_defaults(run=fetch)
+
+
+def _add_export(verbs: options.Commands) -> None:
+    parser = verbs.add_parser(
+        "export-png",
+        help="write a data set as PNG files",
+        description="Write a data set as PNG files, grey of 8 bits, under DIR/train and DIR/test. Folders, a folder a "
+        "class, are what --data folder:DIR reads; files go by the name idx-N-label-L.png.",
+    )
+    parser.add_argument("name", metavar="NAME", help=options.one_of(data.NAMES))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the images")
+    parser.add_argument("--split", choices=(*data.SPLITS, "both"), default="both", help="which part (default: both)")
+    parser.add_argument(
+        "--layout", choices=("folders", "files"), default="folders",
+        help="a folder a class, or labels in file names (default: folders)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=options.positive, metavar="N",
+        help="at most N images of each split, from every class in turn (default: all)",
+    )  # fmt: skip
+    parser.set_defaults(run=export)
+
+
+def fetch(given: argparse.Namespace) -> None:
+    """Print where a data set's files are, once they are there."""
+    paths = data.fetch(given.name)
+    print("\n".join(map(str, paths)) or f"{given.name} is part of the package")
+
+
+def export(given: argparse.Namespace) -> None:
+    """Write a data set as PNG files."""
+    from autograd_cnn.data import folders
+    from autograd_cnn.training.progress import bar
+
+    write = folders.write_folder if given.layout == "folders" else folders.write_labelled_files
+    splits = data.SPLITS if given.split == "both" else (given.split,)
+    for split in splits:
+        folders.check_absent(given.out / split)
+    datasets = {split: data.load(given.name, split) for split in splits}
+    for split, dataset in datasets.items():
+        indices = folders.take_evenly(dataset.labels, given.limit or len(dataset)).tolist()
+        with bar(indices, desc=split, unit="image") as moving:
+            write(given.out / split, dataset, moving)
+        print(f"{len(indices)} images are in {given.out / split}")

@@ -1,0 +1,37 @@
+"""`evaluate`: compare a trained model with labels."""
+
+from __future__ import annotations
+
+import argparse
+
+from autograd_cnn.cli import options
+
+
+def add_parser(commands: options.Commands) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare a trained model with labels",
+        description="Evaluate weights on a data set's test images.",
+    )
+    options.add_weights(parser)
+    options.add_data(parser)
+    options.add_skip_bad(parser)
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Print accuracy, loss, confidence, and a line for each class."""
+    from autograd_cnn import training
+    from autograd_cnn.training import metrics, saved_models
+
+    model, params, class_names = saved_models.load_model(given.weights, given.model)
+    dataset = saved_models.load_data(given.data, "test", model, given.skip_bad)
+    dataset = saved_models.match_classes(given.weights, class_names, given.data, dataset)
+    options.show_skipped(dataset)
+    result = training.evaluate(model.apply, params, dataset)
+    right = int((result.predictions == dataset.labels).sum())
+    print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
+    print(f"loss {result.loss:.4f}")
+    print(f"mean confidence {result.mean_confidence:.4f}")
+    print(metrics.classification_report(dataset.labels, result.predictions, dataset.class_names))

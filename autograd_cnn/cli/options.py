@@ -1,0 +1,102 @@
+"""What the commands share: how options are read and described, and where results go."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from autograd_cnn import data, models
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    Commands = _SubParsersAction[argparse.ArgumentParser]
+
+FAILURE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all other errors here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and exit."""
+        self.exit(FAILURE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def learning_rate(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def one_of(names: Sequence[str], default: str | None = None) -> str:
+    """Describe a choice: "a, b or c (default: a)"."""
+    return f"{', '.join(names[:-1])} or {names[-1]}" + (f" (default: {default})" if default else "")
+
+
+def add_data(parser: argparse.ArgumentParser, default: str = "digits") -> None:
+    """Add --data."""
+    parser.add_argument("--data", default=default, metavar="NAME", help=one_of(data.NAMES, default))
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add --model, of a model to be made."""
+    parser.add_argument("--model", default="lenet5", metavar="NAME", help=one_of(models.names(), "lenet5"))
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add --weights, and --model for a file that does not name its model."""
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="a weights.safetensors file")
+    parser.add_argument("--model", metavar="NAME", help="the weights' model, where the file does not name it")
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Add --out."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: a new one under runs/)")
+
+
+def add_skip_bad(parser: argparse.ArgumentParser) -> None:
+    """Add --skip-bad."""
+    parser.add_argument(
+        "--skip-bad", action="store_true",
+        help="leave out the files of a folder that cannot be read, and list them, instead of an error",
+    )  # fmt: skip
+
+
+def show_skipped(*datasets: data.Dataset) -> None:
+    """List the files that were left out, on standard error."""
+    skipped = dict.fromkeys(file for dataset in datasets for file in dataset.skipped)
+    for path, reason in skipped:
+        print(f"skipped: {path} {reason}", file=sys.stderr)
+    if skipped:
+        print(f"skipped {len(skipped)} in all", file=sys.stderr)
+
+
+def new_folder(name: str) -> Path:
+    """Return the path of a folder under runs/, named after what is done and the time it is done."""
+    return Path("runs", f"{name}-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}")

@@ -1,0 +1,95 @@
+"""What training and evaluation return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_cnn.graph import Array
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Losses and accuracies of one epoch.
+
+    Those of training are means over the epoch's images, each computed with the weights of its step. Those of the
+    test set are measured at the end of the epoch, and are None without a test set.
+
+    Examples
+    --------
+    >>> EpochResult(1, train_loss=0.5, train_accuracy=0.9)
+    EpochResult(epoch=1, train_loss=0.5, train_accuracy=0.9, test_loss=None, test_accuracy=None)
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+
+
+@dataclass
+class History:
+    """The course of training: the loss of every step, the result of every epoch, and the time it took.
+
+    Attributes
+    ----------
+    step_losses : list of float
+    epochs : list of EpochResult
+    seconds : float
+        Seconds of training alone, without the evaluations.
+    stopped : str, optional
+        Why training ended before its last epoch, if it did.
+
+    Examples
+    --------
+    >>> history = History([2.3, 1.1], [EpochResult(1, 1.7, 0.6)])
+    >>> History.from_dict(history.to_dict(), seconds=0.0) == history
+    True
+    """
+
+    step_losses: list[float] = field(default_factory=list)
+    epochs: list[EpochResult] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """End training after this epoch; a callback calls it. `stopped` keeps the reason."""
+        self.stopped = reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the seconds as lists and dicts, ready for JSON."""
+        plain = {"steps": {"loss": self.step_losses}, "epochs": [vars(e) for e in self.epochs]}
+        return plain if self.stopped is None else plain | {"stopped": self.stopped}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], seconds: float) -> History:
+        """Return the History that `to_dict` was called on."""
+        epochs = [EpochResult(**e) for e in plain["epochs"]]
+        return cls(list(plain["steps"]["loss"]), epochs, seconds, plain.get("stopped"))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's predictions for a labelled data set, and how good they are.
+
+    Attributes
+    ----------
+    probabilities : ndarray, (N, C)
+    predictions : ndarray of int, (N,)
+        The most probable class of each image.
+    loss, accuracy : float
+        Mean cross-entropy, and the share of correct predictions.
+    mean_confidence : float
+        Mean probability of the predicted class.
+    """
+
+    probabilities: Array
+    predictions: NDArray[np.int64]
+    loss: float
+    accuracy: float
+    mean_confidence: float

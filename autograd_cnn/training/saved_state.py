@@ -1,0 +1,98 @@
+"""The state of a run after an epoch, in one file: what it takes to go on with the same bits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograd_cnn.nn import serialization
+from autograd_cnn.optim import Optimizer
+from autograd_cnn.tensor import Params, Tensor
+from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.results import History
+from autograd_cnn.training.settings import Settings
+
+#: The file in a run's folder.
+STATE_FILE = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What stands in the file beside the tensors.
+
+    Attributes
+    ----------
+    settings : Settings
+    history : History
+    images : dict of str to int, optional
+        The number of training images of each class.
+    steps : dict of str to int, optional
+        The optimizer's steps of each parameter. Files of earlier versions have none: every parameter took part in
+        every step.
+    """
+
+    settings: Settings
+    history: History
+    images: Mapping[str, int] | None
+    steps: Mapping[str, int] | None
+
+    def write(self, folder: Path, params: Params, optimizer: Optimizer) -> None:
+        """Write the file with the parameters and the optimizer's arrays; it replaces the last one as a whole."""
+        metadata = {
+            "settings": dataclasses.asdict(self.settings),
+            "history": self.history.to_dict(),
+            "seconds": self.history.seconds,
+            "images": self.images,
+            "steps": self.steps,
+        }
+        tensors = _tensors(params, optimizer)
+        serialization.save_weights(folder / STATE_FILE, tensors, metadata={"run": json.dumps(metadata)})
+
+    @classmethod
+    def read(cls, folder: Path) -> SavedState:
+        """Read the file, without the tensors.
+
+        Raises
+        ------
+        RunError
+            If the folder has no such file, or a file with something else in it.
+        """
+        path = folder / STATE_FILE
+        if not path.exists():
+            raise RunError(f"{folder} holds no {STATE_FILE} to resume from; give the folder of an earlier run")
+        try:
+            saved = json.loads(serialization.read_metadata(path)["run"])
+            history = History.from_dict(saved["history"], saved["seconds"])
+            return cls(Settings(**saved["settings"]), history, saved.get("images"), saved.get("steps"))
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise RunError(f"{path} is not a checkpoint of a run; give the folder of an earlier run") from error
+
+    def restore(self, folder: Path, params: Params, optimizer: Optimizer) -> None:
+        """Set parameters and optimizer to what the file holds.
+
+        Raises
+        ------
+        WeightsError
+            If the file does not hold the tensors of these parameters and this optimizer.
+        """
+        path = folder / STATE_FILE
+        tensors = serialization.match_weights(serialization.load_weights(path), _tensors(params, optimizer))
+        for name, p in params.items():
+            p.data = tensors[f"model/{name}"].data
+        arrays = {
+            name: {slot: tensors[f"optimizer/{name}/{slot}"].data for slot in slots}
+            for name, slots in optimizer.state.items()
+        }
+        steps = len(self.history.step_losses) if self.steps is None else self.steps
+        optimizer.load_state_dict({"steps": steps, "lr": self.settings.lr, "state": arrays})
+
+
+def _tensors(params: Params, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return everything that training changes, by its name in the file."""
+    tensors = {f"model/{name}": p for name, p in params.items()}
+    for name, slots in optimizer.state.items():
+        tensors |= {f"optimizer/{name}/{slot}": Tensor(array) for slot, array in slots.items()}
+    return tensors
