@@ -196,3 +196,36 @@ class TestTrees:
     def test_a_leaf_that_has_no_derivative_is_named(self):
         with pytest.raises(TypeError, match=r"grad: argument 0\.bias has dtype int64"):
             ac.grad(lambda p: p.weight.sum())(Affine(np.ones(2), np.arange(2)))
+
+
+class TestParametersInTrees:
+    def test_an_optimizer_takes_nested_ones(self):
+        def make():
+            return {"fc": [Affine(*(ac.Tensor(np.array(v), requires_grad=True) for v in ([2.0], [5.0])))], "s": leaf()}
+
+        def leaf():
+            return ac.Tensor(np.array(3.0), requires_grad=True)
+
+        params = make()
+        optimizer = ac.optim.SGD(params, lr=0.5)
+        assert list(optimizer.params) == ["fc.0.weight", "fc.0.bias", "s"]
+        (params["fc"][0].weight * params["s"]).sum().backward()
+        assert ac.optim.clip_grad_norm(params, 100.0) == pytest.approx(np.sqrt(9 + 4))
+        optimizer.step()
+        assert params["fc"][0].weight.data.tolist() == [0.5]
+        assert params["s"].data == 2
+        params["fc"][0] = Affine(leaf(), leaf())
+        with pytest.raises(RuntimeError, match=r"'fc\.0\.weight' holds another Tensor since this SGD was made"):
+            optimizer.step()
+
+    def test_two_of_one_name_are_refused(self):
+        x, y = (ac.Tensor([1.0], requires_grad=True) for _ in range(2))
+        with pytest.raises(ValueError, match=r"two parameters have the name 'a\.b'"):
+            ac.optim.SGD({"a.b": x, "a": {"b": y}}, lr=0.1)
+
+    @pytest.mark.parametrize("clip", [ac.optim.clip_grad_norm, ac.optim.clip_grad_value])
+    def test_a_recorded_gradient_is_not_clipped_in_place(self, clip):
+        x = ac.Tensor([1.0], requires_grad=True)
+        (x * x).backward(create_graph=True)
+        with pytest.raises(TypeError, match=r"parameter '0' is a Tensor, made by backward\(create_graph=True\)"):
+            clip([x], 1.0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
-from autograd_cnn.optim.optimizer import Parameters
+from autograd_cnn.optim.parameters import Parameters, named_parameters
 
 _dot = kernels.one_thread(np.dot)
 
@@ -103,11 +102,18 @@ def clip_grad_value(params: Parameters, clip_value: float) -> None:
 
 def _gradients(params: Parameters) -> dict[str, Array]:
     """Return the gradients of the parameters by name or index; a tensor under several names counts once."""
-    named = dict(params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params)))
+    named = named_parameters(params)
     if not named:
         raise ValueError("there is no parameter whose gradient could be clipped; was an iterator used up before?")
     first = {id(p): name for name, p in reversed(named.items())}
-    return {name: p.grad for name, p in named.items() if p.grad is not None and first[id(p)] == name}
+    found = {name: p.grad for name, p in named.items() if p.grad is not None and first[id(p)] == name}
+    for name, grad in found.items():
+        if not isinstance(grad, np.ndarray):
+            raise TypeError(
+                f"the gradient of parameter {name!r} is a {type(grad).__name__}, made by backward(create_graph=True), "
+                "and clipping changes gradients in place; set .grad to its .data first"
+            )
+    return found
 
 
 def _check_limit(name: str, limit: float) -> None:

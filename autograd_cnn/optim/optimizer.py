@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array
+from autograd_cnn.optim.parameters import Parameters, named_parameters
 from autograd_cnn.recording import history
 from autograd_cnn.tensor import Tensor
-
-Parameters = Mapping[str, Tensor] | Iterable[Tensor]
 
 
 class Optimizer:
@@ -26,7 +25,7 @@ class Optimizer:
 
     Parameters
     ----------
-    params : dict of str to Tensor, or iterable of Tensors
+    params : dict, list, tuple or dataclass of Tensors, nested or not, or an iterable of them
         Leaves that require a gradient. A tensor under several names is one parameter, under the first of them.
     lr : float
         Learning rate, not negative. It may be changed between steps.
@@ -75,7 +74,9 @@ class Optimizer:
     decoupled_weight_decay = False
 
     def __init__(self, params: Parameters, lr: float, weight_decay: float = 0) -> None:
-        named = dict(params.items() if isinstance(params, Mapping) else ((str(i), p) for i, p in enumerate(params)))
+        if not isinstance(params, Mapping) and not isinstance(params, list | tuple):
+            params = named_parameters(params)
+        named = named_parameters(params)
         if not named:
             raise ValueError("an optimizer needs at least one parameter; it was given none")
         for name, p in named.items():
@@ -84,7 +85,8 @@ class Optimizer:
                     f"parameter {name!r} should be a Tensor made with requires_grad=True, not the result of an op; "
                     f"got {p!r}"
                 )
-        self._given: Mapping[str, Tensor] = params if isinstance(params, Mapping) else named
+        self._given = params
+        self._is_flat = isinstance(params, Mapping) and params.keys() == named.keys()
         self._tensors = named
         first = {id(p): name for name, p in reversed(named.items())}
         self._names = {name: first[id(p)] for name, p in named.items()}  # tied weights have several
@@ -132,10 +134,11 @@ class Optimizer:
         Raises
         ------
         RuntimeError
-            If the dict of parameters that the optimizer was made with now holds another Tensor; nothing is changed.
+            If the parameters that the optimizer was made with are other Tensors by now; nothing is changed.
         """
-        if any(map(is_not, self._given.values(), self._tensors.values())) or len(self._given) != len(self._tensors):
-            self._refuse_other_tensors()
+        given: Any = self._given if self._is_flat else named_parameters(self._given)
+        if any(map(is_not, given.values(), self._tensors.values())) or len(given) != len(self._tensors):
+            self._refuse_other_tensors(given)
         found = [(name, p._data, _plain(p.grad)) for name, p in self.params.items() if p.grad is not None]
         history.overwritten([w for _, w, _ in found])
         steps, state, scratch, update = self.steps, self.state, self._scratch, self.update
@@ -157,14 +160,14 @@ class Optimizer:
         """Where the gradient and the weight decay are added, which no optimizer without weight decay needs."""
         return _views_of_one_array(self.params)
 
-    def _refuse_other_tensors(self) -> None:
-        """Raise an error if the user's dict holds a Tensor that is not trained; one less, or another order, is well."""
-        for name, p in self._given.items():
+    def _refuse_other_tensors(self, given: Mapping[str, Any]) -> None:
+        """Raise an error if what was given holds a Tensor that is not trained; one less, or another order, is well."""
+        for name, p in given.items():
             if self._tensors.get(name) is not p:
                 what = "holds another Tensor" if name in self._tensors else "was added"
                 raise RuntimeError(
-                    f"parameter {name!r} {what} since this {type(self).__name__} was made from the dict, so it would "
-                    "not be trained; change a parameter's values in place, as in params[name].data[...] = values, or "
+                    f"parameter {name!r} {what} since this {type(self).__name__} was made, so it would not be "
+                    "trained; change a parameter's values in place, as in params[name].data[...] = values, or "
                     "make a new optimizer"
                 )
 

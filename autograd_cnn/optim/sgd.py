@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from autograd_cnn.graph import Array
-from autograd_cnn.optim.optimizer import Optimizer, Parameters, at_least_zero, scalar
+from autograd_cnn.optim.optimizer import Optimizer, at_least_zero, scalar
+from autograd_cnn.optim.parameters import Parameters
 
 
 class SGD(Optimizer):
