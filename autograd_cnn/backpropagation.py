@@ -21,6 +21,7 @@ import numpy as np
 from autograd_cnn import kernels
 from autograd_cnn.graph import Node, Place, Scattered, Variable, dense, in_graph, place_of
 from autograd_cnn.modes import current, switch, switch_back, switched, unobserved
+from autograd_cnn.recording import history
 from autograd_cnn.recording.call_site import machinery
 
 machinery(__name__)
@@ -171,7 +172,8 @@ def _traverse(
                 gradients |= dict.fromkeys(node.watchers(), grad)
             if node.dtype is _HALF:  # computed in float32, and so is its gradient
                 grad = grad.astype(np.float32)
-            node.check_unchanged()
+            if node.kept is None or history.latest >= node.order or history.lent:
+                node.check_unchanged()
             kept: dict[str, Any] = node.kept if view is None else view(node)  # type: ignore[assignment]
             if not retain_graph:
                 node.kept = None

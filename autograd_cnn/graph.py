@@ -131,8 +131,6 @@ class Node:
                 f"backward() has already been through this graph and freed what {self.op!r} kept for it; "
                 "call the first backward() with retain_graph=True, or run the forward again"
             )
-        if history.latest < self.order and not history.lent:
-            return
         for name, array in self.arrays():
             if history.changed(array, self.order):
                 what = "its output" if name == "out" else f"its input {name!r}"

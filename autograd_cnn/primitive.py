@@ -182,12 +182,15 @@ class Primitive(Generic[P]):
 
     def _compute(self, arrays: Sequence[Any], positional: int, keywords: dict[str, Any]) -> tuple[Array, Sequence[Any]]:
         """Call the forward; return its result, an array, and its residuals."""
-        named = dict(zip(keywords, arrays[positional:], strict=True)) if keywords else keywords
+        named = keywords
+        if keywords:
+            named = dict(zip(keywords, arrays[positional:], strict=True))
+            arrays = arrays[:positional]
         forward = kernels.with_one_thread(self.forward) if self.products else self.forward
         try:
-            out = forward(*arrays[:positional], **named)
+            out = forward(*arrays, **named)
         except Exception as error:
-            explain(error, self, tuple(arrays[:positional]), named)
+            explain(error, self, tuple(arrays), named)
             raise
         residuals: Sequence[Any] = ()
         if self.residuals:
