@@ -479,6 +479,98 @@ class Tensor(Variable):
         """Logarithm of the softmax along an axis."""
         return ops.log_softmax(self, axis)
 
+    def sin(self) -> Self:
+        """Sine, element by element."""
+        return ops.sin(self)
+
+    def cos(self) -> Self:
+        """Cosine, element by element."""
+        return ops.cos(self)
+
+    def tan(self) -> Self:
+        """Tangent, element by element."""
+        return ops.tan(self)
+
+    def log1p(self) -> Self:
+        """log(1 + x), element by element."""
+        return ops.log1p(self)
+
+    def expm1(self) -> Self:
+        """exp(x) − 1, element by element."""
+        return ops.expm1(self)
+
+    def square(self) -> Self:
+        """Square, element by element."""
+        return ops.square(self)
+
+    def reciprocal(self) -> Self:
+        """Reciprocal, element by element."""
+        return ops.reciprocal(self)
+
+    def floor(self) -> Self:
+        """Largest whole number that is not above, element by element."""
+        return ops.floor(self)
+
+    def ceil(self) -> Self:
+        """Smallest whole number that is not below, element by element."""
+        return ops.ceil(self)
+
+    def round(self, decimals: int = 0) -> Self:
+        """Round to so many decimals; see `ops.round`."""
+        return ops.round(self, decimals)
+
+    def clip(self, min: Any = None, max: Any = None) -> Self:
+        """Limit to `min` … `max`; see `ops.clip`."""
+        return ops.clip(self, min, max)
+
+    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        """Standard deviation over axes; see `ops.std`."""
+        return ops.std(self, axis, ddof, keepdims)
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Product over axes; see `ops.prod`."""
+        return ops.prod(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Self:
+        """Running sum; see `ops.cumsum`."""
+        return ops.cumsum(self, axis)
+
+    def cumprod(self, axis: int | None = None) -> Self:
+        """Running product; see `ops.cumprod`."""
+        return ops.cumprod(self, axis)
+
+    def argmin(self, axis: int | None = None) -> Array:
+        """Return the indices of the minima, as an array."""
+        return ops.argmin(self, axis)
+
+    def argsort(self, axis: int | None = -1) -> Array:
+        """Return the indices that sort, as an array."""
+        return ops.argsort(self, axis)
+
+    def dot(self, other: Any) -> Self:
+        """Dot product; see `ops.dot`."""
+        return ops.dot(self, other)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        """Sum along a diagonal; see `ops.trace`."""
+        return ops.trace(self, offset, axis1, axis2)
+
+    def ravel(self) -> Self:
+        """All elements along one axis."""
+        return ops.ravel(self)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Self:
+        """Each element so many times in a row; see `ops.repeat`."""
+        return ops.repeat(self, repeats, axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Self:
+        """Exchange two axes."""
+        return ops.swapaxes(self, axis1, axis2)
+
+    def take(self, indices: Any, axis: int | None = None) -> Self:
+        """Elements at integer indices; see `ops.take`."""
+        return ops.take(self, indices, axis)
+
 
 #: The parameters of a model, by their names.
 Params = Mapping[str, Tensor]
