@@ -16,6 +16,7 @@ from autograd_cnn.kernels import get_num_threads, keep_freed_memory, set_num_thr
 from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy
 from autograd_cnn.ops import __all__ as _ops
+from autograd_cnn.ops import linalg as linalg
 from autograd_cnn.primitive import primitive
 from autograd_cnn.tensor import Tensor
 
@@ -56,6 +57,7 @@ _LATER = {
 __all__ = [
     "Tensor",
     "get_num_threads",
+    "linalg",
     "no_grad",
     "primitive",
     "set_num_threads",

@@ -400,57 +400,48 @@ class Tensor(Variable):
         """Permute the axes, as `transpose(1, 0)` or `transpose((1, 0))`; without axes, reverse them."""
         return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        """Make one axis of the axes `start_dim` to `end_dim`, both included."""
-        return ops.flatten(self, start_dim, end_dim)
-
-    def squeeze(self, axis: Axis = None) -> Tensor:
-        """Drop axes of length one."""
-        return ops.squeeze(self, axis)
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """Convert to another dtype; between floating point dtypes the gradient converts back."""
-        return ops.astype(self, dtype)
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Sum over axes; see `ops.sum`."""
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Mean over axes; see `ops.mean`."""
-        return ops.mean(self, axis, keepdims)
-
-    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        """Variance over axes; see `ops.var`."""
-        return ops.var(self, axis, ddof, keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Maximum over axes; see `ops.max`."""
-        return ops.max(self, axis, keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Minimum over axes; see `ops.min`."""
-        return ops.min(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None) -> Array:
-        """Return the indices of the maxima, as an array."""
-        return np.asarray(self._data.argmax(axis))
-
-    exp = ops.exp
-    log = ops.log
-    sqrt = ops.sqrt
+    # An op in a class is a method.
     abs = ops.abs
-    tanh = ops.tanh
-    sigmoid = ops.sigmoid
+    argmax = ops.argmax
+    argmin = ops.argmin
+    argsort = ops.argsort
+    astype = ops.astype
+    ceil = ops.ceil
+    clip = ops.clip
+    cos = ops.cos
+    cumprod = ops.cumprod
+    cumsum = ops.cumsum
+    dot = ops.dot
+    exp = ops.exp
+    expm1 = ops.expm1
+    flatten = ops.flatten
+    floor = ops.floor
+    log = ops.log
+    log1p = ops.log1p
+    log_softmax = ops.log_softmax
+    max = ops.max
+    mean = ops.mean
+    min = ops.min
+    prod = ops.prod
+    ravel = ops.ravel
+    reciprocal = ops.reciprocal
     relu = ops.relu
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        """Softmax along an axis."""
-        return ops.softmax(self, axis)
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        """Logarithm of the softmax along an axis."""
-        return ops.log_softmax(self, axis)
+    repeat = ops.repeat
+    round = ops.round
+    sigmoid = ops.sigmoid
+    sin = ops.sin
+    softmax = ops.softmax
+    sqrt = ops.sqrt
+    square = ops.square
+    squeeze = ops.squeeze
+    std = ops.std
+    sum = ops.sum
+    swapaxes = ops.swapaxes
+    take = ops.take
+    tan = ops.tan
+    tanh = ops.tanh
+    trace = ops.trace
+    var = ops.var
 
 
 #: The parameters of a model, by their names.

@@ -81,6 +81,7 @@ TESTS = {
     ],
     "calls": ["ops", "test_tensor.py", "test_primitive.py", "test_numpy_protocol.py"],
     "ops/numpy_protocol": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
+    "ops/numpy_functions": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],
     "optim": ["test_optim.py", "test_docstrings.py"],

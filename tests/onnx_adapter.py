@@ -312,7 +312,7 @@ def _pad(a, x, pads=None, value=None, axes=None):
     widths = [(0, 0)] * np.ndim(x)
     for i, axis in enumerate(axes):
         widths[axis] = (pads[i], pads[i + len(pads) // 2])
-    return ac.pad(x, widths, a("value", 0.0) if value is None else one(value))
+    return ac.pad(x, widths, constant_values=a("value", 0.0) if value is None else one(value))
 
 
 @operator("Slice")
@@ -437,7 +437,7 @@ def _padded(x: Any, pads: Any, size: Sequence[int], value: float = 0.0) -> tuple
     (top, bottom), (left, right) = pads
     if (top, left) == (bottom, right) and top <= size[0] // 2 and left <= size[1] // 2:
         return x, (top, left)
-    return ac.pad(x, ((0, 0), (0, 0), *pads), value), (0, 0)
+    return ac.pad(x, ((0, 0), (0, 0), *pads), constant_values=value), (0, 0)
 
 
 @operator("Conv")

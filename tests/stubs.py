@@ -27,6 +27,7 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autograd_cnn.ops import linalg as linalg
 from autograd_cnn.tensor import Tensor
 
 Array: TypeAlias = NDArray[Any]

@@ -334,6 +334,8 @@ SAVING = {"np.save", "np.savetxt", "np.savez", "np.savez_compressed"}
 def calls_of(name):
     if name in SAVING:
         return [lambda a, b, m, s: ((io.BytesIO(), a), {}), lambda a, b, m, s: ((io.BytesIO(), m), {})]
+    if name == "np.linalg.cholesky":  # of which one triangle is read, and the gradient is that of a symmetric matrix
+        return [lambda a, b, m, s: ((m + m.T,), {})]
     return CALLS[:3] if name in PRINTING else CALLS
 
 
@@ -356,6 +358,11 @@ def test_each_of_numpys_functions_is_an_op_asks_or_is_refused(name):
 # What is sure to happen in some call; of the others only that it is right.
 EXPECTED = {
     "op": {
+        "arccos", "arcsin", "arctan", "arctan2", "atleast_1d", "atleast_2d", "average", "cos", "cosh", "cumprod",
+        "cumsum", "diag", "diff", "dot", "expm1", "flip", "hstack", "inner", "linalg.cholesky", "linalg.det",
+        "linalg.inv", "linalg.norm", "linalg.slogdet", "linalg.solve", "log10", "log1p", "log2", "logaddexp",
+        "multiply.reduce", "outer", "prod", "repeat", "roll", "sin", "sinh", "sort", "std", "tan", "tensordot", "tile",
+        "trace", "tril", "triu", "vstack",
         "abs", "absolute", "add", "add.reduce", "amax", "amin", "astype", "clip", "concat", "concatenate", "divide",
         "einsum", "exp", "expand_dims", "fabs", "float_power", "log", "matmul", "max", "maximum", "maximum.reduce",
         "mean", "min", "minimum", "minimum.reduce", "mod", "moveaxis", "multiply", "negative", "pad", "permute_dims",
@@ -381,12 +388,13 @@ EXPECTED = {
 UNARY = {
     np.abs: ac.abs, np.absolute: ac.abs, np.exp: ac.exp, np.fabs: ac.abs, np.log: ac.log, np.negative: ac.negative,
     np.sqrt: ac.sqrt, np.tanh: ac.tanh, np.square: lambda x: x * x, np.reciprocal: lambda x: 1 / x,
-    np.positive: lambda x: x * 1,
+    np.positive: lambda x: x * 1, np.sin: ac.sin, np.cos: ac.cos, np.tan: ac.tan, np.arctan: ac.arctan,
+    np.sinh: ac.sinh, np.cosh: ac.cosh, np.expm1: ac.expm1, np.log1p: ac.log1p, np.log2: ac.log2, np.log10: ac.log10,
 }  # fmt: skip
 BINARY = {
     np.add: ac.add, np.divide: ac.divide, np.float_power: ac.power, np.maximum: ac.maximum, np.minimum: ac.minimum,
     np.mod: ac.mod, np.multiply: ac.multiply, np.power: ac.power, np.remainder: ac.mod, np.subtract: ac.subtract,
-    np.true_divide: ac.divide,
+    np.true_divide: ac.divide, np.arctan2: ac.arctan2, np.logaddexp: ac.logaddexp,
 }  # fmt: skip
 COMPARISONS = {
     np.equal: ac.equal, np.not_equal: ac.not_equal, np.less: ac.less, np.less_equal: ac.less_equal,
@@ -460,7 +468,7 @@ def test_numpys_operators_of_an_array_and_a_tensor():
 
 
 REDUCTIONS = {np.sum: ac.sum, np.mean: ac.mean, np.max: ac.max, np.min: ac.min, np.amax: ac.max, np.amin: ac.min,
-              np.var: ac.var}  # fmt: skip
+              np.var: ac.var, np.std: ac.std, np.prod: ac.prod}  # fmt: skip
 
 
 @by_name(REDUCTIONS)
@@ -479,15 +487,15 @@ def test_a_reduction_takes_numpys_arguments(function, op):
     name = f"np.{function.__name__}"
     for options in {"out": np.empty((3, 4))}, {"where": False}:
         refused(lambda options=options: function(x, axis=0, **options), name, *[f"{option}=" for option in options])
-    if function not in (np.mean, np.var):
+    if function not in (np.mean, np.var, np.std):
         refused(lambda: function(x, axis=0, initial=9.0), name, "initial=")
-    if function in (np.sum, np.mean, np.var):
+    if function in (np.sum, np.mean, np.var, np.std, np.prod):
         same(lambda x: function(x, dtype=np.float32), lambda x: op(x.astype(np.float32)), CUBE)
         same(lambda x: function(x, 1, np.float32), lambda x: op(x.astype(np.float32), 1), CUBE)
 
 
 def test_a_ufuncs_reduce_is_the_sum_or_extreme_over_the_first_axis():
-    for function, op in (np.add, ac.sum), (np.maximum, ac.max), (np.minimum, ac.min):
+    for function, op in (np.add, ac.sum), (np.multiply, ac.prod), (np.maximum, ac.max), (np.minimum, ac.min):
         same(function.reduce, lambda x, op=op: op(x, 0), CUBE)
         same(lambda x, function=function: function.reduce(x, None), op, CUBE)
         same(lambda x, function=function: function.reduce(x, axis=(0, 1), keepdims=True),
@@ -501,6 +509,13 @@ def test_a_ufuncs_reduce_is_the_sum_or_extreme_over_the_first_axis():
         for method, others in {"accumulate": [], "outer": [A], "at": [[0], 1.0], "reduceat": [[0]]}.items():
             with pytest.raises(TypeError, match=rf"np\.{function.__name__}\.{method} of a Tensor"):
                 getattr(function, method)(x, *others)
+
+
+SYSTEM = 5 * np.eye(3)
+
+
+def spread(x):
+    return x @ np.swapaxes(x, 1, 2) + SYSTEM
 
 
 SHAPED = {
@@ -541,12 +556,72 @@ SHAPED = {
     "einsum": (lambda x: np.einsum("ijk,kl->jl", x, np.eye(4)), lambda x: ac.einsum("ijk,kl->jl", x, np.eye(4))),
     "einsum optimize": (lambda x: np.einsum("ijk,ijk->i", x, x, optimize=True), lambda x: ac.sum(x * x, (1, 2))),
     "pad": (lambda x: np.pad(x, ((0, 0), (1, 2), (0, 1))), lambda x: ac.pad(x, ((0, 0), (1, 2), (0, 1)))),
-    "pad constant": (lambda x: np.pad(x, 1, mode="constant", constant_values=3), lambda x: ac.pad(x, 1, 3)),
+    "pad constant": (
+        lambda x: np.pad(x, 1, mode="constant", constant_values=3),
+        lambda x: ac.pad(x, 1, constant_values=3),
+    ),
     "take": (lambda x: np.take(x, [2, 0, 2], axis=1), lambda x: x[:, [2, 0, 2]]),
     "take flat": (lambda x: np.take(x, [[7, 0], [7, 23]]), lambda x: x.reshape(-1)[[[7, 0], [7, 23]]]),
     "astype": (lambda x: np.astype(x, np.float32), lambda x: ac.astype(x, np.float32)),
     "matmul": (lambda x: np.matmul(x, np.ones((4, 2))), lambda x: ac.matmul(x, np.ones((4, 2)))),
     "matmul from the right": (lambda x: np.matmul(np.ones((2, 3)), x), lambda x: ac.matmul(np.ones((2, 3)), x)),
+    "std correction": (lambda x: np.std(x, 1, correction=1, keepdims=True), lambda x: ac.std(x, 1, 1, True)),
+    "average": (lambda x: np.average(x, 1), lambda x: ac.mean(x, 1)),
+    "average weights": (lambda x: np.average(x, axis=2, weights=[1.0, 2.0, 0.5, 0.1], keepdims=True),
+                        lambda x: ac.average(x, 2, np.array([1.0, 2.0, 0.5, 0.1]), keepdims=True)),
+    "average by a tensor": (lambda x: np.average(CUBE, weights=x), lambda x: (x * CUBE).sum() / x.sum()),
+    "cumsum": (np.cumsum, lambda x: ac.cumsum(x.reshape(-1), 0)),
+    "cumsum dtype": (lambda x: np.cumsum(x, 1, np.float32), lambda x: ac.cumsum(x.astype(np.float32), 1)),
+    "cumprod": (lambda x: np.cumprod(a=x, axis=-1), lambda x: ac.cumprod(x, 2)),
+    "diff": (lambda x: np.diff(x, 2, axis=1), lambda x: x[:, 2:] - 2 * x[:, 1:-1] + x[:, :-2]),
+    "diff prepend": (lambda x: np.diff(x[0, 0], prepend=0.3, append=x[1, 1]),
+                     lambda x: ac.diff(ac.concatenate([np.array([0.3]), x[0, 0], x[1, 1]]))),
+    "sort": (lambda x: np.sort(x, 1), lambda x: ac.sort(x, 1)),
+    "sort stable": (lambda x: np.sort(x, axis=None, kind="stable"), lambda x: ac.sort(x.reshape(-1))),
+    "sort, stable": (lambda x: np.sort(x, stable=True), ac.sort),
+    "ravel order": (lambda x: np.ravel(x, order="C"), lambda x: x.reshape(-1)),
+    "repeat": (lambda x: np.repeat(x, [2, 0, 1], axis=1), lambda x: x[:, [0, 0, 2]]),
+    "repeat flat": (lambda x: np.repeat(a=x, repeats=2), lambda x: ac.repeat(x.reshape(-1), 2)),
+    "tile": (lambda x: np.tile(x, (2, 1)), lambda x: ac.concatenate([x, x], 1)),
+    "tile by name": (lambda x: np.tile(A=x, reps=2), lambda x: ac.concatenate([x, x], 2)),
+    "roll": (lambda x: np.roll(x, (1, 2), axis=(0, 2)), lambda x: ac.roll(x, (1, 2), (0, 2))),
+    "roll flat": (lambda x: np.roll(x, 5), lambda x: ac.roll(x.reshape(-1), 5).reshape(x.shape)),
+    "flip": (lambda x: np.flip(m=x, axis=1), lambda x: x[:, ::-1]),
+    "hstack": (lambda x: np.hstack((x, CUBE)), lambda x: ac.concatenate([x, CUBE], 1)),
+    "hstack dtype": (lambda x: np.hstack((x, x), dtype=np.float32),
+                     lambda x: ac.concatenate([x.astype(np.float32), x.astype(np.float32)], 1)),
+    "hstack of numbers": (lambda x: np.hstack([x[0, 0], 2.0, x[1, 1, 1]]),
+                          lambda x: ac.concatenate([x[0, 0], np.array([2.0]), x[1, 1, 1:2]])),
+    "vstack": (lambda x: np.vstack([x[0, 0], x[1, 1]]), lambda x: ac.stack([x[0, 0], x[1, 1]])),
+    "atleast_1d": (lambda x: np.atleast_1d(x[0, 0, 0], x)[0], lambda x: x[0, 0, :1]),
+    "atleast_2d": (lambda x: np.atleast_2d(x[0, 0]), lambda x: x[0, :1]),
+    "diag": (lambda x: np.diag(x[0], k=1), lambda x: ac.stack([x[0, 0, 1], x[0, 1, 2], x[0, 2, 3]])),
+    "diag of a vector": (lambda x: np.diag(v=x[0, 0]), lambda x: x[0, 0] * np.eye(4)),
+    "trace": (lambda x: np.trace(x, 1, 1, 2), lambda x: x[:, 0, 1] + x[:, 1, 2] + x[:, 2, 3]),
+    "trace dtype": (lambda x: np.trace(x, axis1=1, axis2=2, dtype=np.float32),
+                    lambda x: ac.trace(x.astype(np.float32), 0, 1, 2)),
+    "tril": (lambda x: np.tril(x, k=-1), lambda x: x * np.tri(3, 4, -1)),
+    "triu": (lambda x: np.triu(m=x), lambda x: x * (1 - np.tri(3, 4, -1))),
+    "dot": (lambda x: np.dot(x, CUBE[0].T), lambda x: x @ CUBE[0].T),
+    "dot from the right": (lambda x: np.dot(CUBE[0, :, :3], x), lambda x: ac.einsum("ij,kjl->ikl", CUBE[0, :, :3], x)),
+    "dot by name": (lambda x: np.dot(a=x[0, 0], b=x[1, 1]), lambda x: (x[0, 0] * x[1, 1]).sum()),
+    "inner": (lambda x: np.inner(x, CUBE[0]), lambda x: x @ CUBE[0].T),
+    "outer": (lambda x: np.outer(x[0, 0], x[1]), lambda x: x[0, 0].reshape(4, 1) * x[1].reshape(1, 12)),
+    "tensordot": (lambda x: np.tensordot(x, CUBE, axes=([1, 2], [1, 2])),
+                  lambda x: ac.einsum("ijk,ljk->il", x, CUBE)),
+    "tensordot of two axes": (lambda x: np.tensordot(x, CUBE[0]), lambda x: (x * CUBE[0]).sum((1, 2))),
+    "norm": (lambda x: np.linalg.norm(x, axis=-1, keepdims=True), lambda x: ac.sqrt((x * x).sum(2, True))),
+    "norm of order 1": (lambda x: np.linalg.norm(x, 1, axis=(1, 2)), lambda x: ac.max(ac.abs(x).sum(1), 1)),
+    "solve": (lambda x: np.linalg.solve(SYSTEM, x), lambda x: np.linalg.inv(SYSTEM) @ x),
+    "solve by it": (lambda x: np.linalg.solve(x[..., :3] + SYSTEM, B),
+                    lambda x: ac.linalg.inv(x[..., :3] + SYSTEM) @ B),
+    "slogdet": (lambda x: np.linalg.slogdet(x[..., :3] + SYSTEM).logabsdet,
+                lambda x: ac.log(ac.linalg.det(x[..., :3] + SYSTEM))),
+    "cholesky": (lambda x: np.linalg.cholesky(spread(x), upper=True),
+                 lambda x: ac.linalg.cholesky(spread(x)).transpose(0, 2, 1)),
+    "pad of a mode": (lambda x: np.pad(x, ((0, 0), (1, 2), (0, 1)), "reflect"),
+                      lambda x: x[:, [1, 0, 1, 2, 1, 0]][..., [0, 1, 2, 3, 2]]),
+    "around": (lambda x: x * np.around(x, 1), lambda x: x * ac.round(x, 1)),
     "divmod": (lambda x: np.divmod(x, 0.7)[1], lambda x: ac.mod(x, 0.7)),
 }  # fmt: skip
 
@@ -568,7 +643,21 @@ def test_an_option_without_a_meaning_here_is_refused_by_name():
     refused(lambda: np.einsum("ijk->i", x, out=out), "np.einsum", "out=")
     refused(lambda: np.reshape(x, 24, order="F"), "np.reshape", "order=")
     refused(lambda: np.ravel(x, "F"), "np.ravel", "order=")
-    refused(lambda: np.pad(x, 1, mode="reflect"), "np.pad", "mode=")
+    refused(lambda: np.ravel(x, order="K"), "np.ravel", "order=")
+    refused(lambda: np.dot(x, x, out=out), "np.dot", "out=")
+    refused(lambda: np.outer(x, x, out), "np.outer", "out=")
+    refused(lambda: np.cumsum(x, out=out), "np.cumsum", "out=")
+    refused(lambda: np.cumprod(x, 1, None, out), "np.cumprod", "out=")
+    refused(lambda: np.trace(x, out=out[0]), "np.trace", "out=")
+    refused(lambda: np.prod(x, initial=2.0), "np.prod", "initial=")
+    refused(lambda: np.std(x, where=False), "np.std", "where=")
+    refused(lambda: np.std(x, mean=x.mean()), "np.std", "mean=")
+    refused(lambda: np.sort(x, order="f"), "np.sort", "order=")
+    refused(lambda: np.pad(x, 1, "edge", end_values=3), "np.pad", "end_values=")
+    refused(lambda: np.hstack([x, x], casting="unsafe"), "np.hstack", "casting=")
+    refused(lambda: np.pad(x, 1, "reflect", reflect_type="odd"), "np.pad", "reflect_type=")
+    with pytest.raises(ValueError, match=r"^pad: mode is one of constant, .*; got 'mean'"):
+        np.pad(x, 1, mode="mean")
     refused(lambda: np.concatenate([out, out], out=x), "np.concatenate", "out=")
     refused(lambda: np.exp(x, where=False), "np.exp", "where=")
     refused(lambda: np.subtract(x, x, casting="unsafe"), "np.subtract", "casting=")

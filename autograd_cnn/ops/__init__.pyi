@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autograd_cnn.ops import linalg as linalg
 from autograd_cnn.tensor import Tensor
 
 Array: TypeAlias = NDArray[Any]
@@ -25,6 +26,35 @@ def abs(x: Tensors) -> Tensor:
 @overload
 def abs(x: Arrays) -> Array: ...
 @overload
+def adaptive_avg_pool2d(x: Tensors, output_size: Arrays | Tensors) -> Tensor:
+    r"""Mean of windows that divide an image evenly into `output_size` places, whatever its size.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    output_size : int, or pair of int or None
+        Rows and columns of the result; None keeps those of `x`. Place i of m averages rows ⌊i · H / m⌋ up to
+        ⌈(i + 1) · H / m⌉.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no image, or the size is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.adaptive_avg_pool2d(np.arange(9.0).reshape(1, 3, 3), 2)
+    array([[[2., 3.],
+            [5., 6.]]])
+    """
+
+@overload
+def adaptive_avg_pool2d(x: Arrays, output_size: Tensors) -> Tensor: ...
+@overload
+def adaptive_avg_pool2d(x: Arrays, output_size: Arrays) -> Array: ...
+@overload
 def add(x: Tensors, y: Arrays | Tensors) -> Tensor:
     r"""Sum, `x + y`, with broadcasting."""
 
@@ -32,6 +62,70 @@ def add(x: Tensors, y: Arrays | Tensors) -> Tensor:
 def add(x: Arrays, y: Tensors) -> Tensor: ...
 @overload
 def add(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def arccos(x: Tensors) -> Tensor:
+    r"""Inverse cosine, from 0 to π; outside [−1, 1] it is nan, and at the ends the slope is −∞."""
+
+@overload
+def arccos(x: Arrays) -> Array: ...
+@overload
+def arcsin(x: Tensors) -> Tensor:
+    r"""Inverse sine, from −π/2 to π/2; outside [−1, 1] it is nan, and at the ends the slope is ∞."""
+
+@overload
+def arcsin(x: Arrays) -> Array: ...
+@overload
+def arctan(x: Tensors) -> Tensor:
+    r"""Inverse tangent, from −π/2 to π/2."""
+
+@overload
+def arctan(x: Arrays) -> Array: ...
+@overload
+def arctan2(y: Tensors, x: Arrays | Tensors) -> Tensor:
+    r"""Angle from −π to π of the point (`x`, `y`), with broadcasting; the first argument is `y`, as in NumPy.
+
+    At the origin the angle has no slope, and both gradients are 0, as in PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.arctan2(np.array(1.0), np.array(1.0))) == np.pi / 4
+    True
+    """
+
+@overload
+def arctan2(y: Arrays, x: Tensors) -> Tensor: ...
+@overload
+def arctan2(y: Arrays, x: Arrays) -> Array: ...
+def argmax(x: Arrays | Tensors, axis: int | None = None, keepdims: bool = False) -> Array:
+    r"""Index of the maximum along an axis, or in the flattened array: a plain array, as indices have no gradient.
+
+    Of equal maxima, and of several nans, it is the first.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> ac.argmax(ac.Tensor([[1.0, 3.0], [5.0, 2.0]]), 1)
+    array([1, 0])
+    """
+
+def argmin(x: Arrays | Tensors, axis: int | None = None, keepdims: bool = False) -> Array:
+    r"""Index of the minimum along an axis, or in the flattened array: a plain array, as indices have no gradient.
+
+    Of equal minima, and of several nans, it is the first.
+    """
+
+def argsort(x: Arrays | Tensors, axis: int | None = -1) -> Array:
+    r"""Indices that sort along an axis, or the flattened array: a plain array, as indices have no gradient.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> ac.argsort(ac.Tensor([3.0, 1.0, 2.0]))
+    array([1, 2, 0])
+    """
+
 @overload
 def astype(x: Tensors, dtype: DTypeLike) -> Tensor:
     r"""Convert to another dtype; the gradient converts back.
@@ -41,6 +135,69 @@ def astype(x: Tensors, dtype: DTypeLike) -> Tensor:
 
 @overload
 def astype(x: Arrays, dtype: DTypeLike) -> Array: ...
+@overload
+def atleast_1d(*arrays: Tensors) -> Tensor:
+    r"""Each array with one axis at least; several come back as a tuple.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.atleast_1d(np.array(2.0), np.ones((2, 2)))[0]
+    array([2.])
+    """
+
+@overload
+def atleast_1d(*arrays: Arrays) -> Array: ...
+@overload
+def atleast_1d(*arrays: Any) -> Any: ...
+@overload
+def atleast_2d(*arrays: Tensors) -> Tensor:
+    r"""Each array with two axes at least, the new ones first; several come back as a tuple."""
+
+@overload
+def atleast_2d(*arrays: Arrays) -> Array: ...
+@overload
+def atleast_2d(*arrays: Any) -> Any: ...
+@overload
+def average(
+    x: Tensors,
+    axis: Axis = None,
+    weights: Arrays | Tensors | None = None,
+    returned: bool = False,
+    keepdims: bool = False,
+) -> Tensor:
+    r"""Mean over `axis`, by `weights` if there are any: Σ weight · x / Σ weight.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    axis : int or tuple of int, optional
+    weights : array or Tensor, optional
+        Of the shape of `x`, or with the axes that are averaged over alone.
+    returned : bool
+        Whether the sums of the weights come with the mean.
+    keepdims : bool
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit.
+    ZeroDivisionError
+        If weights add up to 0, as in NumPy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.average(np.array([1.0, 4.0]), weights=np.array([3.0, 1.0])))
+    1.75
+    """
+
+@overload
+def average(
+    x: Arrays, axis: Axis = None, weights: Arrays | None = None, returned: bool = False, keepdims: bool = False
+) -> Array: ...
 @overload
 def avg_pool2d(
     x: Tensors,
@@ -54,7 +211,7 @@ def avg_pool2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
@@ -189,6 +346,48 @@ def batch_norm(
     eps: float = 1e-05,
 ) -> Array: ...
 @overload
+def binary_cross_entropy(
+    x: Tensors, target: Arrays | Tensors, weight: Arrays | Tensors | None = None, reduction: Reduction = "mean"
+) -> Tensor:
+    r"""Binary cross-entropy of probabilities: −target · log x − (1 − target) · log(1 − x), each element.
+
+    A logarithm below −100 counts as −100, as in PyTorch, so that no loss is infinite. Of log-odds take
+    `sigmoid_cross_entropy`, which is exact.
+
+    Parameters
+    ----------
+    x : array or Tensor
+        Probabilities, from 0 to 1.
+    target : of the same shape
+        Probabilities.
+    weight : array, optional
+        Weight of each element, a constant that broadcasts to the losses.
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `x` is no probability, the weight requires a gradient, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> round(float(ac.binary_cross_entropy(np.array([0.5]), np.array([1.0]))), 4)
+    0.6931
+    """
+
+@overload
+def binary_cross_entropy(
+    x: Arrays, target: Tensors, weight: Arrays | Tensors | None = None, reduction: Reduction = "mean"
+) -> Tensor: ...
+@overload
+def binary_cross_entropy(x: Arrays, target: Arrays, weight: Tensors, reduction: Reduction = "mean") -> Tensor: ...
+@overload
+def binary_cross_entropy(
+    x: Arrays, target: Arrays, weight: Arrays | None = None, reduction: Reduction = "mean"
+) -> Array: ...
+@overload
 def broadcast_to(x: Tensors, shape: int | Sequence[int]) -> Tensor:
     r"""Broadcast to `shape` by NumPy's rules, without copying."""
 
@@ -233,7 +432,7 @@ def conv2d(
     weight: Arrays | Tensors,
     bias: Arrays | Tensors | None = None,
     stride: PairLike = 1,
-    padding: PairLike = 0,
+    padding: PairLike | str = 0,
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> Tensor:
@@ -246,11 +445,12 @@ def conv2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     weight : (F, C / groups, KH, KW)
     bias : (F,), optional
     stride, padding, dilation : int or pair of int
-        Vertical and horizontal.
+        Vertical and horizontal. A padding of "same" keeps H and W, at a stride of 1; of an odd number of rows or
+        columns the last comes at the end. "valid" is none.
     groups : int
         Divides C and F.
 
@@ -277,7 +477,7 @@ def conv2d(
     weight: Tensors,
     bias: Arrays | Tensors | None = None,
     stride: PairLike = 1,
-    padding: PairLike = 0,
+    padding: PairLike | str = 0,
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> Tensor: ...
@@ -287,7 +487,7 @@ def conv2d(
     weight: Arrays,
     bias: Tensors,
     stride: PairLike = 1,
-    padding: PairLike = 0,
+    padding: PairLike | str = 0,
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> Tensor: ...
@@ -297,7 +497,7 @@ def conv2d(
     weight: Arrays,
     bias: Arrays | None = None,
     stride: PairLike = 1,
-    padding: PairLike = 0,
+    padding: PairLike | str = 0,
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> Array: ...
@@ -318,7 +518,7 @@ def conv_transpose2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     weight : (C, F / groups, KH, KW)
     bias : (F,), optional
     stride, padding, dilation : int or pair of int
@@ -380,6 +580,104 @@ def conv_transpose2d(
     dilation: PairLike = 1,
 ) -> Array: ...
 @overload
+def cos(x: Tensors) -> Tensor:
+    r"""Cosine."""
+
+@overload
+def cos(x: Arrays) -> Array: ...
+@overload
+def cosh(x: Tensors) -> Tensor:
+    r"""Hyperbolic cosine."""
+
+@overload
+def cosh(x: Arrays) -> Array: ...
+@overload
+def cumprod(x: Tensors, axis: int | None = None) -> Tensor:
+    r"""Running product along an axis, or of the flattened array; the slopes are right with zeros too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.cumprod(np.array([1.0, 2.0, 3.0]))
+    array([1., 2., 6.])
+    """
+
+@overload
+def cumprod(x: Arrays, axis: int | None = None) -> Array: ...
+@overload
+def cumsum(x: Tensors, axis: int | None = None) -> Tensor:
+    r"""Running sum along an axis, or of the flattened array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.cumsum(np.array([1.0, 2.0, 3.0]))
+    array([1., 3., 6.])
+    """
+
+@overload
+def cumsum(x: Arrays, axis: int | None = None) -> Array: ...
+@overload
+def diag(x: Tensors, k: int = 0) -> Tensor:
+    r"""The `k`-th diagonal of a matrix, or a matrix with a vector on its `k`-th diagonal and zeros elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If `x` has neither one axis nor two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.diag(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([1., 4.])
+    >>> ac.diag(np.array([1.0, 2.0]))
+    array([[1., 0.],
+           [0., 2.]])
+    """
+
+@overload
+def diag(x: Arrays, k: int = 0) -> Array: ...
+@overload
+def diff(
+    x: Tensors,
+    n: int = 1,
+    axis: int = -1,
+    prepend: Arrays | Tensors | None = None,
+    append: Arrays | Tensors | None = None,
+) -> Tensor:
+    r"""Differences of neighbours along an axis, taken `n` times.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    n : int
+        0 leaves `x` as it is.
+    axis : int
+    prepend, append : number, array or Tensor, optional
+        What is joined to `x` along the axis first; a number stands at each place of the other axes.
+
+    Raises
+    ------
+    ValueError
+        If `n` is negative, or `x` has no axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.diff(np.array([1.0, 4.0, 9.0]))
+    array([3., 5.])
+    """
+
+@overload
+def diff(
+    x: Arrays, n: int = 1, axis: int = -1, prepend: Arrays | None = None, append: Arrays | None = None
+) -> Array: ...
+@overload
 def divide(x: Tensors, y: Arrays | Tensors) -> Tensor:
     r"""Quotient, `x / y`, with broadcasting."""
 
@@ -387,6 +685,30 @@ def divide(x: Tensors, y: Arrays | Tensors) -> Tensor:
 def divide(x: Arrays, y: Tensors) -> Tensor: ...
 @overload
 def divide(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def dot(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Dot product as NumPy has it.
+
+    Of vectors it is their inner product, of matrices the matrix product, of a number and an array their product; else
+    the sum goes over the last axis of `x` and the last but one of `y`, or its only one.
+
+    Raises
+    ------
+    ValueError
+        If the axes that are summed over differ in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+    11.0
+    """
+
+@overload
+def dot(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def dot(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def dropout(x: Tensors, p: float, training: bool, rng: np.random.Generator | None = None) -> Tensor:
     r"""Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
@@ -483,6 +805,12 @@ def expand_dims(x: Tensors, axis: int | tuple[int, ...]) -> Tensor:
 @overload
 def expand_dims(x: Arrays, axis: int | tuple[int, ...]) -> Array: ...
 @overload
+def expm1(x: Tensors) -> Tensor:
+    r"""exp(x) − 1, exact for small `x`."""
+
+@overload
+def expm1(x: Arrays) -> Array: ...
+@overload
 def flatten(x: Tensors, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     r"""Make one axis of the axes `start_dim` to `end_dim`, both included.
 
@@ -496,6 +824,20 @@ def flatten(x: Tensors, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @overload
 def flatten(x: Arrays, start_dim: int = 0, end_dim: int = -1) -> Array: ...
+@overload
+def flip(x: Tensors, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    r"""Reverse the order along an axis, or several; by default along all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.flip(np.array([1.0, 2.0, 3.0]))
+    array([3., 2., 1.])
+    """
+
+@overload
+def flip(x: Arrays, axis: int | tuple[int, ...] | None = None) -> Array: ...
 @overload
 def floor(x: Tensors) -> Tensor:
     r"""Largest whole number that is not above `x`; piecewise constant."""
@@ -608,6 +950,64 @@ def group_norm(
 def group_norm(
     x: Arrays, num_groups: int, weight: Arrays | None = None, bias: Arrays | None = None, eps: float = 1e-05
 ) -> Array: ...
+@overload
+def hstack(arrays: Sequence[Tensor]) -> Tensor:
+    r"""Join along the second axis, or arrays of one axis along that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.hstack([np.array([1.0, 2.0]), 3.0])
+    array([1., 2., 3.])
+    """
+
+@overload
+def hstack(arrays: Sequence[Array]) -> Array: ...
+@overload
+def hstack(arrays: Any) -> Any: ...
+@overload
+def inner(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Sum of products over the last axis of both; of a number and an array their product.
+
+    Raises
+    ------
+    ValueError
+        If the last axes differ in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.inner(np.eye(2), np.array([3.0, 4.0]))
+    array([3., 4.])
+    """
+
+@overload
+def inner(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def inner(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def l1_loss(x: Tensors, target: Arrays | Tensors, reduction: Reduction = "mean") -> Tensor:
+    r"""Mean absolute error, |x − target|, element by element; the slope at 0 is 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    1.0
+    """
+
+@overload
+def l1_loss(x: Arrays, target: Tensors, reduction: Reduction = "mean") -> Tensor: ...
+@overload
+def l1_loss(x: Arrays, target: Arrays, reduction: Reduction = "mean") -> Array: ...
 @overload
 def layer_norm(
     x: Tensors,
@@ -722,11 +1122,56 @@ def log(x: Tensors) -> Tensor:
 @overload
 def log(x: Arrays) -> Array: ...
 @overload
+def log10(x: Tensors) -> Tensor:
+    r"""Logarithm to the base 10."""
+
+@overload
+def log10(x: Arrays) -> Array: ...
+@overload
+def log1p(x: Tensors) -> Tensor:
+    r"""log(1 + x), exact for small `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log1p(np.array([0.0, 1e-20]))
+    array([0.e+00, 1.e-20])
+    """
+
+@overload
+def log1p(x: Arrays) -> Array: ...
+@overload
+def log2(x: Tensors) -> Tensor:
+    r"""Logarithm to the base 2."""
+
+@overload
+def log2(x: Arrays) -> Array: ...
+@overload
 def log_softmax(x: Tensors, axis: int = -1) -> Tensor:
     r"""Logarithm of the softmax along `axis`, exact where the softmax itself would be 0."""
 
 @overload
 def log_softmax(x: Arrays, axis: int = -1) -> Array: ...
+@overload
+def logaddexp(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""log(exp(x) + exp(y)) without overflow, with broadcasting.
+
+    Each slope is the share of that operand in the sum. Two equal infinities share the
+    gradient evenly, where PyTorch has nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.logaddexp(np.array([1000.0]), np.array([1000.0])).round(4)
+    array([1000.6931])
+    """
+
+@overload
+def logaddexp(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def logaddexp(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def logsumexp(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
     r"""Logarithm of the sum of exponentials over `axis`, without overflow.
@@ -789,7 +1234,7 @@ def max_pool2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
@@ -902,6 +1347,25 @@ def mod(x: Arrays, y: Tensors) -> Tensor: ...
 @overload
 def mod(x: Arrays, y: Arrays) -> Array: ...
 @overload
+def moveaxis(x: Tensors, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    r"""Move axes to other places; the rest keep their order.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many axes as places.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.moveaxis(np.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+
+@overload
+def moveaxis(x: Arrays, source: int | Sequence[int], destination: int | Sequence[int]) -> Array: ...
+@overload
 def mse_loss(x: Tensors, target: Arrays | Tensors, reduction: Reduction = "mean") -> Tensor:
     r"""Mean squared error, (x − target)², element by element.
 
@@ -1007,17 +1471,74 @@ def not_equal(x: Arrays, y: Tensors) -> Tensor: ...
 @overload
 def not_equal(x: Arrays, y: Arrays) -> Array: ...
 @overload
-def pad(x: Tensors, pad_width: Any, constant_values: float = 0) -> Tensor:
-    r"""Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis.
+def outer(x: Tensors, y: Arrays | Tensors) -> Tensor:
+    r"""Products of each element of `x` with each of `y`: (x.size, y.size).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.outer(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    array([[3., 4.],
+           [6., 8.]])
+    """
+
+@overload
+def outer(x: Arrays, y: Tensors) -> Tensor: ...
+@overload
+def outer(x: Arrays, y: Arrays) -> Array: ...
+@overload
+def pad(x: Tensors, pad_width: Any, mode: str = "constant", constant_values: Arrays | Tensors = 0) -> Tensor:
+    r"""Surround with a constant, or with elements of `x` itself.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    pad_width : int, pair of int, or a pair an axis
+        As NumPy takes it: how many before and after.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        As NumPy has them: `constant_values`; the last element; a mirror at the last element, and one behind it; the
+        other end. An element counts in the gradient as often as it stands in the result.
+    constant_values : number
 
     Raises
     ------
     ValueError
-        If `x` is of integers or booleans, which do not hold the constant.
+        If the mode is another, or `x` is of integers or booleans, which do not hold the constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.pad(np.array([1.0, 2.0, 3.0]), (1, 2), "reflect")
+    array([2., 1., 2., 3., 2., 1.])
     """
 
 @overload
-def pad(x: Arrays, pad_width: Any, constant_values: float = 0) -> Array: ...
+def pad(x: Arrays, pad_width: Any, mode: str = "constant", constant_values: Arrays = 0) -> Array: ...
+@overload
+def pixel_shuffle(x: Tensors, upscale_factor: int) -> Tensor:
+    r"""Make r × r pixels of every r² channels: (…, C · r², H, W) to (…, C, H · r, W · r).
+
+    Shi and others, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
+    neural network", 2016, section 2.2.
+
+    Raises
+    ------
+    ValueError
+        If the channels cannot be divided by r².
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.pixel_shuffle(np.arange(4.0).reshape(1, 4, 1, 1), 2)
+    array([[[[0., 1.],
+             [2., 3.]]]])
+    """
+
+@overload
+def pixel_shuffle(x: Arrays, upscale_factor: int) -> Array: ...
 @overload
 def power(x: Tensors, y: Arrays | Tensors) -> Tensor:
     r"""Power, `x ** y`, with broadcasting.
@@ -1040,17 +1561,102 @@ def power(x: Arrays, y: Tensors) -> Tensor: ...
 @overload
 def power(x: Arrays, y: Arrays) -> Array: ...
 @overload
+def prod(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    r"""Product of the elements over `axis` (all of them by default); of nothing it is 1.
+
+    The slope in an element is the product of all others: with one zero among them that element alone has a slope,
+    with two none has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor(np.array([2.0, 0.0, 4.0]), requires_grad=True)
+    >>> ac.prod(x).backward()
+    >>> x.grad
+    array([0., 8., 0.])
+    """
+
+@overload
+def prod(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
+@overload
+def ravel(x: Tensors) -> Tensor:
+    r"""All elements along one axis, in C order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.ravel(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([1., 2., 3., 4.])
+    """
+
+@overload
+def ravel(x: Arrays) -> Array: ...
+@overload
+def reciprocal(x: Tensors) -> Tensor:
+    r"""Reciprocal, `1 / x`; of integers it is floating point, where NumPy's is an integer."""
+
+@overload
+def reciprocal(x: Arrays) -> Array: ...
+@overload
 def relu(x: Tensors) -> Tensor:
     r"""Rectified linear unit, max(x, 0); the slope at 0 is 0, and at nan 1 as in PyTorch."""
 
 @overload
 def relu(x: Arrays) -> Array: ...
 @overload
+def repeat(x: Tensors, repeats: Arrays | Tensors, axis: int | None = None) -> Tensor:
+    r"""Each element so many times in a row, along an axis or in the flattened array.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    repeats : int or array of int
+        One number for all, or one for each place along the axis.
+    axis : int, optional
+
+    Raises
+    ------
+    ValueError
+        If there are not as many numbers as places, or one is negative.
+    TypeError
+        If they are no integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.repeat(np.array([1.0, 2.0]), 2)
+    array([1., 1., 2., 2.])
+    """
+
+@overload
+def repeat(x: Arrays, repeats: Tensors, axis: int | None = None) -> Tensor: ...
+@overload
+def repeat(x: Arrays, repeats: Arrays, axis: int | None = None) -> Array: ...
+@overload
 def reshape(x: Tensors, shape: int | Sequence[int]) -> Tensor:
     r"""Give the same elements, in C order, in another shape; one length may be −1."""
 
 @overload
 def reshape(x: Arrays, shape: int | Sequence[int]) -> Array: ...
+@overload
+def roll(x: Tensors, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
+    r"""Move the elements along an axis, or several, and let those that leave at one end enter at the other.
+
+    Without an axis the flattened array is rolled, and keeps its shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.roll(np.array([1.0, 2.0, 3.0]), 1)
+    array([3., 1., 2.])
+    """
+
+@overload
+def roll(x: Arrays, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array: ...
 @overload
 def round(x: Tensors, decimals: int = 0) -> Tensor:
     r"""`x` rounded to so many decimals, halves to even; piecewise constant."""
@@ -1114,6 +1720,49 @@ def silu(x: Tensors) -> Tensor:
 
 @overload
 def silu(x: Arrays) -> Array: ...
+@overload
+def sin(x: Tensors) -> Tensor:
+    r"""Sine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sin(np.array([0.0, np.pi / 2]))
+    array([0., 1.])
+    """
+
+@overload
+def sin(x: Arrays) -> Array: ...
+@overload
+def sinh(x: Tensors) -> Tensor:
+    r"""Hyperbolic sine."""
+
+@overload
+def sinh(x: Arrays) -> Array: ...
+@overload
+def smooth_l1_loss(x: Tensors, target: Arrays | Tensors, reduction: Reduction = "mean", beta: float = 1.0) -> Tensor:
+    r"""½ · d² / beta for errors d = |x − target| below `beta`, else d − ½ · beta.
+
+    Girshick, "Fast R-CNN", 2015, equation 3, with `beta` for 1. With a `beta` of 0 it is `l1_loss`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `beta` is negative, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.smooth_l1_loss(np.array([0.5, 3.0]), np.zeros(2), "none")
+    array([0.125, 2.5  ])
+    """
+
+@overload
+def smooth_l1_loss(x: Arrays, target: Tensors, reduction: Reduction = "mean", beta: float = 1.0) -> Tensor: ...
+@overload
+def smooth_l1_loss(x: Arrays, target: Arrays, reduction: Reduction = "mean", beta: float = 1.0) -> Array: ...
 @overload
 def softmax(x: Tensors, axis: int = -1) -> Tensor:
     r"""Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
@@ -1202,6 +1851,24 @@ def softplus(x: Tensors) -> Tensor:
 @overload
 def softplus(x: Arrays) -> Array: ...
 @overload
+def sort(x: Tensors, axis: int | None = -1) -> Tensor:
+    r"""Elements in ascending order along an axis, or of the flattened array; nan comes last.
+
+    Equal elements keep their order, so each has the gradient of its own place, as in PyTorch's stable sort.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> x = ac.Tensor(np.array([3.0, 1.0, 2.0]), requires_grad=True)
+    >>> ac.sort(x).backward(np.array([10.0, 20.0, 30.0]))
+    >>> x.grad
+    array([30., 10., 20.])
+    """
+
+@overload
+def sort(x: Arrays, axis: int | None = -1) -> Array: ...
+@overload
 def split(x: Tensors, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     r"""Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
 
@@ -1213,6 +1880,12 @@ def sqrt(x: Tensors) -> Tensor:
 
 @overload
 def sqrt(x: Arrays) -> Array: ...
+@overload
+def square(x: Tensors) -> Tensor:
+    r"""Square, `x * x`."""
+
+@overload
+def square(x: Arrays) -> Array: ...
 @overload
 def squeeze(x: Tensors, axis: int | tuple[int, ...] | None = None) -> Tensor:
     r"""Drop the axes of length one, or the given ones."""
@@ -1228,6 +1901,25 @@ def stack(arrays: Sequence[Array], axis: int = 0) -> Array: ...
 @overload
 def stack(arrays: Any, axis: int = 0) -> Any: ...
 @overload
+def std(x: Tensors, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    r"""Standard deviation over `axis`, the square root of `var`; where it is 0 the slope is 0, as in PyTorch.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than `ddof` values, where NumPy warns and gives nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.std(np.array([1.0, 3.0])))
+    1.0
+    """
+
+@overload
+def std(x: Arrays, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array: ...
+@overload
 def subtract(x: Tensors, y: Arrays | Tensors) -> Tensor:
     r"""Difference, `x - y`, with broadcasting."""
 
@@ -1242,11 +1934,23 @@ def sum(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
 @overload
 def sum(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
 @overload
+def swapaxes(x: Tensors, axis1: int, axis2: int) -> Tensor:
+    r"""Exchange two axes."""
+
+@overload
+def swapaxes(x: Arrays, axis1: int, axis2: int) -> Array: ...
+@overload
 def take(x: Tensors, indices: Any, axis: int | None = None) -> Tensor:
     r"""Elements at integer `indices` along an axis, or of the flattened array."""
 
 @overload
 def take(x: Arrays, indices: Any, axis: int | None = None) -> Array: ...
+@overload
+def tan(x: Tensors) -> Tensor:
+    r"""Tangent."""
+
+@overload
+def tan(x: Arrays) -> Array: ...
 @overload
 def tanh(x: Tensors) -> Tensor:
     r"""Hyperbolic tangent."""
@@ -1254,17 +1958,147 @@ def tanh(x: Tensors) -> Tensor:
 @overload
 def tanh(x: Arrays) -> Array: ...
 @overload
+def tensordot(x: Tensors, y: Arrays | Tensors, axes: int | Sequence[Any] = 2) -> Tensor:
+    r"""Sum of products over some axes of each: the rest of `x`'s, then the rest of `y`'s stay.
+
+    Parameters
+    ----------
+    x, y : array or Tensor
+    axes : int, or a pair of ints or of sequences of int
+        How many of the last axes of `x` go with as many of the first of `y`; or which axes of each.
+
+    Raises
+    ------
+    ValueError
+        If the axes that go together differ in number or in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tensordot(np.ones((2, 3, 4)), np.ones((4, 3, 5)), ([1, 2], [1, 0])).shape
+    (2, 5)
+    """
+
+@overload
+def tensordot(x: Arrays, y: Tensors, axes: int | Sequence[Any] = 2) -> Tensor: ...
+@overload
+def tensordot(x: Arrays, y: Arrays, axes: int | Sequence[Any] = 2) -> Array: ...
+@overload
+def tile(x: Tensors, reps: int | Sequence[int]) -> Tensor:
+    r"""The whole array so many times along each axis, as NumPy has it: the last number is for the last axis.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tile(np.array([1.0, 2.0]), (2, 2))
+    array([[1., 2., 1., 2.],
+           [1., 2., 1., 2.]])
+    """
+
+@overload
+def tile(x: Arrays, reps: int | Sequence[int]) -> Array: ...
+@overload
+def trace(x: Tensors, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    r"""Sum along a diagonal of the matrices that two axes make.
+
+    Raises
+    ------
+    ValueError
+        If `x` has fewer than two axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.trace(np.array([[1.0, 2.0], [3.0, 4.0]])))
+    5.0
+    """
+
+@overload
+def trace(x: Arrays, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array: ...
+@overload
 def transpose(x: Tensors, axes: Sequence[int] | None = None) -> Tensor:
     r"""Permute the axes; without `axes`, reverse them."""
 
 @overload
 def transpose(x: Arrays, axes: Sequence[int] | None = None) -> Array: ...
 @overload
+def tril(x: Tensors, k: int = 0) -> Tensor:
+    r"""Lower triangle of matrices (…, rows, columns): what is above the `k`-th diagonal becomes 0.
+
+    Raises
+    ------
+    ValueError
+        If `x` has fewer than two axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tril(np.ones((2, 2)))
+    array([[1., 0.],
+           [1., 1.]])
+    """
+
+@overload
+def tril(x: Arrays, k: int = 0) -> Array: ...
+@overload
+def triu(x: Tensors, k: int = 0) -> Tensor:
+    r"""Upper triangle of matrices (…, rows, columns): what is below the `k`-th diagonal becomes 0.
+
+    Raises
+    ------
+    ValueError
+        If `x` has fewer than two axes.
+    """
+
+@overload
+def triu(x: Arrays, k: int = 0) -> Array: ...
+@overload
 def trunc(x: Tensors) -> Tensor:
     r"""`x` without its fraction; piecewise constant."""
 
 @overload
 def trunc(x: Arrays) -> Array: ...
+@overload
+def upsample_nearest(
+    x: Tensors, size: Arrays | Tensors | None = None, scale_factor: Arrays | Tensors | None = None
+) -> Tensor:
+    r"""Enlarge images by repeating the nearest pixel up and left, as PyTorch's function of that name.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    size : int or pair of int, optional
+        Rows and columns of the result.
+    scale_factor : number or pair of numbers, optional
+        How many times as many as `x` has, rounded down. Either this or `size` is given.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no image, or not one of the two is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.upsample_nearest(np.array([[[1.0, 2.0]]]), scale_factor=2)
+    array([[[1., 1., 2., 2.],
+            [1., 1., 2., 2.]]])
+    """
+
+@overload
+def upsample_nearest(x: Arrays, size: Tensors, scale_factor: Arrays | Tensors | None = None) -> Tensor: ...
+@overload
+def upsample_nearest(x: Arrays, size: Arrays | None = None, scale_factor: Arrays | None = None) -> Array: ...
 @overload
 def var(x: Tensors, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     r"""Variance over `axis`: the sum of squared distances from the mean, divided by n − `ddof`.
@@ -1285,6 +2119,23 @@ def var(x: Tensors, axis: Axis = None, ddof: float = 0, keepdims: bool = False) 
 @overload
 def var(x: Arrays, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array: ...
 @overload
+def vstack(arrays: Sequence[Tensor]) -> Tensor:
+    r"""Join along the first axis; arrays of one axis are rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.vstack([np.array([1.0, 2.0]), np.array([3.0, 4.0])])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+
+@overload
+def vstack(arrays: Sequence[Array]) -> Array: ...
+@overload
+def vstack(arrays: Any) -> Any: ...
+@overload
 def where(condition: Tensors, x: Arrays | Tensors, y: Arrays | Tensors) -> Tensor:
     r"""`x` where `condition` holds, else `y`, with broadcasting."""
 
@@ -1297,17 +2148,36 @@ def where(condition: Arrays, x: Arrays, y: Arrays) -> Array: ...
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool2d",
     "add",
+    "arccos",
+    "arcsin",
+    "arctan",
+    "arctan2",
+    "argmax",
+    "argmin",
+    "argsort",
     "astype",
+    "atleast_1d",
+    "atleast_2d",
+    "average",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy",
     "broadcast_to",
     "ceil",
     "clip",
     "concatenate",
     "conv2d",
     "conv_transpose2d",
+    "cos",
+    "cosh",
+    "cumprod",
+    "cumsum",
+    "diag",
+    "diff",
     "divide",
+    "dot",
     "dropout",
     "einsum",
     "elu",
@@ -1315,7 +2185,9 @@ __all__ = [
     "erf",
     "exp",
     "expand_dims",
+    "expm1",
     "flatten",
+    "flip",
     "floor",
     "floor_divide",
     "gelu",
@@ -1324,13 +2196,20 @@ __all__ = [
     "greater",
     "greater_equal",
     "group_norm",
+    "hstack",
+    "inner",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
     "linear",
     "log",
+    "log10",
+    "log1p",
+    "log2",
     "log_softmax",
+    "logaddexp",
     "logsumexp",
     "matmul",
     "max",
@@ -1340,34 +2219,57 @@ __all__ = [
     "min",
     "minimum",
     "mod",
+    "moveaxis",
     "mse_loss",
     "multiply",
     "negative",
     "nll_loss",
     "not_equal",
+    "outer",
     "pad",
+    "pixel_shuffle",
     "power",
+    "prod",
+    "ravel",
+    "reciprocal",
     "relu",
+    "repeat",
     "reshape",
+    "roll",
     "round",
     "setitem",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",
     "silu",
+    "sin",
+    "sinh",
+    "smooth_l1_loss",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "sort",
     "split",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
+    "std",
     "subtract",
     "sum",
+    "swapaxes",
     "take",
+    "tan",
     "tanh",
+    "tensordot",
+    "tile",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
     "trunc",
+    "upsample_nearest",
     "var",
+    "vstack",
     "where",
 ]

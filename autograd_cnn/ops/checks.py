@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_cnn.calls.operands import short
 from autograd_cnn.kernels import Pair, Window
+from autograd_cnn.primitive import operand
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 
@@ -42,6 +43,42 @@ def remembered(check: Check) -> Check:
             return check(*args)
 
     return ask  # type: ignore[return-value]
+
+
+def together(op: str, **given: Any) -> list[Any]:
+    """Return inputs as Variables or arrays, for an op that is made of others; see `primitive.operand`.
+
+    Numbers and lists follow the dtype of the rest, so that 0.1 beside float64 is not rounded to float32 first.
+    """
+    found = {name: operand(op, name, value) for name, value in given.items()}
+    weak = {name for name, value in given.items() if _follows(value)}
+    floats = [x for name, x in found.items() if name not in weak and x.dtype.kind == "f"]
+    if weak and floats:
+        dtype = np.result_type(*{x.dtype for x in [x for x in floats if x.ndim] or floats})
+        found |= {name: np.asarray(given[name], dtype) for name in weak}
+    return list(found.values())
+
+
+def _follows(value: Any) -> bool:
+    """Whether a value has no dtype of its own: a number, or a list of such."""
+    if isinstance(value, list | tuple):
+        return all(map(_follows, value))
+    return not hasattr(value, "dtype") and not hasattr(value, "__array__")
+
+
+def integers(op: str, name: str, value: Any) -> list[int]:
+    """Return an int, or a flat list of them, as a list.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    numbers = value if isinstance(value, tuple | list) or np.ndim(value) else [value]
+    try:
+        return [operator.index(number) for number in numbers]
+    except TypeError:
+        raise TypeError(f"{op}: {name} is an int, or several; got {short(value)}") from None
 
 
 def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
@@ -111,7 +148,7 @@ def holds(op: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
 def images(op: str, name: str, shape: tuple[int, ...]) -> None:
     """Check that a shape is that of images (N, C, H, W)."""
     if len(shape) != 4:
-        raise ValueError(f"{op}: {name} has axes (N, C, H, W); got shape {shape}")
+        raise ValueError(f"{op}: {name} has axes (N, C, H, W) or (C, H, W); got shape {shape}")
 
 
 def window(

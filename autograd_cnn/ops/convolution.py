@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -12,6 +13,7 @@ from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.elementwise import add
+from autograd_cnn.ops.images import of_one, of_one_image_too
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import getitem, pad, reshape
 from autograd_cnn.primitive import operand, primitive
@@ -51,13 +53,48 @@ def _check_groups(op: str, groups: Any, **channels: int) -> None:
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
+def _of_named_padding(op: Any) -> Any:
+    """Let `conv2d` take a padding by name, and one image without a batch."""
+
+    @functools.wraps(op)
+    def conv2d(x: Any, *args: Any, **kwargs: Any) -> Any:
+        padding = kwargs.get("padding") if len(args) < 4 else args[3]
+        if type(padding) is str:
+            x, args, kwargs = _by_number(x, *args, **kwargs)
+        return op(x, *args, **kwargs) if getattr(x, "ndim", 3) != 3 else of_one(op, x, *args, **kwargs)
+
+    conv2d.backward = op.backward  # type: ignore[attr-defined]
+    return conv2d
+
+
+def _by_number(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: str = "valid", dilation: Any = 1, groups: Any = 1
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of `conv2d` with a padding by numbers; where it is uneven, `x` has its last row already."""
+    if padding not in ("same", "valid"):
+        raise ValueError(
+            f"conv2d: padding is an int or a pair of ints, each at least 0, or 'same' or 'valid'; got {padding!r}"
+        )
+    if padding == "valid":
+        return x, (weight, bias, stride, 0, dilation, groups), {}
+    if checks.pair("conv2d", "stride", stride, least=1) != (1, 1):
+        raise ValueError(f"conv2d: padding='same' is for a stride of 1; got {stride!r}")
+    x, weight = operand("conv2d", "x", x), operand("conv2d", "weight", weight)
+    steps = checks.pair("conv2d", "dilation", dilation, least=1)
+    totals = [max(n - 1, 0) * d for n, d in zip(weight.shape[2:], steps, strict=False)]
+    if any(total % 2 for total in totals) and x.ndim > 2:  # one more at the end, as in PyTorch
+        x = pad(x, [(0, 0)] * (x.ndim - 2) + [(0, total % 2) for total in totals])
+    return x, (weight, bias, stride, tuple(total // 2 for total in totals), dilation, groups), {}
+
+
+@_of_named_padding
 @primitive(domain="floating", products=True, residuals=("window",))
 def conv2d(
     x: Any,
     weight: Any,
     bias: Any = None,
     stride: PairLike = 1,
-    padding: PairLike = 0,
+    padding: PairLike | str = 0,
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> Any:
@@ -70,11 +107,12 @@ def conv2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     weight : (F, C / groups, KH, KW)
     bias : (F,), optional
     stride, padding, dilation : int or pair of int
-        Vertical and horizontal.
+        Vertical and horizontal. A padding of "same" keeps H and W, at a stride of 1; of an odd number of rows or
+        columns the last comes at the end. "valid" is none.
     groups : int
         Divides C and F.
 
@@ -154,6 +192,7 @@ def _(grad, cotangent, x_shape, window, groups):
     return conv2d_grad_input(cotangent, grad, x_shape, window, groups)
 
 
+@of_one_image_too
 @named
 def conv_transpose2d(
     x: Any,
@@ -171,7 +210,7 @@ def conv_transpose2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     weight : (C, F / groups, KH, KW)
     bias : (F,), optional
     stride, padding, dilation : int or pair of int

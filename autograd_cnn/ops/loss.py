@@ -318,7 +318,7 @@ def nll_loss(
 
 def _pair(op: str, **given: Any) -> list[Any]:
     """Return a prediction and its target, of one shape, as floating point numbers."""
-    x, target = (operand(op, name, value) for name, value in given.items())
+    x, target = checks.together(op, **given)
     if x.shape != target.shape:
         raise ValueError(f"{op}: {' and '.join(given)} have one shape; got {x.shape} and {target.shape}")
     return _as_floats(x, target)

@@ -8,6 +8,7 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.images import of_one_image_too
 from autograd_cnn.ops.reduction import mean
 from autograd_cnn.primitive import operand, primitive
 
@@ -33,6 +34,7 @@ def _window(
     return window
 
 
+@of_one_image_too
 @primitive(residuals=("window",))
 def max_pool2d(
     x: Any,
@@ -49,7 +51,7 @@ def max_pool2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
@@ -118,6 +120,7 @@ def _(grad, x, maxima, window):
     return max_pool2d_grad(grad, x, maxima, window)
 
 
+@of_one_image_too
 @primitive(domain="floating", residuals=("window",))
 def avg_pool2d(
     x: Any,
@@ -131,7 +134,7 @@ def avg_pool2d(
 
     Parameters
     ----------
-    x : (N, C, H, W)
+    x : (N, C, H, W) or (C, H, W)
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
@@ -182,6 +185,7 @@ def _(grad, window, count_include_pad):
     return avg_pool2d(grad, window.size, window.stride, window.padding, window.ceil_mode, count_include_pad)
 
 
+@of_one_image_too
 @named
 def global_avg_pool2d(x: Any) -> Any:
     """Mean of every channel of every image: (N, C, H, W) to (N, C).

@@ -74,11 +74,15 @@ def var(x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> A
     >>> float(ac.var(np.array([1.0, 3.0]))), float(ac.var(np.array([1.0, 3.0]), ddof=1))
     (1.0, 2.0)
     """
+    return _variance("var", x, axis, ddof, keepdims)
+
+
+def _variance(op: str, x: Any, axis: Axis, ddof: float, keepdims: bool) -> Array:
     shape = np.shape(x)
-    ddof = checks.number("var", "ddof", ddof)
+    ddof = checks.number(op, "ddof", ddof)
     if not _count(shape, axis) > ddof:
         raise ValueError(
-            f"var: takes more values than ddof={ddof:g}; got {_count(shape, axis)} for each result, over axis {axis} "
+            f"{op}: takes more values than ddof={ddof:g}; got {_count(shape, axis)} for each result, over axis {axis} "
             f"of shape {shape}"
         )
     axis = axis if shape else _axes(axis, 0)

@@ -170,29 +170,62 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 
 @primitive
-def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Array:
-    """Surround with a constant; `pad_width` as NumPy takes it: one number, a pair, or a pair an axis.
+def _pad(x: Any, pad_width: Any, constant_values: Any) -> Array:
+    return np.pad(x, pad_width, constant_values=constant_values)
+
+
+@_pad.backward("x")
+def _(grad, x_shape, pad_width):
+    before = np.broadcast_to(pad_width, (len(x_shape), 2))[:, 0]
+    return getitem(grad, tuple(slice(int(b), int(b) + n) for b, n in zip(before, x_shape, strict=True)))
+
+
+_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+@named
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """Surround with a constant, or with elements of `x` itself.
+
+    Parameters
+    ----------
+    x : array or Tensor
+    pad_width : int, pair of int, or a pair an axis
+        As NumPy takes it: how many before and after.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        As NumPy has them: `constant_values`; the last element; a mirror at the last element, and one behind it; the
+        other end. An element counts in the gradient as often as it stands in the result.
+    constant_values : number
 
     Raises
     ------
     ValueError
-        If `x` is of integers or booleans, which do not hold the constant.
+        If the mode is another, or `x` is of integers or booleans, which do not hold the constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.pad(np.array([1.0, 2.0, 3.0]), (1, 2), "reflect")
+    array([2., 1., 2., 3., 2., 1.])
     """
+    x = operand("pad", "x", x)
     if isinstance(pad_width, dict):
         raise TypeError(f"pad: pad_width is a number, a pair, or a pair an axis; got the dict {pad_width}")
-    constants: Any = constant_values
-    if isinstance(constants, np.longdouble):
-        constants = float(constants)
-    elif type(constants) is not int:
-        constants = native("pad: constant_values", constants)
-    checks.holds("pad", "constant_values", constants, x.dtype)
-    return np.pad(x, pad_width, constant_values=constants)
-
-
-@pad.backward("x")
-def _(grad, x_shape, pad_width):
-    before = np.broadcast_to(pad_width, (len(x_shape), 2))[:, 0]
-    return getitem(grad, tuple(slice(int(b), int(b) + n) for b, n in zip(before, x_shape, strict=True)))
+    if type(mode) is not str or mode not in _MODES:
+        hint = "" if isinstance(mode, str) else ": a constant is given by name, as constant_values="
+        raise ValueError(f"pad: mode is one of {', '.join(_MODES)}; got {short(mode)}{hint}")
+    if mode == "constant":
+        constants: Any = constant_values
+        if isinstance(constants, np.longdouble):
+            constants = float(constants)
+        elif type(constants) is not int:
+            constants = native("pad: constant_values", constants)
+        checks.holds("pad", "constant_values", constants, x.dtype)
+        return _pad(x, pad_width, constants)
+    widths = np.broadcast_to(pad_width, (x.ndim, 2))
+    sources = [np.pad(np.arange(n), width, mode=mode) for n, width in zip(x.shape, widths, strict=True)]  # type: ignore[call-overload]
+    return getitem(x, np.ix_(*sources)) if sources else x
 
 
 def _plain(index: Any) -> Any:

@@ -17,6 +17,8 @@ from tests.ops import references
 PROPERTIES = {}
 #: The properties of piecewise constant ops, which have no gradient.
 CONSTANT = set()
+#: Those of ops that differentiate once: what is used on the way to a second derivative, and has no third.
+ONCE = set()
 
 
 def prop(function):
@@ -226,7 +228,7 @@ def of_nothing(op, value=0.0, *, keeps_shape=False, needs_elements=False):
         shape = tuple(lengths) if keeps_shape else (*lengths[:axis], *lengths[axis + 1 :])
         return (lambda x: op(x, axis)), (np.zeros(lengths),), {"reference": lambda _: np.full(shape, value)}
 
-    PROPERTIES[f"{op.name}_of_nothing"] = reduction
+    PROPERTIES[f"{op.__name__}_of_nothing"] = reduction
 
 
 of_nothing(ac.sum)
@@ -329,7 +331,11 @@ def pad(draw):
     one = st.integers(0, 2)
     width = draw(one | st.tuples(one, one) | st.tuples(*[st.tuples(one, one)] * x.ndim))
     value = draw(st.sampled_from([0, 1.5]))
-    return (lambda x: ac.pad(x, width, value)), (x,), {"reference": lambda x: np.pad(x, width, constant_values=value)}
+    return (
+        (lambda x: ac.pad(x, width, constant_values=value)),
+        (x,),
+        {"reference": lambda x: np.pad(x, width, constant_values=value)},
+    )
 
 
 @prop
@@ -793,3 +799,6 @@ def first(draw):
             "gradient": False,
         },
     )
+
+
+from tests.ops import array_properties, image_properties  # noqa: E402, F401 -- they add theirs

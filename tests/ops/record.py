@@ -19,7 +19,7 @@ from autograd_cnn import ops
 from autograd_cnn.primitive import Primitive, registry
 from autograd_cnn.testing import checker
 from tests.ops import test_properties
-from tests.ops.properties import CONSTANT, PROPERTIES
+from tests.ops.properties import CONSTANT, ONCE, PROPERTIES
 
 FEW = settings(max_examples=10, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 DEFINITION, FIRST, SECOND, NONE = "definition", "finite differences", "second order", "no gradient"
@@ -27,19 +27,24 @@ DEFINITION, FIRST, SECOND, NONE = "definition", "finite differences", "second or
 
 def public():
     """Give the ops of the package by their names."""
-    return {name: getattr(ops, name) for name in ops.__all__}
+    return {name: getattr(ops, name) for name in ops.__all__} | {
+        f"linalg.{name}": getattr(ops.linalg, name) for name in ops.linalg.__all__
+    }
 
 
 _PRIMITIVES = {id(op): op.name for op in registry.values()} | {
     id(op): name for name, op in public().items() if isinstance(op, Primitive)
 }
 _COMPOSED = {inspect.unwrap(op).__code__: name for name, op in public().items() if not isinstance(op, Primitive)}
+_OF_IMAGES = {op.__code__ for op in (ops.conv2d, ops.max_pool2d)}
 
 
 def _name(frame):
     """Name the op whose call a frame is; None for any other frame."""
     if frame.f_code is Primitive.__call__.__code__:
         return _PRIMITIVES.get(id(frame.f_locals["self"]))
+    if frame.f_code in _OF_IMAGES:  # of a batch or of one
+        return frame.f_locals["op"].__name__
     return _COMPOSED.get(frame.f_code)
 
 
@@ -90,6 +95,8 @@ def by_properties(names=None):
 
 
 def _checks(name):
+    if name in ONCE:
+        return (test_properties.check,)
     others = test_properties.check_without_gradient if name in CONSTANT else test_properties.check_to_second_order
     return test_properties.check, others
 

@@ -23,17 +23,20 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- ops: begin -->\n", "<!-- ops: end -->"
 CHECKS = (record.FIRST, record.SECOND, record.DEFINITION)
 ORACLES = ("PyTorch", "ONNX")
+INDICES = {"argmax", "argmin", "argsort"}
 HEADER = ("op", "NumPy", "forward", "gradient in", *CHECKS, *ORACLES, "dtypes")
 
 
 def numpy_names(name):
     """Return what NumPy calls an op: functions of its that, given a Tensor, are this op."""
-    return ", ".join(f"`{function}`" for function in numpy_protocol.names().get(name, []))
+    return ", ".join(f"`{function}`" for function in numpy_protocol.names().get(name.rpartition(".")[2], []))
 
 
 def gradient(op):
     """Tell by which inputs an op differentiates."""
-    if not isinstance(op, Primitive):
+    if op.__name__ in INDICES:
+        return "none: indices"
+    if not hasattr(op, "rules"):
         return "composed"
     inputs = [name for name in inspect.signature(op.forward).parameters if name in op.rules]
     return ", ".join(inputs) if op.differentiable else "none: piecewise constant"
@@ -51,7 +54,7 @@ def table(ticks):
                 f"[{module}](autograd_cnn/ops/{module}.py)",
                 gradient(op),
                 *("✓" if name in ticks[column] else "" for column in (*CHECKS, *ORACLES)),
-                "float32, float64" if not isinstance(op, Primitive) or op.differentiable else "all",
+                "all" if gradient(op).startswith("none") else "float32, float64",
             ])
         )  # fmt: skip
     return "\n".join(lines) + "\n"

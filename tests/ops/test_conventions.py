@@ -1,6 +1,7 @@
 """What happens at kinks, ties and edges: conventions that finite differences cannot see."""
 
 import inspect
+import operator
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ mean(x, axis=None, keepdims=False)
 min(x, axis=None, keepdims=False)
 mse_loss(x, target, reduction='mean')
 nll_loss(log_probs, targets, weight=None, ignore_index=-100, reduction='mean')
-pad(x, pad_width, constant_values=0)
+pad(x, pad_width, mode='constant', constant_values=0)
 round(x, decimals=0)
 sigmoid_cross_entropy(logits, targets, reduction='mean')
 softmax(x, axis=-1)
@@ -53,13 +54,39 @@ sum(x, axis=None, keepdims=False)
 take(x, indices, axis=None)
 transpose(x, axes=None)
 var(x, axis=None, ddof=0, keepdims=False)
+adaptive_avg_pool2d(x, output_size)
+argmax(x, axis=None, keepdims=False)
+argsort(x, axis=-1)
+average(x, axis=None, weights=None, returned=False, keepdims=False)
+binary_cross_entropy(x, target, weight=None, reduction='mean')
+cumprod(x, axis=None)
+cumsum(x, axis=None)
+diag(x, k=0)
+diff(x, n=1, axis=-1, prepend=None, append=None)
+flip(x, axis=None)
+l1_loss(x, target, reduction='mean')
+linalg.cholesky(a, *, upper=False)
+linalg.norm(x, ord=None, axis=None, keepdims=False)
+linalg.solve(a, b)
+moveaxis(x, source, destination)
+pixel_shuffle(x, upscale_factor)
+prod(x, axis=None, keepdims=False)
+repeat(x, repeats, axis=None)
+roll(x, shift, axis=None)
+smooth_l1_loss(x, target, reduction='mean', beta=1.0)
+sort(x, axis=-1)
+std(x, axis=None, ddof=0, keepdims=False)
+tensordot(x, y, axes=2)
+trace(x, offset=0, axis1=0, axis2=1)
+tril(x, k=0)
+upsample_nearest(x, size=None, scale_factor=None)
 """
 
 
 @pytest.mark.parametrize("line", SIGNATURES.split("\n")[1:-1])
 def test_arguments_and_their_defaults(line):
     name = line.partition("(")[0]
-    signature = inspect.signature(getattr(ops, name))
+    signature = inspect.signature(operator.attrgetter(name)(ops))
     plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     assert name + str(inspect.Signature(plain)) == line
 
@@ -117,6 +144,136 @@ def test_a_window_of_padding_alone_holds_minus_infinity_and_has_no_gradient():
     x = np.ones((1, 1, 1, 1))
     assert pool(x).tolist() == [[[[-np.inf]]]]
     assert slopes(pool, x) == [[[[[0]]]]]
+
+
+class TestProducts:
+    """The slope in an element is the product of all others, though it be 0."""
+
+    def test_with_zeros_among_them(self):
+        assert slopes(ac.prod, [2.0, 3.0, 4.0]) == [[12, 8, 6]]
+        assert slopes(ac.prod, [2.0, 0.0, 4.0]) == [[0, 8, 0]]
+        assert slopes(ac.prod, [0.0, 3.0, 0.0]) == [[0, 0, 0]]
+        assert slopes(lambda x: ac.prod(x, 1), [[0.0, 5.0], [0.0, 0.0]]) == [[[5, 0], [0, 0]]]
+
+    def test_second_derivatives_with_two_zeros(self):
+        assert ac.hessian(ac.prod)(np.array([0.0, 3.0, 0.0])).tolist() == [[0, 0, 3], [0, 0, 0], [3, 0, 0]]
+
+    def test_running_ones(self):
+        assert slopes(ac.cumprod, [2.0, 0.0, 4.0], cotangent=np.array([1.0, 10.0, 100.0])) == [[1, 820, 0]]
+
+    def test_without_dividing(self):
+        assert slopes(ac.prod, [0.0, 1e-200, 1e-200]) == [[0, 0, 0]]
+
+
+class TestOrderAndTies:
+    def test_equal_elements_keep_their_order(self):
+        grad = np.array([1.0, 2.0, 3.0, 4.0])
+        assert slopes(ac.sort, [2.0, 1.0, 2.0, 1.0], cotangent=grad) == [[3, 1, 4, 2]]
+        assert ac.argsort(np.array([2.0, 1.0, 2.0, 1.0])).tolist() == [1, 3, 0, 2]
+
+    def test_nan_comes_last_and_has_its_slope(self):
+        out = ac.sort(np.array([np.nan, 1.0, -np.inf]))
+        assert out[:2].tolist() == [-np.inf, 1]
+        assert np.isnan(out[2])
+        assert slopes(ac.sort, [np.nan, 1.0, 0.0], cotangent=np.array([1.0, 2.0, 3.0])) == [[3, 2, 1]]
+
+    def test_indices_are_plain_and_of_the_first_extreme(self):
+        t = ac.Tensor([1.0, 3.0, 3.0, 1.0], requires_grad=True)
+        for found, index in [(ac.argmax(t), 1), (ac.argmin(t), 0), (t.argmin(), 0), (t.argmax(), 1)]:
+            assert type(found) is np.ndarray
+            assert found == index
+        assert ac.argmax(np.array([[1.0, 2.0]]), 1, keepdims=True).tolist() == [[1]]
+
+
+class TestSpread:
+    def test_the_slope_of_the_deviation_of_a_constant_is_0(self):
+        assert slopes(ac.std, [2.0, 2.0, 2.0]) == [[0, 0, 0]]
+        (grad,) = slopes(lambda x: ac.std(x, 1), [[1.0, 3.0], [2.0, 2.0]])
+        assert grad == [[-0.5, 0.5], [0, 0]]
+
+    def test_the_sums_of_weights_come_with_an_average(self):
+        x = np.array([[1.0, 2.0], [3.0, 5.0]])
+        value, scale = ac.average(x, 0, np.array([3.0, 1.0]), returned=True)
+        assert (value.tolist(), scale.tolist()) == ([1.5, 2.75], [4, 4])
+        value, scale = ac.average(x, returned=True)
+        assert (value, scale) == (2.75, 4)
+
+    def test_python_numbers_are_not_rounded_beside_float64(self):
+        x = np.array([0.1, 0.7])
+        assert ac.average(x, weights=[0.1, 0.2]) == np.average(x, weights=[0.1, 0.2])
+        assert ac.dot(x, [0.1, 0.2]) == np.dot(x, [0.1, 0.2])
+        assert ac.dot(x, 0.1).tolist() == (x * 0.1).tolist()
+        assert ac.diff(x, prepend=0.3).tolist() == np.diff(x, prepend=0.3).tolist()
+        assert ac.linalg.solve(np.eye(2), [0.1, 0.2]).tolist() == [0.1, 0.2]
+        assert ac.l1_loss(x, [0.1, 0.3], "none").tolist() == [0, 0.7 - 0.3]
+        assert ac.mse_loss(x, [0.1, 0.7]) == 0
+
+
+class TestLinearAlgebra:
+    def test_the_norm(self):
+        assert ac.grad(np.linalg.norm)([3.0, 4.0]) == pytest.approx([0.6, 0.8], rel=1e-6)
+        assert ac.grad(np.linalg.norm)(np.array([3.0, 4.0])).tolist() == [0.6, 0.8]
+
+    @pytest.mark.parametrize("order", [None, 1, 2, 3, 0.5, np.inf])
+    def test_of_zeros_it_has_slope_0(self, order):
+        assert slopes(lambda x: ac.linalg.norm(x, order), [0.0, 0.0]) == [[0, 0]]
+        if order in (None, 2):
+            assert ac.hessian(ac.linalg.norm)(np.zeros(2)).tolist() == [[0, 0], [0, 0]]
+
+    def test_zeros_beside_other_elements_have_slope_0(self):
+        assert slopes(lambda x: ac.linalg.norm(x, 1), [0.0, -2.0]) == [[0, -1]]
+        assert slopes(lambda x: ac.linalg.norm(x, 0.5), [0.0, 4.0]) == [[0, 1]]
+
+    def test_equal_largest_elements_share_the_slope(self):
+        assert slopes(lambda x: ac.linalg.norm(x, np.inf), [1.0, -2.0, 2.0]) == [[0, -0.5, 0.5]]
+        assert slopes(lambda x: ac.linalg.norm(x, -np.inf), [1.0, -1.0, 2.0]) == [[0.5, -0.5, 0]]
+
+    def test_the_number_of_nonzero_elements_is_constant(self):
+        x = ac.Tensor([0.0, 3.0, 2.0], requires_grad=True)
+        out = ac.linalg.norm(x, 0)
+        assert out.item() == 2
+        assert not out.requires_grad
+
+    def test_the_determinant_of_a_singular_matrix_has_its_cofactors_for_slopes(self):
+        (grad,) = slopes(ac.linalg.det, [[1.0, 2.0], [2.0, 4.0]])
+        np.testing.assert_allclose(grad, [[4, -2], [-2, 1]], atol=1e-12)
+        np.testing.assert_allclose(slopes(ac.linalg.det, np.zeros((2, 2)))[0], np.zeros((2, 2)))
+        hessian = ac.hessian(ac.linalg.det)(np.zeros((2, 2)))
+        np.testing.assert_allclose(hessian.reshape(4, 4), np.fliplr(np.diag([1.0, -1, -1, 1])), atol=1e-12)
+
+    def test_its_third_derivative_is_refused(self):
+        third = ac.grad(lambda a: (ac.hessian(ac.linalg.det)(a) ** 2).sum())
+        with pytest.raises(TypeError, match="no backward for its input 'a'"):
+            third(np.eye(3))
+
+    def test_its_logarithm_where_it_is_0(self):
+        sign, logarithm = ac.linalg.slogdet(ac.Tensor(np.ones((2, 2)), requires_grad=True))
+        assert (sign.item(), logarithm.item()) == (0, -np.inf)
+        assert not sign.requires_grad
+        with pytest.raises(np.linalg.LinAlgError, match=r"slogdet: .* of shape \(2, 2\) has one"):
+            logarithm.backward()
+        found = ac.linalg.slogdet(-np.eye(3))
+        assert (found.sign, found.logabsdet) == (-1, 0)
+
+    def test_the_slopes_of_a_cholesky_factor_are_symmetric(self):
+        (grad,) = slopes(lambda a: ac.linalg.cholesky(a)[1, 0], [[4.0, 2.0], [2.0, 5.0]])
+        assert grad == [[-0.125, 0.25], [0.25, 0]]
+        lower, upper = (ac.linalg.cholesky(np.array([[4.0, 7.0], [2.0, 53.0]]), upper=u) for u in (False, True))
+        assert lower.tolist() == np.linalg.cholesky([[4.0, 2.0], [2.0, 53.0]]).tolist()
+        assert upper.tolist() == [[2, 3.5], [0, np.sqrt(53 - 3.5**2)]]
+
+    def test_a_vector_on_the_right_is_one_for_every_matrix(self):
+        a = np.stack([np.eye(2), 2 * np.eye(2)])
+        assert ac.linalg.solve(a, np.array([2.0, 4.0])).tolist() == [[2, 4], [1, 2]]
+        assert slopes(ac.linalg.solve, a, [2.0, 4.0])[1] == [1.5, 1.5]
+
+
+class TestBinaryCrossEntropy:
+    def test_no_loss_is_more_than_100(self):
+        x, t = [0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]
+        assert ac.binary_cross_entropy(np.array(x), np.array(t), reduction="none").tolist() == [100, 100, 0, 0]
+        assert slopes(lambda x: ac.binary_cross_entropy(x, np.array(t), reduction="sum"), x) == [[-1e12, 1e12, 0, 0]]
+        assert slopes(lambda t: ac.binary_cross_entropy(np.array(x), t, reduction="sum"), t) == [[100, -100, 100, -100]]
 
 
 class TestInfinitiesAndExtremes:

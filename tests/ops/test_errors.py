@@ -8,6 +8,7 @@ import pytest
 import autograd_cnn as ac
 from autograd_cnn import ops
 from autograd_cnn.ops.shape import scatter_add
+from tests.ops import record
 
 
 def zeros(*shape):
@@ -19,7 +20,7 @@ W = zeros(4, 3, 3, 3)
 
 CASES = {
     # conv2d
-    "conv2d: x has axes (N, C, H, W); got shape (3, 5, 6)": lambda: ac.conv2d(zeros(3, 5, 6), W),
+    "conv2d: x has axes (N, C, H, W) or (C, H, W); got shape (5, 6)": lambda: ac.conv2d(zeros(5, 6), W),
     "conv2d: for x (2, 3, 5, 6) the weight is (F, C / groups, KH, KW); got shape (4, 3)": lambda: ac.conv2d(
         X, W[..., 0, 0]
     ),
@@ -41,12 +42,17 @@ CASES = {
     "conv2d: padding is an int or a pair of ints, each at least 0; got (0, -1)": lambda: ac.conv2d(
         X, W, padding=(0, -1)
     ),
-    "conv2d: padding is an int or a pair of ints, each at least 0; got 'same'": lambda: ac.conv2d(X, W, padding="same"),
+    "conv2d: padding is an int or a pair of ints, each at least 0, or 'same' or 'valid'; got 'full'": lambda: ac.conv2d(
+        X, W, padding="full"
+    ),
+    "conv2d: padding='same' is for a stride of 1; got (1, 2)": lambda: ac.conv2d(X, W, None, (1, 2), "same"),
     "conv2d: dilation is an int or a pair of ints, each at least 1; got (1, 2, 3)": lambda: ac.conv2d(
         X, W, dilation=(1, 2, 3)
     ),
     # conv_transpose2d
-    "conv_transpose2d: x has axes (N, C, H, W); got shape (2, 3)": lambda: ac.conv_transpose2d(zeros(2, 3), W),
+    "conv_transpose2d: x has axes (N, C, H, W) or (C, H, W); got shape (2, 3)": lambda: ac.conv_transpose2d(
+        zeros(2, 3), W
+    ),
     "conv_transpose2d: images have at least a row and a column; got x of shape (2, 3, 0, 4)": lambda: (
         ac.conv_transpose2d(zeros(2, 3, 0, 4), zeros(3, 4, 3, 3))
     ),
@@ -72,15 +78,15 @@ CASES = {
     "a window over x (1, 1, 1, 1) is of padding alone, which is −inf, and int64 has none": lambda: ac.max_pool2d(
         np.zeros((1, 1, 1, 1), int), (1, 2), 1, (0, 1), (1, 2)
     ),
-    "max_pool2d: x has axes (N, C, H, W); got shape (5, 6)": lambda: ac.max_pool2d(zeros(5, 6), 2),
+    "max_pool2d: x has axes (N, C, H, W) or (C, H, W); got shape (5, 6)": lambda: ac.max_pool2d(zeros(5, 6), 2),
     "max_pool2d: the 7×7 window is larger than its input of 5×6": lambda: ac.max_pool2d(X, 7),
     "max_pool2d: kernel_size is an int or a pair of ints, each at least 1; got 0": lambda: ac.max_pool2d(X, 0),
     "max_pool2d: padding is at most half the window of 2×2; got (2, 2)": lambda: ac.max_pool2d(X, 2, padding=2),
     "max_pool2d: padding is at most half the window of 3×3; got (2, 0)": lambda: ac.max_pool2d(X, 3, padding=(2, 0)),
     "avg_pool2d: padding is at most half the window of 3×3; got (0, 2)": lambda: ac.avg_pool2d(X, 3, 1, (0, 2)),
-    "avg_pool2d: x has axes (N, C, H, W); got shape (5, 6)": lambda: ac.avg_pool2d(zeros(5, 6), 2),
+    "avg_pool2d: x has axes (N, C, H, W) or (C, H, W); got shape (5, 6)": lambda: ac.avg_pool2d(zeros(5, 6), 2),
     "avg_pool2d: stride is an int or a pair of ints, each at least 1; got -1": lambda: ac.avg_pool2d(X, 2, stride=-1),
-    "global_avg_pool2d: x has axes (N, C, H, W); got shape (3,)": lambda: ac.global_avg_pool2d(zeros(3)),
+    "global_avg_pool2d: x has axes (N, C, H, W) or (C, H, W); got shape (3,)": lambda: ac.global_avg_pool2d(zeros(3)),
     # products
     "linear: x is (..., in) and weight (out, in), of one `in`; got x (2, 3) and weight (4, 5)": lambda: ac.linear(
         zeros(2, 3), zeros(4, 5)
@@ -201,6 +207,109 @@ CASES = {
 }
 
 
+#: Of the ops of arrays, by the sentence.
+OF_ARRAYS = {
+    "one for each of the 2 places along axis 0 of shape (2, 3); got [1, 2, 3]": lambda: ac.repeat(
+        zeros(2, 3), [1, 2, 3], 0),
+    "each of the 2 places along axis 0 of shape (2,); got -1": lambda: ac.repeat(zeros(2), -1),
+    "tile: reps is a number of at least 0 for each axis; got (2, -1)": lambda: ac.tile(zeros(2), (2, -1)),
+    "moveaxis: source and destination are as many axes; got (0, 1) and 0": lambda: ac.moveaxis(zeros(2, 3), (0, 1), 0),
+    "diag: x is a vector or a matrix; got shape (2, 2, 2)": lambda: ac.diag(zeros(2, 2, 2)),
+    "trace: x has two axes or more; got shape (2,)": lambda: ac.trace(zeros(2)),
+    "tril: x is a matrix or several, of axes (…, rows, columns); got shape (3,)": lambda: ac.tril(zeros(3)),
+    "triu: x is a matrix or several, of axes (…, rows, columns); got shape ()": lambda: ac.triu(zeros()),
+    "pad: mode is one of constant, edge, reflect, symmetric, wrap; got 'mean'": lambda: ac.pad(zeros(2), 1, "mean"),
+    "got 1.5: a constant is given by name, as constant_values=": lambda: ac.pad(zeros(2), 1, 1.5),
+    "dot: the last axis of x and axis 0 of y have one length; got shapes (2,) and (3,)": lambda: ac.dot(
+        zeros(2), zeros(3)),
+    "dot: the last axis of x and axis 1 of y have one length; got shapes (2, 3) and (3, 2, 4)": lambda: ac.dot(
+        zeros(2, 3), zeros(3, 2, 4)),
+    "inner: the last axes have one length; got shapes (2, 3) and (2,)": lambda: ac.inner(zeros(2, 3), zeros(2)),
+    "tensordot: axes (1,) of x and (0,) of y have the same lengths; got shapes (2, 3) and (4, 3)": lambda: ac.tensordot(
+        zeros(2, 3), zeros(4, 3), 1),
+    "tensordot: axes is at most the axes of each; got 2 for (2, 3) and (3,)": lambda: ac.tensordot(
+        zeros(2, 3), zeros(3)),
+    "tensordot: axes is a number, or those of x and those of y; got [0]": lambda: ac.tensordot(
+        zeros(2), zeros(2), [0]),
+    "std: takes more values than ddof=2; got 2 for each result": lambda: ac.std(zeros(2), ddof=2),
+    "average: the weights of x (2, 3) have that shape, or (3,) for axis 1; got (2,)": lambda: ac.average(
+        zeros(2, 3), 1, zeros(2)),
+    "average: the weights of x (2, 3) have that shape; got (3,)": lambda: ac.average(zeros(2, 3), weights=zeros(3)),
+    "diff: n is at least 0, and x has an axis; got n=-1 and shape (2,)": lambda: ac.diff(zeros(2), -1),
+    "diff: n is at least 0, and x has an axis; got n=1 and shape ()": lambda: ac.diff(zeros()),
+    "solve: a is a square matrix or several, (…, N, N); got shape (2, 3)": lambda: ac.linalg.solve(
+        zeros(2, 3), zeros(2)),
+    "solve: for a (2, 2) b is (2,) or (…, 2, K); got shape (3,)": lambda: ac.linalg.solve(np.eye(2), zeros(3)),
+    "solve: a of shape (2, 2) is singular": lambda: ac.linalg.solve(zeros(2, 2), zeros(2)),
+    "inv: a of shape (3, 2, 2) holds a matrix that is singular": lambda: ac.linalg.inv(zeros(3, 2, 2)),
+    "inv: a is a square matrix or several, (…, N, N); got shape (2,)": lambda: ac.linalg.inv(zeros(2)),
+    "det: a is a square matrix or several, (…, N, N); got shape (1, 2)": lambda: ac.linalg.det(zeros(1, 2)),
+    "slogdet: a is a square matrix or several, (…, N, N); got shape (1, 2)": lambda: ac.linalg.slogdet(zeros(1, 2)),
+    "cholesky: a is a square matrix or several, (…, N, N); got shape (1, 2)": lambda: ac.linalg.cholesky(zeros(1, 2)),
+    "cholesky: a of shape (2, 2) is not positive definite": lambda: ac.linalg.cholesky(-np.eye(2)),
+    "cholesky: a of shape (1, 2, 2) holds a matrix that is not": lambda: ac.linalg.cholesky(-np.eye(2)[None]),
+    "norm: takes one axis for vectors, or two for matrices; got axis (0, 1, 2) of shape (2, 2, 2)": lambda: (
+        ac.linalg.norm(zeros(2, 2, 2), 2, (0, 1, 2))),
+    "norm: ord of a vector is a number, inf or -inf; got 'fro'": lambda: ac.linalg.norm(zeros(2), "fro"),
+    "norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got 'nuc': those by singular": lambda: ac.linalg.norm(
+        zeros(2, 2), "nuc"),
+    "inf or -inf; got 2: those by singular values have no op": lambda: ac.linalg.norm(zeros(2, 2), 2),
+    "binary_cross_entropy: x are probabilities, from 0 to 1; got 1.5 among them": lambda: ac.binary_cross_entropy(
+        np.array([0.5, 1.5]), zeros(2)),
+    "probabilities, from 0 to 1; got nan among them": lambda: ac.binary_cross_entropy(np.array([np.nan]), zeros(1)),
+    "binary_cross_entropy: the weight broadcasts to the losses' (2,); got (3,)": lambda: ac.binary_cross_entropy(
+        zeros(2), zeros(2), zeros(3)),
+    "binary_cross_entropy: the weight is a constant": lambda: ac.binary_cross_entropy(
+        zeros(1), zeros(1), ac.Tensor([1.0], requires_grad=True)),
+    "l1_loss: x and target have one shape; got (2,) and (1,)": lambda: ac.l1_loss(zeros(2), zeros(1)),
+    "smooth_l1_loss: beta is a number of at least 0; got -1": lambda: ac.smooth_l1_loss(zeros(1), zeros(1), beta=-1),
+    "smooth_l1_loss: reduction is one of mean, sum, none; got 'max'": lambda: ac.smooth_l1_loss(
+        zeros(1), zeros(1), "max"),
+    "pixel_shuffle: x has axes (…, C · r², H, W) for an upscale_factor r of at least 1; got shape (3, 2, 2) and 2": (
+        lambda: ac.pixel_shuffle(zeros(3, 2, 2), 2)),
+    "adaptive_avg_pool2d: x has axes (N, C, H, W) or (C, H, W); got shape (2, 2)": lambda: ac.adaptive_avg_pool2d(
+        zeros(2, 2), 1),
+    "adaptive_avg_pool2d: output_size is an int or a pair of ints, each at least 0; got (1, 2, 3)": lambda: (
+        ac.adaptive_avg_pool2d(X, (1, 2, 3))),
+    "adaptive_avg_pool2d: images have at least a row and a column; got x of shape (1, 1, 0, 2)": lambda: (
+        ac.adaptive_avg_pool2d(zeros(1, 1, 0, 2), 1)),
+    "upsample_nearest: takes size or scale_factor, one of the two; got None and None": lambda: ac.upsample_nearest(X),
+    "upsample_nearest: takes size or scale_factor, one of the two; got 2 and 2": lambda: ac.upsample_nearest(X, 2, 2),
+    "upsample_nearest: scale_factor is a number or a pair; got (1, 2, 3)": lambda: ac.upsample_nearest(
+        X, scale_factor=(1, 2, 3)),
+    "upsample_nearest: size is an int or a pair of ints, each at least 1; got 0": lambda: ac.upsample_nearest(X, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", OF_ARRAYS)
+def test_so_it_does_for_ops_of_arrays(message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        OF_ARRAYS[message]()
+
+
+def test_weights_that_add_up_to_0_are_refused_as_numpy_does():
+    with pytest.raises(ZeroDivisionError, match=re.escape("average: weights over axis 1 add up to 0")):
+        ac.average(zeros(2, 2), 1, np.array([1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ac.repeat(zeros(2), 1.5), "repeat: repeats is an int, or one for each place along the axis; got 1.5"),
+        (lambda: ac.tile(zeros(2), 1.5), "tile: reps is an int, or several; got 1.5"),
+        (lambda: ac.roll(zeros(2), 1.5), "roll: shift is an int, or several; got 1.5"),
+        (lambda: ac.roll(zeros(2), 1, "x"), "roll: axis is an int, or several; got 'x'"),
+        (lambda: ac.linalg.norm(zeros(2), 2, 0.5), "norm: axis is an int, or several; got 0.5"),
+        (lambda: ac.hstack(1), "hstack: arrays is a list or the like of arrays or Tensors; got 1"),
+        (lambda: ac.vstack([None]), "vstack: array 0 is a Tensor, an array, a number or a list of such; got None"),
+        (lambda: ac.upsample_nearest(X, scale_factor="2"), "scale_factor is a Python or NumPy number; got '2'"),
+    ],
+)
+def test_a_wrong_type_is_one_for_ops_of_arrays_too(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
 @pytest.mark.parametrize("message", CASES)
 def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -283,9 +392,9 @@ def test_a_setting_of_a_wrong_type_is_refused_though_an_equal_one_was_seen():
     assert ac.max_pool2d(x, [2, 2], [2, 2]).shape == (1, 1, 2, 2)
 
 
-@pytest.mark.parametrize("name", ops.__all__)
+@pytest.mark.parametrize("name", record.public())
 def test_every_op_tells_its_name_in_errors_that_are_not_its_own(name):
-    op = getattr(ops, name)
+    op, name = record.public()[name], name.rpartition(".")[2]
     with pytest.raises((TypeError, ValueError)) as raised:
         op(object(), object(), object(), object(), object(), object(), object(), object(), object())
     assert re.search(rf"^(in )?{name}\b", "\n".join([str(raised.value), *getattr(raised.value, "__notes__", [])]), re.M)

@@ -105,6 +105,9 @@ class TestWhereWeDifferFromPyTorchOnPurpose:
     def test_the_sign_of_nan_is_that_of_numpy(self):
         assert np.isnan(ac.sign(np.array(nan)))
 
+    def test_equal_infinities_share_the_slope_of_the_logarithm_of_their_sum(self):
+        assert slopes(ac.logaddexp, [inf, -inf], [inf, -inf]) == [[0.5, 0.5], [0.5, 0.5]]
+
     def test_logarithms_of_0_alone_have_no_slope(self):
         assert slopes(ac.logsumexp, [[-inf, -inf]]) == [[[0, 0]]]
 
@@ -175,6 +178,8 @@ def like(name, **options):
 
 UNARY = {name: like(name) for name in ["negative", "exp", "log", "sqrt", "abs", "relu", "sigmoid", "tanh", "softplus"]}
 UNARY |= {name: like(name) for name in ["silu", "erf", "leaky_relu", "gelu", "elu"]}
+UNARY |= {name: like(name) for name in ["sin", "cos", "tan", "arctan", "sinh", "cosh", "arcsin", "arccos"]}
+UNARY |= {name: like(name) for name in ["log1p", "expm1", "log2", "log10", "square", "reciprocal"]}
 UNARY |= {"gelu by tanh": like("gelu", approximate="tanh"), "elu of alpha 2": like("elu", alpha=2.0)}
 UNARY |= {f"leaky_relu({slope})": like("leaky_relu", negative_slope=slope) for slope in (-2.0, 0.0)}
 for _p in (0, 1, 2, 3, 4, -1, -2, 0.5, -0.5, 2.5, inf, -inf, nan):
@@ -207,7 +212,13 @@ def test_unary(name, dtype, torch):
 
 
 BINARY = {name: like(name) for name in ["add", "subtract", "multiply", "divide", "maximum", "minimum"]}
+BINARY |= {name: like(name) for name in ["arctan2"]}
+BINARY |= {name: like(name, reduction="none") for name in ["l1_loss", "smooth_l1_loss"]}
 BINARY |= {
+    "clip between": (
+        lambda x, y: ac.clip(x, y, 1 - y),
+        lambda torch, x, y: torch.clip(x, y, 1 - y),
+    ),
     "power": (ac.power, lambda torch, x, y: torch.pow(x, y)),
     "where": (lambda x, y: ac.where(x > y, x, y), lambda torch, x, y: torch.where(x > y, x, y)),
     "mse_loss": like("mse_loss", reduction="none"),
@@ -237,7 +248,9 @@ def of_rows(name, **options):
 
 
 ROWS = {name: of_rows(name) for name in ["sum", "mean", "softmax", "log_softmax"]}
+ROWS |= {name: of_rows(name) for name in ["cumsum"]}
 ROWS |= {
+    "std": (lambda x: ac.std(x, 1, 1), lambda torch, x: torch.std(x, 1)),
     "max": (lambda x: ac.max(x, 1), lambda torch, x: torch.max(x, 1).values),
     "min": (lambda x: ac.min(x, 1), lambda torch, x: torch.min(x, 1).values),
     "cross-entropy of probabilities": (
@@ -314,10 +327,18 @@ def test_logsumexp(dtype, torch):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_logaddexp(dtype, torch):
+    x, y = np.array(list(itertools.product(points(dtype), repeat=2)), dtype).T
+    kept = (x != y) | np.isfinite(x)
+    agree(torch, ac.logaddexp, torch.logaddexp, x[kept], y[kept])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_products(dtype, torch):
     x = rows(dtype)[:49]
     weight, bias = np.array([[1, 0, -2], [0.5, 3, 0]], dtype), np.array([0, inf], dtype)
     agree(torch, ac.linear, torch.nn.functional.linear, x, weight, bias)
     agree(torch, ac.matmul, torch.matmul, x, np.ascontiguousarray(weight.T))
     agree(torch, lambda *a: ac.einsum("ij,kj->ik", *a), lambda *a: torch.einsum("ij,kj->ik", *a), x, weight)
-    agree(torch, lambda x: ac.pad(x, 1, inf), lambda x: torch.nn.functional.pad(x, (1, 1, 1, 1), value=inf), x)
+    padded = lambda x: ac.pad(x, 1, constant_values=inf)  # noqa: E731
+    agree(torch, padded, lambda x: torch.nn.functional.pad(x, (1, 1, 1, 1), value=inf), x)

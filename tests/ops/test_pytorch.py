@@ -1,5 +1,7 @@
 """Values and gradients beside PyTorch's, for every op that both have; skipped where PyTorch is not installed."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -219,11 +221,117 @@ BESIDE = {
     "concatenate": (lambda x, y: ac.concatenate([x, y], 1), lambda x, y: torch.cat([x, y], 1), A, B),
     "stack": (lambda x, y: ac.stack([x, y], -1), lambda x, y: torch.stack([x, y], -1), A, B),
     "split": (lambda x: ac.split(x, 2, 1)[1], lambda x: torch.split(x, 2, 1)[1], A),
-    "pad": (lambda x: ac.pad(x, ((0, 1), (2, 3)), 7), lambda x: F.pad(x, (2, 3, 0, 1), value=7), A),
+    "pad": (lambda x: ac.pad(x, ((0, 1), (2, 3)), constant_values=7), lambda x: F.pad(x, (2, 3, 0, 1), value=7), A),
     "getitem": (lambda x: ac.ops.getitem(x, INDEX), lambda x: x[torch.tensor(INDEX)], A),
     "take": (lambda x: ac.take(x, INDEX, 1), lambda x: torch.index_select(x, 1, torch.tensor(INDEX)), A),
     "global_avg_pool2d": (ac.global_avg_pool2d, lambda x: x.mean((2, 3)), np.stack([[A, B], [B, C]])),
 }
+
+SIGNED = 2 * (A - 1.2)
+ZEROS = np.array([[0.0, 2.0, 3.0], [0.0, -1.0, 0.0], [4.0, 0.5, -2.0]])
+REGULAR = np.random.default_rng(3).standard_normal((2, 3, 3)) + 2 * np.eye(3)
+IMAGES = np.random.default_rng(4).standard_normal((2, 4, 5, 6))
+SHARES = np.random.default_rng(5).uniform(0, 1, (2, 3, 4))
+
+
+def padded_the_same(x, weight, **options):
+    """PyTorch warns that it has to copy where the padding is uneven."""
+    with warnings.catch_warnings(action="ignore"):
+        return F.conv2d(x, weight, padding="same", **options)
+
+
+def symmetric(x):
+    return x @ (x.swapaxes(-1, -2) if isinstance(x, ac.Tensor) else x.mT)
+
+
+BESIDE |= {
+    **{name: (getattr(ac, name), getattr(torch, name), SIGNED)
+       for name in ["sin", "cos", "tan", "arctan", "sinh", "cosh", "expm1", "square", "ravel", "tril", "triu", "trace",
+                    "atleast_1d", "atleast_2d"]},
+    **{name: (getattr(ac, name), getattr(torch, name), SHARES[0]) for name in ["arcsin", "arccos", "log1p"]},
+    **{name: (getattr(ac, name), getattr(torch, name), A) for name in ["log2", "log10", "reciprocal", "diff"]},
+    "arctan2": (ac.arctan2, torch.arctan2, SIGNED, B[0] - 1),
+    "logaddexp": (ac.logaddexp, torch.logaddexp, 20 * A, np.where(B > 1, 20 * A, B)),
+    "clip of tensors": (ac.clip, torch.clip, A, np.full(4, 0.8), np.full((3, 1), 1.4)),
+    "repeat": (lambda x: ac.repeat(x, [2, 0, 3], 0),
+               lambda x: torch.repeat_interleave(x, torch.tensor([2, 0, 3]), 0), A),
+    "tile": (lambda x: ac.tile(x, (2, 1, 2)), lambda x: torch.tile(x, (2, 1, 2)), A),
+    "roll": (lambda x: ac.roll(x, (1, -2), (0, 1)), lambda x: torch.roll(x, (1, -2), (0, 1)), A),
+    "flip": (lambda x: ac.flip(x, (0, 1)), lambda x: torch.flip(x, (0, 1)), A),
+    "swapaxes": (lambda x: ac.swapaxes(x, 0, -1), lambda x: torch.swapaxes(x, 0, -1), IMAGES),
+    "moveaxis": (lambda x: ac.moveaxis(x, (0, 1), (-1, 0)), lambda x: torch.moveaxis(x, (0, 1), (-1, 0)), IMAGES),
+    "hstack": (lambda x, y: ac.hstack([x, y]), lambda x, y: torch.hstack([x, y]), A, B),
+    "vstack": (lambda x, y: ac.vstack([x, y]), lambda x, y: torch.vstack([x, y]), A, B[0]),
+    "diag": (lambda x: ac.diag(x, 1), lambda x: torch.diag(x, 1), A),
+    "diag of a vector": (lambda x: ac.diag(x, -1), lambda x: torch.diag(x, -1), A[0]),
+    "dot": (ac.dot, torch.dot, A[0], B[0]),
+    "inner": (ac.inner, torch.inner, A, B),
+    "outer": (ac.outer, torch.outer, A[0], B[0]),
+    "tensordot": (lambda x, y: ac.tensordot(x, y, ([1], [0])), lambda x, y: torch.tensordot(x, y, ([1], [0])), A, C.T),
+    "prod": (lambda x: ac.prod(x, 1), lambda x: torch.prod(x, 1), ZEROS),
+    "prod of all": (ac.prod, torch.prod, ZEROS + 1.5),
+    "cumsum": (lambda x: ac.cumsum(x, 0), lambda x: torch.cumsum(x, 0), A),
+    "cumprod": (lambda x: ac.cumprod(x, 1), lambda x: torch.cumprod(x, 1), ZEROS),
+    "std": (lambda x: ac.std(x, 1, 1), lambda x: torch.std(x, 1), np.vstack([A, np.ones(4)])),
+    "sort": (lambda x: ac.sort(x, 0), lambda x: torch.sort(x, stable=True, dim=0).values, np.round(2 * A)),
+    "linalg.solve": (ac.linalg.solve, torch.linalg.solve, REGULAR, B[0][:3, None]),
+    "linalg.inv": (ac.linalg.inv, torch.linalg.inv, REGULAR),
+    "linalg.det": (ac.linalg.det, torch.linalg.det, REGULAR),
+    "linalg.slogdet": (lambda x: ac.linalg.slogdet(x)[1], lambda x: torch.linalg.slogdet(x)[1], REGULAR),
+    "linalg.cholesky": (lambda x: ac.linalg.cholesky(symmetric(x)), lambda x: torch.linalg.cholesky(symmetric(x)),
+                        REGULAR),
+    "l1_loss": (ac.l1_loss, F.l1_loss, A, np.where(B > 1, A, B)),
+    "smooth_l1_loss": (lambda x, y: ac.smooth_l1_loss(x, y, "sum", 0.5),
+                       lambda x, y: F.smooth_l1_loss(x, y, reduction="sum", beta=0.5), A, np.where(B > 1, A + 0.5, B)),
+    "binary_cross_entropy": (ac.binary_cross_entropy, F.binary_cross_entropy, SHARES[0], SHARES[1]),
+    "pixel_shuffle": (lambda x: ac.pixel_shuffle(x, 2), lambda x: F.pixel_shuffle(x, 2), IMAGES),
+    "conv2d of padding same": (lambda x, w: ac.conv2d(x, w, padding="same", dilation=(1, 2)),
+                               lambda x, w: padded_the_same(x, w, dilation=(1, 2)),
+                               IMAGES, np.random.default_rng(6).standard_normal((3, 4, 2, 3))),
+    "conv2d of one image": (lambda x, w: ac.conv2d(x, w, padding="valid"), lambda x, w: F.conv2d(x, w, padding="valid"),
+                            IMAGES[0], np.random.default_rng(6).standard_normal((3, 4, 2, 3))),
+    "max_pool2d of one image": (lambda x: ac.max_pool2d(x, 2), lambda x: F.max_pool2d(x, 2), IMAGES[0]),
+}  # fmt: skip
+for _order in (None, 1, 2, 3, 1.5, 0.5, -1, np.inf, -np.inf):
+    BESIDE[f"linalg.norm of order {_order}"] = (
+        lambda x, p=_order: ac.linalg.norm(x, p, 1) if p is not None else ac.linalg.norm(x),
+        lambda x, p=_order: torch.linalg.vector_norm(x, 2 if p is None else p, None if p is None else 1),
+        np.vstack([SIGNED, [1.0, -1.0, 1.0, 0.5]])
+        if _order in (None, -1)
+        else np.vstack([ZEROS, np.zeros(3), [1, 1, -1]]),
+    )
+for _order in ("fro", 1, -1, np.inf, -np.inf):
+    BESIDE[f"linalg.norm of matrices, {_order}"] = (
+        lambda x, p=_order: ac.linalg.norm(x, p, (1, 2)),
+        lambda x, p=_order: torch.linalg.matrix_norm(x, p, (1, 2)),
+        np.round(2 * REGULAR),
+    )
+for _size in (1, 2, (4, None), (7, 3)):
+    BESIDE[f"adaptive_avg_pool2d to {_size}"] = (
+        lambda x, size=_size: ac.adaptive_avg_pool2d(x, size),
+        lambda x, size=_size: F.adaptive_avg_pool2d(x, size),
+        IMAGES,
+    )
+for _size, _factor in ((7, None), ((10, 3), None), (None, 2), (None, (1.5, 2.3))):
+    BESIDE[f"upsample_nearest to {_size}, by {_factor}"] = (
+        lambda x, size=_size, factor=_factor: ac.upsample_nearest(x, size, factor),
+        lambda x, size=_size, factor=_factor: F.interpolate(x, size, factor, mode="nearest"),
+        IMAGES,
+    )
+for _mode, _theirs in (("edge", "replicate"), ("reflect", "reflect"), ("wrap", "circular")):
+    BESIDE[f"pad of mode {_mode}"] = (
+        lambda x, mode=_mode: ac.pad(x, ((0, 0), (0, 0), (1, 2), (3, 1)), mode),
+        lambda x, mode=_theirs: F.pad(x, (3, 1, 1, 2), mode=mode),
+        IMAGES,
+    )
+
+
+@pytest.mark.parametrize("op", ["argmax", "argmin", "argsort"])
+def test_indices(op):
+    options = {"stable": True} if op == "argsort" else {}
+    agree_without_gradient(
+        lambda x: getattr(ac, op)(x, 1), lambda x: getattr(torch, op)(x, dim=1, **options), np.round(2 * A)
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -1,0 +1,142 @@
+"""Losses that compare a prediction and its target one number at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.calls.operands import named
+from autograd_cnn.graph import Array, Variable
+from autograd_cnn.ops import checks
+from autograd_cnn.ops.elementwise import abs, greater_equal, less, log, maximum, multiply, subtract, where
+from autograd_cnn.ops.exponential import log1p, square
+from autograd_cnn.ops.loss import _check_reduction, _pair, _reduce
+from autograd_cnn.primitive import operand, primitive
+
+_LEAST_LOG = -100.0  # PyTorch's: what a probability of 0 costs
+
+
+@primitive(domain="floating")
+def _binary_cross_entropy(x: Any, target: Any) -> Array:
+    with np.errstate(divide="ignore"):
+        chance, rest = (np.maximum(value, _LEAST_LOG) for value in (np.log(x), np.log1p(-x)))
+    return -(target * chance + (1 - target) * rest)
+
+
+@_binary_cross_entropy.backward("x")
+def _(grad, x, target):
+    return grad * (x - target) / maximum((1 - x) * x, 1e-12)
+
+
+@_binary_cross_entropy.backward("target")
+def _(grad, x):
+    chance = where(less(x, _TINY), _LEAST_LOG, log(maximum(x, _TINY)))
+    rest = where(less(1 - x, _TINY), _LEAST_LOG, log1p(-where(less(1 - x, _TINY), 0, x)))
+    return grad * (rest - chance)
+
+
+_TINY = 3.7e-44  # exp(−100)
+
+
+@named
+def binary_cross_entropy(x: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
+    """Binary cross-entropy of probabilities: −target · log x − (1 − target) · log(1 − x), each element.
+
+    A logarithm below −100 counts as −100, as in PyTorch, so that no loss is infinite. Of log-odds take
+    `sigmoid_cross_entropy`, which is exact.
+
+    Parameters
+    ----------
+    x : array or Tensor
+        Probabilities, from 0 to 1.
+    target : of the same shape
+        Probabilities.
+    weight : array, optional
+        Weight of each element, a constant that broadcasts to the losses.
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `x` is no probability, the weight requires a gradient, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> round(float(ac.binary_cross_entropy(np.array([0.5]), np.array([1.0]))), 4)
+    0.6931
+    """
+    op = "binary_cross_entropy"
+    _check_reduction(op, reduction)
+    x, target = _pair(op, x=x, target=target)
+    values = x._data if isinstance(x, Variable) else x
+    inside = (values >= 0) & (values <= 1)
+    if not inside.all():
+        raise ValueError(f"{op}: x are probabilities, from 0 to 1; got {values[~inside].flat[0]} among them")
+    losses = _binary_cross_entropy(x, target)
+    if weight is not None:
+        losses = multiply(losses, _weights(op, weight, losses))
+    return _reduce(losses, reduction)
+
+
+def _weights(op: str, weight: Any, losses: Any) -> Array:
+    weight = operand(op, "weight", weight)
+    if isinstance(weight, Variable):
+        if weight.requires_grad:
+            raise ValueError(f"{op}: the weight is a constant; got a Tensor that requires a gradient")
+        weight = weight._data
+    try:
+        return np.broadcast_to(weight, losses.shape).astype(losses.dtype, copy=False)
+    except ValueError:
+        raise ValueError(f"{op}: the weight broadcasts to the losses' {losses.shape}; got {weight.shape}") from None
+
+
+@named
+def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """Mean absolute error, |x − target|, element by element; the slope at 0 is 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> float(ac.l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    1.0
+    """
+    _check_reduction("l1_loss", reduction)
+    return _reduce(abs(subtract(*_pair("l1_loss", x=x, target=target))), reduction)
+
+
+@named
+def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """½ · d² / beta for errors d = |x − target| below `beta`, else d − ½ · beta.
+
+    Girshick, "Fast R-CNN", 2015, equation 3, with `beta` for 1. With a `beta` of 0 it is `l1_loss`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `beta` is negative, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.smooth_l1_loss(np.array([0.5, 3.0]), np.zeros(2), "none")
+    array([0.125, 2.5  ])
+    """
+    op = "smooth_l1_loss"
+    _check_reduction(op, reduction)
+    beta = checks.number(op, "beta", beta, least=0)
+    difference = subtract(*_pair(op, x=x, target=target))
+    size = abs(difference)
+    if beta:
+        far = greater_equal(size, beta)
+        size = where(far, size - 0.5 * beta, square(where(far, 0, difference)) * (0.5 / beta))
+    return _reduce(size, reduction)
