@@ -297,3 +297,44 @@ class TestTalkingOfItself:
         assert node() is None
         (y * x).backward()
         assert x.grad.tolist() == [6]
+
+
+METHODS = {
+    "argmin": (1,),
+    "argsort": (0,),
+    "ceil": (),
+    "clip": (0.8, 1.5),
+    "cos": (),
+    "cumprod": (1,),
+    "cumsum": (0,),
+    "dot": (np.ones((3, 2)),),
+    "expm1": (),
+    "floor": (),
+    "log1p": (),
+    "prod": (1, True),
+    "ravel": (),
+    "reciprocal": (),
+    "repeat": (2, 1),
+    "round": (1,),
+    "sin": (),
+    "square": (),
+    "std": (1, 1, True),
+    "swapaxes": (0, 1),
+    "take": ([1, 0], 1),
+    "tan": (),
+    "trace": (1,),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_op_that_arrays_have_as_a_method_is_one_of_tensors(name):
+    values = np.random.default_rng(0).uniform(0.5, 2, (2, 3))
+    x, y = (ac.Tensor(values, requires_grad=True) for _ in range(2))
+    found, expected = getattr(x, name)(*METHODS[name]), getattr(ac, name)(y, *METHODS[name])
+    np.testing.assert_array_equal(np.asarray(getattr(found, "_data", found)), getattr(expected, "_data", expected))
+    assert type(found) is type(expected)
+    if getattr(found, "requires_grad", False):
+        cotangent = np.random.default_rng(1).standard_normal(found.shape)
+        found.backward(cotangent)
+        expected.backward(cotangent)
+        np.testing.assert_array_equal(x.grad, y.grad)

@@ -50,13 +50,15 @@ def together(op: str, **given: Any) -> list[Any]:
 
     Numbers and lists follow the dtype of the rest, so that 0.1 beside float64 is not rounded to float32 first.
     """
-    found = {name: operand(op, name, value) for name, value in given.items()}
-    weak = {name for name, value in given.items() if _follows(value)}
-    floats = [x for name, x in found.items() if name not in weak and x.dtype.kind == "f"]
-    if weak and floats:
+    found = [operand(op, name, value) for name, value in given.items()]
+    weak = [i for i, value in enumerate(given.values()) if found[i] is not value and _follows(value)]
+    floats = [x for i, x in enumerate(found) if i not in weak and x.dtype.kind == "f"] if weak else []
+    if floats:
         dtype = np.result_type(*{x.dtype for x in [x for x in floats if x.ndim] or floats})
-        found |= {name: np.asarray(given[name], dtype) for name in weak}
-    return list(found.values())
+        values = list(given.values())
+        for i in weak:
+            found[i] = np.asarray(values[i], dtype)
+    return found
 
 
 def _follows(value: Any) -> bool:
