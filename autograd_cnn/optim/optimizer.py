@@ -132,7 +132,7 @@ class Optimizer:
         Raises
         ------
         RuntimeError
-            If the dict of parameters that the optimizer was made with now holds another Tensor; nothing is changed.
+            If the dict of parameters that the optimizer was made from now holds another Tensor; nothing is changed.
         """
         if any(map(is_not, self._given.values(), self._tensors.values())) or len(self._given) != len(self._tensors):
             self._refuse_other_tensors()
@@ -158,10 +158,11 @@ class Optimizer:
         return _views_of_one_array(self.params)
 
     def _refuse_other_tensors(self) -> None:
-        """Raise an error if the user's dict holds a Tensor that is not trained; one less, or another order, is well."""
+        """Raise an error if the user's dict holds a parameter that is not trained; it may hold fewer."""
         for name, p in self._given.items():
-            if self._tensors.get(name) is not p:
-                what = "holds another Tensor" if name in self._tensors else "was added"
+            known = name in self._tensors
+            if self._tensors.get(name) is not p and (known or p.requires_grad):
+                what = "holds another Tensor" if known else "was added"
                 raise RuntimeError(
                     f"parameter {name!r} {what} since this {type(self).__name__} was made from the dict, so it would "
                     "not be trained; change a parameter's values in place, as in params[name].data[...] = values, or "
