@@ -84,7 +84,13 @@ TESTS = {
     "ops/numpy_functions": ["test_numpy_protocol.py", "test_tensor.py", "test_mixed_cases.py"],
     "ops": ["ops", "test_tensor.py", "kernels", "models"],
     "kernels": ["kernels", "ops", "models"],
-    "optim": ["test_optim.py", "test_docstrings.py"],
+    "optim": [
+        "test_optim.py",
+        "test_schedules.py",
+        "test_gradient_clipping.py",
+        "test_sharing.py",
+        "test_docstrings.py",
+    ],
     "transforms": ["test_transforms.py", "test_docstrings.py"],
 }
 #: Tests of tests, which kill nothing that those would not, and of what is not asked.

@@ -441,6 +441,12 @@ class TestADictThatChanges:
         with pytest.raises(RuntimeError, match="parameter 'new' was added since this SGD was made"):
             optimizer.step()
 
+    def test_running_statistics_may_be_added(self):
+        params, optimizer = self.model()
+        params["running_mean"] = ac.Tensor([0.0])
+        optimizer.step()
+        assert params["a"].item() == pytest.approx(0.9)
+
     def test_values_may_change_and_names_may_go_or_change_places(self):
         params, optimizer = self.model()
         params["a"].data[...] = 5

@@ -161,10 +161,11 @@ class Optimizer:
         return _views_of_one_array(self.params)
 
     def _refuse_other_tensors(self, given: Mapping[str, Any]) -> None:
-        """Raise an error if what was given holds a Tensor that is not trained; one less, or another order, is well."""
+        """Raise an error if what was given holds a parameter that is not trained; it may hold fewer."""
         for name, p in given.items():
-            if self._tensors.get(name) is not p:
-                what = "holds another Tensor" if name in self._tensors else "was added"
+            known = name in self._tensors
+            if self._tensors.get(name) is not p and (known or p.requires_grad):
+                what = "holds another Tensor" if known else "was added"
                 raise RuntimeError(
                     f"parameter {name!r} {what} since this {type(self).__name__} was made, so it would not be "
                     "trained; change a parameter's values in place, as in params[name].data[...] = values, or "
