@@ -1,8 +1,8 @@
-"""NumPy's functions of Tensors: which op each of them is.
+"""NumPy's functions on Tensors: the op that each of them calls.
 
-NumPy asks the type of an argument what its functions are to do: for ufuncs by NEP 13's `__array_ufunc__`, for the
-others by NEP 18's `__array_function__`. So a program that is written with `np.` is recorded and differentiated. A
-function without an op is an error: it would take the plain array, and lose the gradient without a word.
+NumPy lets the type of an argument decide what its functions do: `__array_ufunc__` (NEP 13) for ufuncs,
+`__array_function__` (NEP 18) for the others. So a program written with `np.` is recorded and differentiated. A function
+without an op raises an error: on the plain array it would lose the gradient silently.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_cnn import ops
 from autograd_cnn.graph import Variable
 
-#: The ufuncs that an op is the same as, with the same arguments.
+#: Ufuncs that are the same as an op, with the same arguments.
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.absolute: ops.abs,
     np.add: ops.add,
@@ -46,7 +46,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.trunc: ops.trunc,
 }
 
-#: What stands for one of an op's names or is made of ops in a line.
+#: Ufuncs that are another name of an op, or that are composed of ops in one line.
 _COMPOSED_UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.divmod: lambda x, y: (ops.floor_divide(x, y), ops.mod(x, y)),
     np.fabs: ops.abs,
@@ -57,10 +57,10 @@ _COMPOSED_UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.square: lambda x: ops.multiply(x, x),
 }
 
-#: What a ufunc's `reduce` is.
+#: The op that the `reduce` of a ufunc calls.
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: ops.sum, np.maximum: ops.max, np.minimum: ops.min}
 
-# These only ask: their answers have no gradient to lose, and are plain.
+# Queries: their results have no gradient to lose, and are plain values.
 _ASKING_UFUNCS = {
     np.isfinite, np.isinf, np.isnan, np.logical_and, np.logical_not, np.logical_or, np.logical_xor, np.signbit,
 }  # fmt: skip
@@ -72,19 +72,19 @@ _ASKING = {
     np.ones_like, np.result_type, np.searchsorted, np.shape, np.shares_memory, np.size, np.zeros_like,
 }  # fmt: skip
 
-#: The other functions, each with an op's meaning and with NumPy's arguments.
+#: The other functions: each adapter takes NumPy's arguments and calls the op.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 _DEFAULT: Any = np._NoValue
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """Call the op that a ufunc is.
+    """Call the op that corresponds to a ufunc.
 
     Raises
     ------
     TypeError
-        For a ufunc, a method of one, or an option that has none.
+        If no op corresponds to the ufunc, its method or an option.
     """
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     given = dict(options)
@@ -106,17 +106,17 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Map
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Call the op that a function of NumPy's is.
+    """Call the op that corresponds to one of NumPy's functions.
 
     Raises
     ------
     TypeError
-        For a function or an option that has none.
+        If no op corresponds to the function or an option.
     """
     if function in _ASKING:
         name = f"np.{function.__name__}"
         _refuse_to_write(name, kwargs.get("out"))
-        if function in (np.isneginf, np.isposinf):  # which take it by place
+        if function in (np.isneginf, np.isposinf):  # these take `out` by position
             _refuse_to_write(name, args[1:])
         return function(*_plain(args), **{name: _plain(value) for name, value in kwargs.items()})
     if function not in FUNCTIONS:
@@ -126,7 +126,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def names() -> dict[str, list[str]]:
-    """Return, for each op that is a function of NumPy's, how NumPy calls it."""
+    """Return, for each op, the names of the NumPy functions that call it."""
     found: dict[str, list[str]] = {}
     for ufunc, op in UFUNCS.items():
         found.setdefault(op.__name__, []).append(f"np.{ufunc.__name__}")
@@ -139,17 +139,17 @@ def names() -> dict[str, list[str]]:
 def _without_op(name: str) -> TypeError:
     return TypeError(
         f"{name} of a Tensor has no op in autograd_cnn, and on the plain array its gradient would be lost. Write it "
-        "with the ops in autograd_cnn.ops.__all__, make an op of it with @autograd_cnn.primitive, or take the plain "
+        "with the ops in autograd_cnn.ops.__all__, make it an op with @autograd_cnn.primitive, or take the plain "
         "value first, with .data"
     )
 
 
-#: What options are by default, other than None.
+#: Default values of options, other than None.
 _USUAL = {"where": (True,), "subok": (True,), "casting": ("same_kind",), "order": ("K", "C"), "mode": ("raise",)}
 
 
 def _refuse(name: str, **options: Any) -> None:
-    """Raise for options that have been given and that no op has."""
+    """Raise TypeError for options that were given but that no op has."""
     for option, value in options.items():
         if value is None or value is _DEFAULT or (isinstance(value, str | bool) and value in _USUAL.get(option, ())):
             continue
@@ -160,13 +160,13 @@ def _refuse(name: str, **options: Any) -> None:
 
 
 def _refuse_to_write(name: str, out: Any) -> None:
-    """Raise for a Tensor to write to; what only asks may write to an array."""
+    """Raise TypeError if `out` is a Tensor; queries may write to an array."""
     if any(isinstance(x, Variable) for x in (out if isinstance(out, tuple) else (out,))):
         _refuse(name, out=out)
 
 
 def _floating(x: Any, y: Any) -> tuple[Any, Any]:
-    """Return two operands, the first as float32 where neither is an array of floating point."""
+    """Return two operands, the first converted to float32 if neither is a floating point array."""
     floating = any(v.dtype.kind == "f" for v in (x, y) if hasattr(v, "dtype"))
     return x if floating else ops.astype(x, np.float32), y
 
@@ -176,7 +176,7 @@ def _as(x: Any, dtype: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return arrays, which cannot be written to, in place of Tensors, at any depth of lists."""
+    """Replace Tensors, at any depth of lists, by read-only views of their arrays."""
     if isinstance(value, tuple | list):
         return type(value)(map(_plain, value))
     if not isinstance(value, Variable):
@@ -187,7 +187,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is(function: Any, op: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter an adapter as what a function of NumPy's is; named as the op that it is, if it is one."""
+    """Register an adapter for one of NumPy's functions, named after its op if there is one."""
 
     def enter(adapter: Callable[..., Any]) -> Callable[..., Any]:
         adapter.__name__ = adapter.__name__ if op is None else op.__name__
@@ -306,7 +306,7 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **others: An
 @_is(np.pad, ops.pad)
 def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0, **others: Any) -> Any:
     if mode != "constant":
-        raise TypeError(f"np.pad of a Tensor takes mode='constant' alone; got mode={mode!r}")
+        raise TypeError(f"np.pad of a Tensor supports only mode='constant'; got mode={mode!r}")
     _refuse("np.pad", **others)
     return ops.pad(array, pad_width, constant_values)
 
