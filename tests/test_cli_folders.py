@@ -60,7 +60,7 @@ class TestExport:
         succeed("data", "export-png", "digits", "--out", "png", "--split", "test", "--limit", "10", cwd=tmp_path)
         before = sorted(tmp_path.rglob("*"))
         done = call("data", "export-png", "digits", "--out", "png", cwd=tmp_path)
-        assert_refused(done, "error: png/test exists already, and nothing is overwritten: remove it, or name another")
+        assert_refused(done, "error: png/test already exists, and nothing is overwritten: remove it, or name another")
         assert sorted(tmp_path.rglob("*")) == before
 
     @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
@@ -202,7 +202,7 @@ class TestSkipBad:
     def test_bad_files_are_an_error_that_tells_of_the_option(self, messy):
         done = call("train", "--data", "folder:png", "--epochs", "1", cwd=messy)
         assert_refused(done, f"error: {messy}/png/train/3/note.txt is not an image of a kind that Pillow knows")
-        assert done.stderr.endswith("or leave such files out with skip_bad=True (--skip-bad)\n")
+        assert done.stderr.endswith("or skip such files with skip_bad=True (--skip-bad)\n")
         assert not (messy / "runs").exists()
 
     def test_they_are_left_out_and_listed(self, messy):

@@ -1,4 +1,4 @@
-"""Data sets as plain arrays, in batches, and images in, out and augmented."""
+"""Data sets as plain arrays and in batches; reading, writing and augmenting images."""
 
 import dataclasses
 from pathlib import Path
@@ -22,30 +22,30 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad
     Parameters
     ----------
     name : {"digits", "mnist", "fashion-mnist", "kmnist"} or "folder:PATH"
-        `digits` is part of the package. The files of `mnist`, plain or gzipped, are looked for in the folder
-        `mnist` of `$AUTOGRAD_CNN_DATA`, if set, and of the user's cache folder, and else downloaded into the
-        first of these; likewise those of `fashion-mnist` and `kmnist`, gzipped as published. "folder:PATH" reads
-        image files from PATH/train/CLASS and PATH/test/CLASS, or from PATH/CLASS, and then holds out a sixth of
-        each class for testing: see `folders.read_folder`.
+        `digits` is part of the package. The files of `mnist`, plain or gzipped, are looked for in
+        `$AUTOGRAD_CNN_DATA/mnist`, if that variable is set, then in the user's cache folder; if they are in neither,
+        they are downloaded into the first of the two. `fashion-mnist` and `kmnist` work likewise, with the files
+        gzipped as published. "folder:PATH" reads image files from PATH/train/CLASS and PATH/test/CLASS, or from
+        PATH/CLASS, in which case it holds out a sixth of each class for testing: see `folders.read_folder`.
     split : {"train", "test"}
         Which split.
     size : tuple of int, optional
-        Height and width wanted; the data's own if not given, which of a folder is the most common of its
+        Height and width of the images. By default the data set's own; for a folder, the most common size among its
         training images.
     skip_bad : bool, default False
-        Leave out files of a folder that cannot be read, and list them in `skipped`, in place of an error.
+        Leave out files of a folder that cannot be read, and list them in `skipped`, instead of raising an error.
 
     Returns
     -------
     Dataset
         Images (N, C, H, W), float32 in [0, 1]; labels (N,), int64; the names of the classes. `digits` has 1,437
         and 360 images of 1×8×8, the others 60,000 and 10,000 of 1×28×28, all bright on dark. The images of a
-        folder are grey, 1×H×W, and dark on bright if their files are.
+        folder are read in grey, 1×H×W, and stay dark on bright if their files are.
 
     Raises
     ------
     DataError
-        If the name or the split is unknown, or a file is missing, damaged or cannot be downloaded.
+        If the name or the split is unknown, or if a file is missing, damaged or cannot be downloaded.
 
     References
     ----------
@@ -77,7 +77,7 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad
 
 
 def absolute(name: str) -> str:
-    """Return the name of a data set as it holds in any working directory: a folder's path is made absolute.
+    """Return the name of a data set with the path of a folder made absolute, so that it is valid in any directory.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def absolute(name: str) -> str:
 
 
 def fetch(name: str) -> list[Path]:
-    """Download the files of a data set that are not on disk yet, and verify them all.
+    """Download the files of a data set that are not on disk yet, and verify all of them.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def fetch(name: str) -> list[Path]:
     Returns
     -------
     list of Path
-        Its files: those found, and those downloaded. None for `digits`, which is part of the package.
+        Its files, found or downloaded. Empty for `digits`, which is part of the package.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def fetch(name: str) -> list[Path]:
 
 def _path(name: str) -> Path:
     if not (path := name.removeprefix(FOLDER)):
-        raise DataError(f"{name!r} names no folder: expected {FOLDER} and a path, as in {FOLDER}drawings")
+        raise DataError(f"{name!r} names no folder: expected {FOLDER} followed by a path, as in {FOLDER}drawings")
     return Path(path).expanduser()
 
 

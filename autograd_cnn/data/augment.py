@@ -1,4 +1,4 @@
-"""Random affine and elastic augmentation of a batch of images, by array operations alone."""
+"""Random affine and elastic augmentation of a batch of images, with array operations only."""
 
 from typing import Any
 
@@ -19,38 +19,40 @@ def augment(
     scale: float = 0.15,
     shear: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Shear, scale, rotate and shift each image at random, each strength drawn uniformly and symmetrically.
+    """Shear, scale, rotate and shift each image at random.
+
+    Each amount is drawn uniformly from a range that is symmetric about no change.
 
     Parameters
     ----------
     images : ndarray of float32, shape (N, C, H, W)
-        The images; left as they are.
+        The images; not changed.
     rng : numpy.random.Generator
         Source of the draws.
     shift : float, default 2.0
         Largest shift along each axis, in pixels.
     rotate : float, default 15.0
-        Largest rotation either way, in degrees.
+        Largest rotation in either direction, in degrees.
     scale : float, default 0.15
-        Largest relative change of size, below 1: 0.15 draws factors from 0.85 to 1.15.
+        Largest relative change of size, less than 1: 0.15 draws factors from 0.85 to 1.15.
     shear : float, default 0.0
-        Largest slant either way, in degrees, below 90. At 0 nothing is drawn for it.
+        Largest slant in either direction, in degrees, less than 90. At 0 no random number is drawn for it.
 
     Returns
     -------
     ndarray of float32, shape (N, C, H, W)
-        New images, black (0) where they show what lay outside.
+        New images, black (0) outside the original images.
 
     Raises
     ------
     ValueError
-        If `images` is not such an array, a strength is negative or not finite, `scale` is 1 or more, or `shear`
+        If `images` is not such an array, an amount is negative or not finite, `scale` is 1 or more, or `shear` is
         90 or more.
 
     See Also
     --------
-    affine : the same with the amounts given.
-    elastic : bends images too.
+    affine : the same with given amounts.
+    elastic : bend images.
 
     References
     ----------
@@ -91,25 +93,25 @@ def affine(
     Parameters
     ----------
     images : ndarray of float32, shape (N, C, H, W)
-        The images; left as they are.
+        The images; not changed.
     shift : array_like, shape (2,) or (N, 2)
         Pixels down and to the right.
     rotate : array_like, shape () or (N,)
         Degrees, counter-clockwise.
     scale : array_like, shape () or (N,)
-        Factor of enlargement, above 0.
+        Factor of enlargement, greater than 0.
     shear : array_like, shape () or (N,)
-        Degrees, between −90 and 90, by which upright lines lean to the right.
+        Degrees, between −90 and 90, by which vertical lines lean to the right.
 
     Returns
     -------
     ndarray of float32, shape (N, C, H, W)
-        New images, black (0) where they show what lay outside.
+        New images, black (0) outside the original images.
 
     Raises
     ------
     ValueError
-        If `images` is not such an array, an amount is not finite, a scale is not above 0, or a shear not
+        If `images` is not such an array, an amount is not finite, a scale is not greater than 0, or a shear is not
         between −90 and 90.
 
     Examples
@@ -150,27 +152,28 @@ def affine(
 def elastic(
     images: NDArray[np.float32], rng: np.random.Generator, *, alpha: float = 34.0, sigma: float = 4.0
 ) -> NDArray[np.float32]:
-    """Bend each image by a smooth random displacement of its pixels, as the muscles of a hand would.
+    """Bend each image by a smooth random displacement of its pixels, like variation in handwriting.
 
-    Each pixel shows the point at (Δy, Δx) from it, with bilinear sampling: Δy and Δx are noise, uniform from −1 to
-    1, smoothed by a Gaussian and multiplied by `alpha`. Far from small `sigma`, their root mean square is
-    alpha / (2·√(3π)·sigma) pixels: 1.4 by default. The noise goes on beyond the images, so this holds at their edges.
+    A pixel at (y, x) takes the value at (y + Δy, x + Δx), by bilinear sampling. Δy and Δx are uniform noise from −1 to
+    1, smoothed by a Gaussian and multiplied by `alpha`. If `sigma` is not small, their root mean square is
+    alpha / (2·√(3π)·sigma) pixels: 1.4 by default. The noise extends beyond the images, so this holds at their edges
+    too.
 
     Parameters
     ----------
     images : ndarray of float32, shape (N, C, H, W)
-        The images; left as they are. The channels of an image move together.
+        The images; not changed. The channels of an image move together.
     rng : numpy.random.Generator
         Source of the draws.
     alpha : float, default 34.0
-        Strength, in pixels: no displacement is longer along an axis.
+        Strength, in pixels: the largest possible displacement along an axis.
     sigma : float, default 4.0
-        Standard deviation of the Gaussian, in pixels, above 0. It is cut off at four times that.
+        Standard deviation of the Gaussian, in pixels, greater than 0. The Gaussian is cut off at 4 · sigma.
 
     Returns
     -------
     ndarray of float32, shape (N, C, H, W)
-        New images, black (0) where they show what lay outside.
+        New images, black (0) outside the original images.
 
     Raises
     ------
@@ -207,7 +210,7 @@ def elastic(
 
 
 def _smoother(length: int, sigma: float, radius: int) -> NDArray[np.float32]:
-    """Give the matrix (length, length + 2·radius) that smooths a vector by a Gaussian of sum 1."""
+    """Return the matrix (length, length + 2·radius) that smooths a vector with a Gaussian of sum 1."""
     offset = np.arange(length + 2 * radius) - radius - np.arange(length)[:, np.newaxis]
     weight: NDArray[np.float64] = np.where(np.abs(offset) <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0)
     weight /= weight.sum(1, keepdims=True)
@@ -220,14 +223,14 @@ def _check_images(images: NDArray[np.float32]) -> None:
 
 
 def _sample(images: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Read images (N, C, H, W) at the points (y, x) that (N, 2, H, W) names, each coordinate greater by one."""
+    """Sample images (N, C, H, W) at the points (y + 1, x + 1) in an array (N, 2, H, W), which is overwritten."""
     n, channels, height, width = images.shape
-    # A black border, one pixel before and two after, takes the place of tests for what lies outside: points
-    # beyond it are moved onto it.
+    # A black border, one pixel before and two after, makes tests for points outside unnecessary: points beyond it
+    # are moved onto it.
     padded = np.pad(images, ((0, 0), (0, 0), (1, 2), (1, 2)))
     np.clip(points, 0, np.array([[[height + 1]], [[width + 1]]], np.float32), out=points)
 
-    # Bilinear: the four neighbours are gathered by flat index, and weighted by the fractions of y and x.
+    # Bilinear: gather the four neighbours by flat index, and weight them by the fractions of y and x.
     corners = np.floor(points)
     points -= corners
     y, x = np.split(points, 2, axis=1)

@@ -1,4 +1,4 @@
-"""What every loader returns, and the one exception that it raises."""
+"""`Dataset`, which every loader returns, and `DataError`, which every loader raises."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 
 class DataError(Exception):
-    """Data that is missing, damaged or not as expected; the message is one line that says what to do."""
+    """Data that is missing, damaged or not as expected; the message is one line that says what to do.
+
+    Examples
+    --------
+    >>> from autograd_cnn import data
+    >>> data.load("digit", "train")
+    Traceback (most recent call last):
+        ...
+    autograd_cnn.data.dataset.DataError: there is no data set 'digit': expected one of digits, mnist, fashion-mnist, \
+kmnist, folder:PATH
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,7 +34,7 @@ class Dataset:
     class_names : tuple of str
         One name for each class.
     skipped : tuple of (Path, str)
-        Files that a loader was told to leave out if they are bad, and what is wrong with each.
+        Files that were left out because they could not be read, and what is wrong with each.
 
     Examples
     --------

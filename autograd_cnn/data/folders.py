@@ -1,4 +1,4 @@
-"""Data sets as folders of image files: a folder a class, or one flat folder with the label in each name."""
+"""Data sets as image files: one folder for each class, or one flat folder with the label in each file name."""
 
 import os
 import re
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from autograd_cnn.data.dataset import DataError, Dataset
 from autograd_cnn.data.images import image_sizes, read_images, write_image
 
-# The draw that splits a folder into training and test images, the same for ever.
+# The seed of the split into training and test images. It never changes, so that a folder always splits alike.
 SEED = 0
 TEST_SHARE = 1 / 6
 
-# What file managers and archives leave behind; names that begin with a dot are hidden too.
+# Files that file managers and archives leave behind; names that begin with a dot are hidden too.
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx"}
 
 LABELLED = re.compile(r"idx-([0-9]+)-label-([0-9]{1,5})\.png")
 
-# What Windows forbids in a file name, the other systems' "/" among it, and what is no character.
+# What Windows forbids in a file name, which includes the "/" of other systems, and what is not a character.
 FORBIDDEN = re.compile(r'[\x00-\x1f\ud800-\udfff<>:"/\\|?*]|[ .]$')
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
-ADVICE = "mend or remove it, or leave such files out with skip_bad=True (--skip-bad)"
+ADVICE = "repair or remove it, or skip such files with skip_bad=True (--skip-bad)"
 
 Bad = tuple[Path, str]  # a file, and what is wrong with it
 
@@ -40,38 +40,38 @@ def read_folder(
     size: tuple[int, int] | None = None,
     skip_bad: bool = False,
 ) -> Dataset:
-    """Read a folder that has a folder of image files for each class.
+    """Read a folder that contains a folder of image files for each class.
 
-    Files of any kind that Pillow reads become what `images.read_image` makes of them, and keep their polarity:
-    dark ink on white paper is not inverted. Hidden files are passed over.
+    Files may be of any kind that Pillow reads; `images.read_image` says how they are converted. Polarity is kept: dark
+    ink on white paper is not inverted. Hidden files are ignored.
 
     Parameters
     ----------
     path : str or Path
-        The folder that holds the class folders, PATH/CLASS/*.png. With `split` it may also hold them in
-        PATH/train and PATH/test, whatever else there is beside these two.
+        The folder that contains the class folders, PATH/CLASS/*.png. With `split` they may instead be in
+        PATH/train and PATH/test; anything else beside these two is then ignored.
     split : {"train", "test"}, optional
-        Which part to read; everything if not given. Where PATH has the class folders themselves, a draw with a
-        fixed seed takes a sixth of each class for testing, at least one image of two or more. It goes by the
-        sorted names of the files.
+        Which part to read; everything if not given. If the class folders are directly in PATH, a draw with a fixed
+        seed from the sorted file names takes a sixth of each class for testing, and at least one image of a class that
+        has two or more.
     channels : {1, 3}, default 1
-        Grey, to which colour is converted, or red, green and blue.
+        1 for grey, to which colour is converted, or 3 for red, green and blue.
     size : tuple of int, optional
-        Height and width wanted; the most common of the training images if not given. An image of other
+        Height and width of the images; by default the most common size among the training images. An image of other
         proportions is padded evenly with the median colour of its border.
     skip_bad : bool, default False
-        Leave out files that cannot be read, or lie where no file is expected, and list them in `skipped`.
+        Leave out files that cannot be read or that are where no file is expected, and list them in `skipped`.
 
     Returns
     -------
     Dataset
-        Images class by class, the classes and the files of each in natural order: "2" comes before "10".
+        Images class by class. Classes, and the files of each class, are in natural order: "2" comes before "10".
 
     Raises
     ------
     DataError
-        If the folder is missing, has no class folders or one without images, if train and test have not the
-        same classes, or if a file is bad and `skip_bad` is not given.
+        If the folder is missing, has no class folders or an empty one, if train and test do not have the same
+        classes, or if a file cannot be read and `skip_bad` is false.
 
     See Also
     --------
@@ -100,7 +100,7 @@ def read_folder(
         raise _error(*bad[0])
     if not any(classes.values()):
         raise DataError(
-            f"{path} has no image to test with, as each class has but one: add images, or put them into "
+            f"{path} has no image to test with, because each class has only one: add images, or put them into "
             f"{path / 'train'} and {path / 'test'}"
         )
     size = size or _common_size([file for files in training.values() for file in files])
@@ -109,14 +109,14 @@ def read_folder(
     kept = np.bincount(dataset.labels, minlength=len(classes))
     for label, (name, files) in enumerate(classes.items()):
         if files and not kept[label]:
-            raise DataError(f"{files[0].parent} holds no image that can be read, expected at least one of {name!r}")
+            raise DataError(f"{files[0].parent} contains no image that can be read, expected at least one of {name!r}")
     return dataset
 
 
 def write_folder(path: str | Path, dataset: Dataset, indices: Iterable[int] | None = None) -> None:
-    """Write a data set as PATH/CLASS/INDEX.png, in 8 bits: exactly, where pixels are multiples of 1/255.
+    """Write a data set as PATH/CLASS/INDEX.png, in 8 bits; exact if pixels are multiples of 1/255.
 
-    A class without images gets no folder. The folder appears under its name once it is whole.
+    A class without images gets no folder. The folder appears under its name only once it is complete.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def write_folder(path: str | Path, dataset: Dataset, indices: Iterable[int] | No
     Raises
     ------
     DataError
-        If the folder holds something or cannot be written, or a class's name cannot name a folder.
+        If the folder is not empty or cannot be written, or if a class has a name that no folder can have.
 
     See Also
     --------
@@ -139,7 +139,12 @@ def write_folder(path: str | Path, dataset: Dataset, indices: Iterable[int] | No
 
     Examples
     --------
-    See `read_folder`.
+    >>> import tempfile
+    >>> from autograd_cnn.data import digits
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_folder(Path(folder, "digits"), digits.load("test"), [0, 1])
+    ...     sorted(str(file.relative_to(folder).as_posix()) for file in Path(folder).rglob("*.png"))
+    ['digits/2/0.png', 'digits/3/1.png']
     """
     _check_class_names(dataset.class_names)
     names = dataset.class_names
@@ -161,9 +166,9 @@ def read_labelled_files(
     path : str or Path
         The folder.
     class_names : sequence of str, optional
-        A name for each class, "0", "1" and so on, up to the largest label, if not given.
+        A name for each class; by default "0", "1" and so on up to the largest label.
     channels, size, skip_bad
-        As for `read_folder`.
+        As in `read_folder`.
 
     Returns
     -------
@@ -172,8 +177,8 @@ def read_labelled_files(
     Raises
     ------
     DataError
-        If the folder is missing or has no images, two files have the same N, a label has no name in
-        `class_names`, or, without `skip_bad`, a file is bad or named otherwise.
+        If the folder is missing or has no images, if two files have the same N, if a label has no name in
+        `class_names`, or, without `skip_bad`, if a file cannot be read or has another kind of name.
 
     See Also
     --------
@@ -194,7 +199,7 @@ def read_labelled_files(
     for entry in _entries(path):
         match = LABELLED.fullmatch(entry.name)
         if not match or not entry.is_file():
-            bad.append((Path(entry.path), "is no such file as expected: idx-N-label-L.png, L below 100000"))
+            bad.append((Path(entry.path), "is not named as expected: idx-N-label-L.png, with L below 100000"))
             continue
         index, label = map(int, match.groups())
         if index in by_index:
@@ -206,17 +211,17 @@ def read_labelled_files(
         raise _error(*bad[0])
     labelled = [by_index[index] for index in sorted(by_index)]
     if not labelled:
-        raise DataError(f"{path} holds no images: expected files named idx-N-label-L.png")
+        raise DataError(f"{path} contains no images: expected files named idx-N-label-L.png")
     names = class_names or map(str, range(1 + max(label for _, label in labelled)))
     size = size or _common_size([file for file, _ in labelled])
     dataset = _read(labelled, tuple(names), channels, size, skip_bad, bad)
     if not len(dataset):
-        raise DataError(f"{path} holds no image that can be read, expected at least one")
+        raise DataError(f"{path} contains no image that can be read, expected at least one")
     return dataset
 
 
 def write_labelled_files(path: str | Path, dataset: Dataset, indices: Iterable[int] | None = None) -> None:
-    """Write a data set as PATH/idx-INDEX-label-LABEL.png; all else is as for `write_folder`.
+    """Write a data set as PATH/idx-INDEX-label-LABEL.png; everything else is as in `write_folder`.
 
     Examples
     --------
@@ -226,16 +231,16 @@ def write_labelled_files(path: str | Path, dataset: Dataset, indices: Iterable[i
 
 
 def check_absent(path: Path) -> None:
-    """Refuse a path where something is already; an empty folder is nothing."""
+    """Raise DataError if a path exists, unless it is an empty folder."""
     try:
         if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
-            raise DataError(f"{path} exists already, and nothing is overwritten: remove it, or name another folder")
+            raise DataError(f"{path} already exists, and nothing is overwritten: remove it, or name another folder")
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}; name another folder") from error
 
 
 def take_evenly(labels: NDArray[np.int64], limit: int) -> NDArray[np.intp]:
-    """Return in order the indices of at most `limit` images: the first of every class, then the second, and so on.
+    """Return the sorted indices of at most `limit` images: the first of each class, then the second, and so on.
 
     Examples
     --------
@@ -250,23 +255,23 @@ def take_evenly(labels: NDArray[np.int64], limit: int) -> NDArray[np.intp]:
 
 
 def _scan(path: Path) -> tuple[dict[str, list[Path]], list[Bad]]:
-    """Return the files of each class, all in natural order, and what is neither a class nor such a file."""
+    """Return the files of each class in natural order, and the paths that are neither a class nor an image of one."""
     classes: dict[str, list[Path]] = {}
     bad: list[Bad] = []
     for entry in _entries(path):
         if not entry.is_dir():
-            bad.append((Path(entry.path), "lies beside the class folders: expected each image in its class's folder"))
+            bad.append((Path(entry.path), "is beside the class folders: expected images in class folders only"))
             continue
         members = _entries(Path(entry.path))
         classes[entry.name] = [Path(member.path) for member in members if member.is_file()]
         bad += [
-            (Path(member.path), "is no file: expected nothing but images in a class folder")
+            (Path(member.path), "is not a file: expected only images in a class folder")
             for member in members
             if not member.is_file()
         ]
         if not classes[entry.name]:
             raise DataError(
-                f"{entry.path} {'holds folders and no images' if members else 'is empty'}: expected images of the "
+                f"{entry.path} {'contains folders and no images' if members else 'is empty'}: expected images of the "
                 f"class {entry.name!r}, or class folders in both a train/ and a test/"
             )
     if not classes:
@@ -278,7 +283,7 @@ def _scan(path: Path) -> tuple[dict[str, list[Path]], list[Bad]]:
 
 
 def _entries(path: Path) -> list[os.DirEntry[str]]:
-    """Return what a folder holds, in natural order, whatever order the system lists it in."""
+    """Return the entries of a folder in natural order, whatever order the system lists them in."""
     try:
         with os.scandir(path) as found:
             entries = [e for e in found if not e.name.startswith(".") and e.name.lower() not in HIDDEN]
@@ -288,12 +293,12 @@ def _entries(path: Path) -> list[os.DirEntry[str]]:
         try:
             entry.name.encode()
         except UnicodeEncodeError:
-            raise DataError(f"{path} holds {entry.name!r}, which is no text in UTF-8: rename it") from None
+            raise DataError(f"{path} contains {entry.name!r}, which is not valid UTF-8: rename it") from None
     return sorted(entries, key=lambda entry: _natural(entry.name))
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:
-    """Return a key that sorts "2" before "10": text and numbers by turns, and the name itself where these tie."""
+    """Return a key that sorts "2" before "10": text and numbers alternate, and the name itself breaks ties."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))], name
 
 
@@ -317,9 +322,9 @@ def _part(files: list[Path], split: str) -> list[Path]:
 
 
 def _common_size(files: list[Path]) -> tuple[int, int]:
-    """Return the most common height and width, of as common ones the greatest."""
+    """Return the most common height and width; of equally common sizes the largest."""
     counts = Counter(size for size in image_sizes(files) if size)
-    return max(counts, key=lambda size: (counts[size], size), default=(1, 1))  # where all are bad, reading says so
+    return max(counts, key=lambda size: (counts[size], size), default=(1, 1))  # if all are bad, reading them raises
 
 
 def _read(
@@ -354,12 +359,12 @@ def _check_class_names(names: Sequence[str]) -> None:
         hidden = not name or name.startswith(".") or name.lower() in HIDDEN
         if hidden or FORBIDDEN.search(name) or DEVICES.fullmatch(name):
             raise DataError(
-                f"the class {name!r} cannot name a folder everywhere: expected a name without / and the like; "
+                f"the class {name!r} cannot be the name of a folder on every system: expected no / or the like; "
                 "write labelled files (--layout files) instead, or rename the class"
             )
     if len(set(map(str.casefold, names))) < len(names):
         raise DataError(
-            f"the classes {', '.join(map(repr, names))} are not told apart by every system's folders: write labelled "
+            f"the classes {', '.join(map(repr, names))} are the same folder on some systems: write labelled "
             "files (--layout files) instead, or rename some"
         )
 
@@ -376,18 +381,18 @@ def _write(path: str | Path, dataset: Dataset, indices: Iterable[int] | None, na
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to fill, which takes its name once that is done; a failure leaves nothing of it."""
+    """Yield a folder to fill, which gets its name once it is complete; after a failure nothing is left of it."""
     check_absent(path)
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the target, so on the same file system; it goes away whatever happens.
+        # Beside the target, so on the same file system; it is removed whatever happens.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as temporary:
             folder = Path(temporary, target.name)
             folder.mkdir()
             yield folder
             if target.exists():
-                target.rmdir()  # which refuses a folder that is no longer empty
+                target.rmdir()  # fails if the folder is no longer empty
             folder.rename(target)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}; make room, or name another folder") from error

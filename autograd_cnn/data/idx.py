@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files: a big-endian header of type and shape, then the values."""
+"""The IDX format of the MNIST files: a big-endian header with type and shape, then the values."""
 
 import gzip
 import math
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autograd_cnn.data.dataset import DataError
 
-# The third byte of a file names the type of its values.
+# The third byte of a file is the type of its values.
 DTYPES = {
     code: np.dtype(name).newbyteorder(">")
     for code, name in ((0x08, "u1"), (0x09, "i1"), (0x0B, "i2"), (0x0C, "i4"), (0x0D, "f4"), (0x0E, "f8"))
@@ -22,7 +22,7 @@ MAX_NDIM = 64  # NumPy's
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
-    """Read an array from an IDX file, plain or gzipped, whatever its name.
+    """Read an array from an IDX file, plain or gzipped, whatever the file is called.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ def read_idx(path: str | Path) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        Of the file's own shape and type, in native byte order: uint8, int8, int16, int32, float32 or float64.
+        The array, in native byte order: uint8, int8, int16, int32, float32 or float64.
 
     Raises
     ------
     DataError
-        If the file cannot be read or is not a whole IDX file.
+        If the file cannot be read or is not a complete IDX file.
 
     See Also
     --------
@@ -60,26 +60,26 @@ def read_idx(path: str | Path) -> NDArray[Any]:
 
 
 def write_idx(path: str | Path, array: NDArray[Any]) -> None:
-    """Write an array to an IDX file, gzipped where the name ends in `.gz`.
+    """Write an array to an IDX file, gzipped if the name ends in `.gz`.
 
     Parameters
     ----------
     path : str or Path
-        The file; one that exists is replaced.
+        The file; an existing one is replaced.
     array : ndarray of uint8, int8, int16, int32, float32 or float64
-        Of one to 64 axes, none longer than 2³² − 1.
+        The array, with 1 to 64 axes of at most 2³² − 1 elements.
 
     Raises
     ------
     ValueError
-        If IDX has no such type or shape.
+        If IDX cannot hold the dtype or the shape.
 
     Examples
     --------
     See `read_idx`.
     """
     path, content = Path(path), encode_idx(array)
-    # Without a time stamp the same array gives the same bytes.
+    # Without a time stamp, equal arrays make equal files.
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
@@ -104,7 +104,7 @@ def decompress(content: bytes) -> bytes:
 
 
 def decode_idx(content: bytes, path: str | Path) -> NDArray[Any]:
-    """Return the array in the content of an IDX file; `path` is for error messages alone."""
+    """Return the array in the content of an IDX file; `path` is only for error messages."""
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in DTYPES or not 1 <= content[3] <= MAX_NDIM:
         raise DataError(
             f"{path} is not an IDX file: it begins with the bytes '{content[:4].hex(' ')}', expected 00 00, "
@@ -115,7 +115,7 @@ def decode_idx(content: bytes, path: str | Path) -> NDArray[Any]:
     if len(content) < start:
         raise DataError(f"{path} ends inside its header: {len(content)} bytes, expected {start} and then the values")
     shape = tuple(np.frombuffer(content, ">u4", ndim, offset=4).tolist())
-    # Python's integers: a damaged header may promise more than 2⁶⁴ bytes.
+    # In Python's integers, because a damaged header may promise more than 2⁶⁴ bytes.
     expected = start + math.prod(shape) * dtype.itemsize
     if len(content) != expected:
         defect = "is truncated" if len(content) < expected else "has bytes after its end"

@@ -1,4 +1,4 @@
-"""Images in and out: files of any kind that Pillow reads, and arrays of any size."""
+"""Reading, writing, resizing and inverting images."""
 
 import os
 import warnings
@@ -20,30 +20,30 @@ EXPECTED = "expected an image file, such as a PNG or a JPEG"
 BRIGHT_ON_DARK, DARK_ON_BRIGHT = "bright on dark", "dark on bright"
 EXIF_ORIENTATION = 0x0112  # above 4, the image lies on its side
 
-# From this many pixels on, decoding an image takes longer than handing it to a thread: files of 28×28 took 57 µs
-# each with one thread and 150 µs with two, files of 600×600 1,720 µs and 950 µs.
+# From this many pixels on, decoding an image takes longer than handing it to a thread: two threads read files of 28×28
+# more slowly than one does, and files of 600×600 faster.
 PIXELS_WORTH_A_THREAD = 2**14
 
 
 def resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resample images to another size, as Pillow's bicubic filter does.
+    """Resample images to another size with Pillow's bicubic filter.
 
     Parameters
     ----------
     images : ndarray of float32, shape (N, C, H, W)
         Pixels in [0, 1].
     size : tuple of int
-        Height and width wanted.
+        The new height and width.
 
     Returns
     -------
     ndarray of float32, shape (N, C, *size)
-        Pixels in [0, 1]; `images` itself where it has that size.
+        Pixels in [0, 1]; `images` itself if it has that size already.
 
     Raises
     ------
     ValueError
-        If `images` is not such an array, has no pixels, or `size` is not two positive numbers.
+        If `images` is not such an array or has no pixels, or if `size` is not two positive numbers.
 
     Examples
     --------
@@ -68,21 +68,21 @@ def resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
 
 
 def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = None) -> NDArray[np.float32]:
-    """Read an image file as a model wants it.
+    """Read an image file as an array for a model.
 
-    Every mode of Pillow's is converted: black and white, grey of any depth, palette, colour, CMYK and so on.
-    The orientation that a camera noted is applied. Of an animation the first frame is read. Transparent
-    pixels become white, or black if nothing that can be seen is dark. An image of other proportions than
-    `size` is padded evenly with the median colour of its border.
+    Every mode that Pillow knows is converted: black and white, grey of any depth, palette, colour, CMYK and so on. The
+    orientation in the EXIF data is applied. Only the first frame of an animation is read. Transparent pixels become
+    white, or black if all visible pixels are bright. An image whose proportions differ from those of `size` is padded
+    evenly with the median colour of its border.
 
     Parameters
     ----------
     path : str or Path
         The file.
     channels : {1, 3}
-        Grey, or red, green and blue.
+        1 for grey, or 3 for red, green and blue.
     size : tuple of int, optional
-        Height and width wanted; the file's own if not given.
+        Height and width of the result; by default those of the file.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = N
     Raises
     ------
     DataError
-        If the file is missing, not an image, damaged or too large, or `channels` is not 1 or 3.
+        If the file is missing, not an image, damaged or too large, or if `channels` is not 1 or 3.
     ValueError
         If `size` is not two positive numbers.
 
@@ -119,21 +119,21 @@ def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = N
 def read_images(
     paths: Sequence[str | Path], channels: int, size: tuple[int, int]
 ) -> Iterator[NDArray[np.float32] | DataError]:
-    """Read many image files of about the same size, large ones in threads.
+    """Read many image files of about the same size, using threads for large ones.
 
     Parameters
     ----------
     paths : sequence of str or Path
         The files.
     channels : {1, 3}
-        As for `read_image`.
+        As in `read_image`.
     size : tuple of int
-        Height and width wanted.
+        Height and width of the results.
 
     Yields
     ------
     ndarray of float32, shape (C, H, W), or DataError
-        For each file the image that `read_image` gives, or the error that it raises.
+        For each file, the image that `read_image` returns or the error that it raises.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def read_images(
         except DataError as error:
             return error
 
-    # Filters of warnings belong to the process: threads that each set and restored them would mix them up.
+    # Warning filters belong to the process, so threads must not each set and restore them.
     with _warnings_settled():
         if size[0] * size[1] < PIXELS_WORTH_A_THREAD:
             yield from map(read, paths)
@@ -161,14 +161,14 @@ def read_images(
 
 
 def image_sizes(paths: Sequence[str | Path]) -> Iterator[tuple[int, int] | None]:
-    """Yield height and width of each image file as its header has them, or None where it cannot be read."""
+    """Yield the height and width in the header of each image file, or None if it cannot be read."""
     from PIL import Image
 
     with _warnings_settled():
         for path in paths:
             try:
                 with Path(path).open("rb") as file, Image.open(file) as image:
-                    # Without this test Pillow would decode a PNG to find a camera's notes after the pixels.
+                    # Without this test Pillow would decode a whole PNG to look for EXIF data after the pixels.
                     lies = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION, 1) > 4
                     yield image.size if lies else image.size[::-1]
             except Exception:  # noqa: BLE001 -- Pillow's readers let out whatever a damaged file leads them to
@@ -176,9 +176,9 @@ def image_sizes(paths: Sequence[str | Path]) -> Iterator[tuple[int, int] | None]
 
 
 def bright_on_dark(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Invert an image of dark ink on white paper, as digits are bright on dark here.
+    """Invert an image of dark ink on white paper, because digits are bright on dark here.
 
-    The rule: where the median of the border, the outermost pixels, is above 0.5, the image is inverted.
+    An image is inverted if the median of its border, the outermost pixels, is greater than 0.5.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def bright_on_dark(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def polarity(images: NDArray[np.float32]) -> str:
-    """Return which way round images are, by the rule of `bright_on_dark`.
+    """Return the polarity of images, by the rule of `bright_on_dark`.
 
     Parameters
     ----------
@@ -209,11 +209,11 @@ def polarity(images: NDArray[np.float32]) -> str:
     Returns
     -------
     {"bright on dark", "dark on bright", "mixed"}
-        One of the first two where nine images of ten are alike.
+        One of the first two if at least nine in ten images agree.
 
     See Also
     --------
-    with_polarity : turn an image that way round.
+    with_polarity : convert an image to a polarity.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def polarity(images: NDArray[np.float32]) -> str:
 
 
 def with_polarity(image: NDArray[np.float32], polarity: str) -> NDArray[np.float32]:
-    """Return an image (C, H, W), inverted if it is not of that `polarity`; as it is if that is "mixed".
+    """Return an image (C, H, W), inverted if its polarity is not `polarity`; unchanged if that is "mixed".
 
     Examples
     --------
@@ -239,19 +239,19 @@ def with_polarity(image: NDArray[np.float32], polarity: str) -> NDArray[np.float
 
 
 def write_image(path: str | Path, image: NDArray[np.float32]) -> None:
-    """Write an image to a file, of the kind that the name ends in, such as `.png`.
+    """Write an image to a file; the ending of the name, such as `.png`, decides the format.
 
     Parameters
     ----------
     path : str or Path
-        The file; one that exists is replaced.
+        The file; an existing one is replaced.
     image : ndarray of float32, shape (1, H, W) or (3, H, W)
         Pixels from 0 (black) to 1 (white), stored in 8 bits.
 
     Raises
     ------
     ValueError
-        If `image` is not such an array, or Pillow knows no such kind of file.
+        If `image` is not such an array, or if Pillow does not know the format.
 
     Examples
     --------
@@ -274,7 +274,7 @@ def _check_size(size: tuple[int, int]) -> None:
 
 @contextmanager
 def _warnings_settled() -> Iterator[None]:
-    """Silence Pillow's warnings, of odd metadata, but for an image so large that it may be an attack."""
+    """Silence Pillow's warnings about odd metadata, and raise the one about images large enough to be an attack."""
     from PIL import Image
 
     with warnings.catch_warnings():
@@ -303,14 +303,14 @@ def _read(path: str | Path, channels: int, size: tuple[int, int] | None) -> NDAr
 def _to_array(image: "Image.Image", channels: int) -> NDArray[np.float32]:
     """Return the pixels of an image, (C, H, W) in [0, 1]."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # Pillow's own conversion to 8 bits clips these in place of scaling them.
+        # Pillow's own conversion to 8 bits clips these instead of scaling them.
         limit = 1 if image.mode == "F" else 65535
         grey = np.asarray(image, np.float32)
         if not 0 <= grey.min() <= grey.max() <= limit:
             raise ValueError(f"values from {grey.min()} to {grey.max()}, expected 0 to {limit}")
         return np.repeat(grey[np.newaxis] / np.float32(limit), channels, axis=0)
     if image.mode == "L" and channels == 1 and not image.has_transparency_data:
-        return np.asarray(image, np.float32)[np.newaxis] / np.float32(255)  # what follows gives the same, slower
+        return np.asarray(image, np.float32)[np.newaxis] / np.float32(255)  # the general way below is slower
     opaque = _on_paper(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
     bands = opaque.convert("L" if channels == 1 else "RGB").split()
     return np.stack([np.asarray(band, np.float32) for band in bands]) / np.float32(255)
@@ -326,7 +326,7 @@ def _on_paper(image: "Image.Image") -> "Image.Image":
 
 
 def _fit(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return `image` resized to `size`, its proportions kept by padding with its border's median colour."""
+    """Return `image` resized to `size`, padded with the median colour of its border to keep its proportions."""
     if image.shape[1:] == size:
         return image
     scale = min(size[0] / image.shape[1], size[1] / image.shape[2])

@@ -1,4 +1,4 @@
-"""A data set in batches, in another order every epoch, which the seed and the epoch's number decide."""
+"""A data set in batches, in a new order every epoch that depends only on the seed and the number of the epoch."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ Transform = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.floa
 
 
 class DataLoader:
-    """The images and labels of a data set, a batch at a time.
+    """Iterate over a data set, one batch of images and labels at a time.
 
-    Each iteration is an epoch: the first is epoch 1. An epoch draws its order and its transforms from a generator of
-    its own, seeded with (seed, epoch), so `epoch(n)` gives the same bits whatever ran before it or runs beside it.
+    Each iteration is an epoch; the first is epoch 1. An epoch draws its order and its transforms from its own
+    generator, seeded with (seed, epoch), so `epoch(n)` yields the same bits whatever ran before it or runs beside it.
 
     Parameters
     ----------
     dataset : Dataset
-        It is not copied.
+        The data set; not copied.
     batch_size : int, default 32
-        Images of a batch.
+        Number of images in a batch.
     shuffle : bool, default False
-        Give the images in a random order. Otherwise they come in their own, and batches are read-only views.
+        Whether to yield the images in random order. Otherwise they keep their order, and batches are read-only views.
     limit : int, optional
-        Use no more than this many images, the first ones.
+        Use only the first `limit` images.
     transform : callable, optional
-        `transform(images, rng)` gives the images of a batch anew, with all draws from `rng`, as `augment` does.
+        `transform(images, rng)` returns new images for a batch, with all draws from `rng`, as `augment` does.
     drop_last : bool, default False
-        Leave out the last batch if it is smaller than the others.
+        Whether to leave out the last batch if it is smaller than the others.
     seed : int, default 0
         Seeds every random draw.
 
     Raises
     ------
     TypeError
-        If `dataset` is no Dataset.
+        If `dataset` is not a Dataset.
     ValueError
-        If there are more or fewer labels than images, or a number is out of range.
+        If the numbers of images and labels differ, or an argument is out of range.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class DataLoader:
         seed: int = 0,
     ) -> None:
         if not isinstance(dataset, Dataset):
-            raise TypeError(f"dataset is a {type(dataset).__name__}: expected a Dataset, as data.load gives it")
+            raise TypeError(f"dataset is a {type(dataset).__name__}: expected a Dataset, such as data.load returns")
         if len(dataset.images) != len(dataset.labels):
             raise ValueError(
                 f"the data set has {len(dataset.images)} images and {len(dataset.labels)} labels: "
@@ -83,7 +83,7 @@ class DataLoader:
         self._begun = 0
 
     def __len__(self) -> int:
-        """Give the number of batches."""
+        """Return the number of batches in an epoch."""
         count = len(self.dataset.images[: self.limit])
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
@@ -93,9 +93,9 @@ class DataLoader:
         return self.epoch(self._begun)
 
     def epoch(self, n: int) -> Iterator[Batch]:
-        """Give the batches of the n-th epoch, from 1: images (B, C, H, W) and labels (B,)."""
+        """Yield the batches of epoch `n`, counted from 1: images (B, C, H, W) and labels (B,)."""
         rng = np.random.default_rng([self.seed, _whole_number("the epoch", n, 1)])
-        # Read-only, as what is written into a view would be there in the next epoch.
+        # Read-only, because what is written into a view would still be there in the next epoch.
         images, labels = self.dataset.images[: self.limit], self.dataset.labels[: self.limit]
         images.flags.writeable = labels.flags.writeable = False
         order = rng.permutation(len(images)) if self.shuffle else None
@@ -107,7 +107,7 @@ class DataLoader:
                 batch = self.transform(batch, rng)
                 if np.shape(batch)[:1] != classes.shape:
                     raise ValueError(
-                        f"transform was given {len(classes)} images, and gave an array of shape {np.shape(batch)}: "
+                        f"transform was given {len(classes)} images and returned an array of shape {np.shape(batch)}: "
                         "expected as many images"
                     )
             yield batch, classes

@@ -1,4 +1,4 @@
-"""MNIST and the data sets published in its form: four gzipped IDX files, found on disk or downloaded."""
+"""MNIST and data sets published in the same form: four gzipped IDX files, found on disk or downloaded."""
 
 import hashlib
 import os
@@ -24,11 +24,11 @@ FILES = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files of a data set come from, and what they must hold."""
+    """Where the files of a data set come from, and their digests."""
 
     mirrors: tuple[str, ...]
-    # By file name. Under a name in .gz the digest is of the gzipped file, which has to be that very file; under
-    # another it is of the content uncompressed, as mirrors may compress it differently.
+    # By file name. If the name ends in .gz, the digest is of the gzipped file; otherwise it is of the uncompressed
+    # content, because mirrors may compress it differently.
     md5: dict[str, str]
     class_names: tuple[str, ...]
 
@@ -79,7 +79,7 @@ SOURCES = {
 
 
 def load(name: str, split: str) -> Dataset:
-    """Load one split of a data set of `SOURCES`, images (N, 1, H, W), downloading what is not on disk."""
+    """Load one split of a data set in `SOURCES`, images (N, 1, H, W); download what is not on disk."""
     files = [_verified(name, file) for file in FILES[split]]
     images, labels = (decode_idx(content, path) for path, content in files)
     pixels = np.divide(images[:, np.newaxis], 255, dtype=np.float32)
@@ -87,12 +87,12 @@ def load(name: str, split: str) -> Dataset:
 
 
 def fetch(name: str) -> list[Path]:
-    """Return the paths of a data set's files, plain or gzipped, downloading what is not on disk."""
+    """Return the paths of a data set's files, plain or gzipped; download what is not on disk."""
     return [_verified(name, file)[0] for files in FILES.values() for file in files]
 
 
 def folders(name: str) -> list[Path]:
-    """Return the folders where a data set is looked for, in order; it is downloaded into the first."""
+    """Return the folders to search for a data set, in order; it is downloaded into the first."""
     import pooch  # type: ignore[import-untyped]
 
     cache = Path(pooch.os_cache("autograd_cnn"), name)
@@ -126,7 +126,7 @@ def _find(name: str, file: str) -> Path | None:
 
 
 def _download(name: str, file: str) -> Path:
-    """Download a file from the first mirror that has it whole; only then does it appear under its name."""
+    """Download a file from the first mirror that has it complete; only then does it appear under its name."""
     import pooch
 
     folder = folders(name)[0]
@@ -145,13 +145,13 @@ def _download(name: str, file: str) -> Path:
         for mirror in SOURCES[name].mirrors:
             url = mirror + path.name
             try:
-                # Not pooch.retrieve, which checks the compressed file and logs to the terminal.
+                # Not pooch.retrieve: it checks the compressed file and logs to the terminal.
                 pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(url, part, None)
                 _verify(name, file, part, decompress(part.read_bytes()))
                 return part.replace(path)
             except (OSError, DataError) as error:
                 failures.append(f"{url} ({_reason(error)})")
-                # Ends the line of a progress bar that pooch left open.
+                # This ends the line of a progress bar that pooch left open.
                 traceback.clear_frames(error.__traceback__)
     finally:
         part.unlink(missing_ok=True)
@@ -164,7 +164,7 @@ def _download(name: str, file: str) -> Path:
 
 
 def _verify(name: str, file: str, path: Path, content: bytes) -> None:
-    """Compare with its digest a file's uncompressed content, or the file at `path` as it is."""
+    """Compare a file's uncompressed content, or the file at `path` itself, with its digest."""
     known = SOURCES[name].md5
     plain = file in known
     expected = known[file] if plain else known[f"{file}.gz"]
@@ -174,7 +174,7 @@ def _verify(name: str, file: str, path: Path, content: bytes) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return in short why a download failed: requests wraps urllib3's errors, which wrap the system's."""
+    """Return a short reason why a download failed: requests wraps urllib3's errors, which wrap the system's."""
     if (response := getattr(error, "response", None)) is not None:
         return f"HTTP {response.status_code} {response.reason}"
     inner = getattr(error, "reason", None) or next(iter(error.args), "")

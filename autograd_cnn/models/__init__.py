@@ -1,7 +1,7 @@
 """Models as functions: each module has `init(rng, …)`, which makes parameters, and `apply(params, x, …)`.
 
-Parameters are a plain dict of Tensors with PyTorch's names and shapes. Running statistics stand among them, and
-require no gradient: an optimizer gets the `trainable` ones.
+Parameters are a plain dict of Tensors with PyTorch's names and shapes. Running statistics are kept among them but
+require no gradient: give an optimizer only the `trainable` ones.
 """
 
 from __future__ import annotations
@@ -15,11 +15,28 @@ from autograd_cnn.tensor import Params, Tensor
 
 
 class UnknownModelError(ValueError):
-    """A name that no model has."""
+    """A name that no model has.
+
+    Examples
+    --------
+    >>> from autograd_cnn import models
+    >>> models.get("lenet")
+    Traceback (most recent call last):
+        ...
+    autograd_cnn.models.UnknownModelError: there is no model 'lenet'; the models are lenet5, mlp, conv3x3, \
+simple_convnet, convnet_bn
+    """
 
 
 class Model(Protocol):
-    """What a model module holds."""
+    """What every module of a model has.
+
+    Examples
+    --------
+    >>> from autograd_cnn import models
+    >>> models.get("mlp").INPUT_SHAPE
+    (1, 28, 28)
+    """
 
     INPUT_SHAPE: tuple[int, int, int]
     """Shape (C, H, W) of the images it takes."""
@@ -30,7 +47,7 @@ class Model(Protocol):
     def apply(
         self, params: Params, x: Any, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Tensor:
-        """Give the logits (N, num_classes) of images (N, C, H, W)."""
+        """Return the logits (N, num_classes) of images (N, C, H, W)."""
 
 
 _MODELS: dict[str, Model] = {
@@ -43,17 +60,30 @@ _MODELS: dict[str, Model] = {
 
 
 def names() -> list[str]:
-    """Give the names `get` knows."""
+    """Return the names of all models.
+
+    Examples
+    --------
+    >>> from autograd_cnn import models
+    >>> models.names()
+    ['lenet5', 'mlp', 'conv3x3', 'simple_convnet', 'convnet_bn']
+    """
     return list(_MODELS)
 
 
 def get(name: str) -> Model:
-    """Give a model's module by name.
+    """Return a model's module by name.
 
     Raises
     ------
     UnknownModelError
-        If there is none of that name; a ValueError.
+        If there is no model of that name; it is a ValueError.
+
+    Examples
+    --------
+    >>> from autograd_cnn import models
+    >>> models.get("lenet5") is models.lenet5
+    True
     """
     if name not in _MODELS:
         raise UnknownModelError(f"there is no model {name!r}; the models are {', '.join(_MODELS)}")
@@ -61,7 +91,7 @@ def get(name: str) -> Model:
 
 
 def trainable(params: Params) -> dict[str, Tensor]:
-    """Give the parameters that an optimizer is to move: those that require a gradient.
+    """Return the parameters that an optimizer should update: those that require a gradient.
 
     Examples
     --------

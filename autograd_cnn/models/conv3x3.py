@@ -1,7 +1,7 @@
-"""The least of convolutional networks: eight filters of 3×3, max-pooling, and a linear layer.
+"""A minimal convolutional network: eight filters of 3×3, max-pooling, and a linear layer.
 
-V. Zhou, "CNNs, part 1: an introduction to convolutional neural networks", 2019. A hidden layer between pooling and
-the classes is optional.
+V. Zhou, "CNNs, part 1: an introduction to convolutional neural networks", 2019. A hidden layer between the pooling and
+the output layer is optional.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INPUT_SHAPE = (1, 28, 28)
 def init(rng: np.random.Generator, *, num_classes: int = 10, hidden: int | None = None) -> dict[str, Tensor]:
     """Draw initial parameters: He weights, zero biases.
 
-    With `hidden`, 512 for instance, there is a layer of so many relu units before the last.
+    `hidden`, for instance 512, adds a layer of that many relu units before the last one.
 
     Examples
     --------
@@ -41,10 +41,10 @@ def init(rng: np.random.Generator, *, num_classes: int = 10, hidden: int | None 
 def apply(
     params: Mapping[str, Tensor], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
 ) -> Tensor:
-    """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
+    """Return the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
 
-    Pixels come from 0 to 1 as for every model here, and are shifted to −0.5 … 0.5 first. There is a hidden layer
-    if `params` have a second linear one.
+    Pixels are from 0 to 1, as for every model here; the model shifts them to −0.5 … 0.5 first. It has a hidden layer
+    if `params` contains a second linear layer.
     """
     p = params
     x = ops.conv2d(ops.subtract(x, 0.5), p["conv1.weight"], p["conv1.bias"])

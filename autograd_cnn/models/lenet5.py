@@ -1,4 +1,4 @@
-"""LeNet-5, in its modern form: relu and max-pooling in place of tanh and trained subsampling.
+"""LeNet-5, in its modern form: relu and max-pooling instead of tanh and trained subsampling.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998, section II.
 """
@@ -45,7 +45,7 @@ def init(rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor
 def apply(
     params: Mapping[str, Tensor], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
 ) -> Tensor:
-    """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same."""
+    """Return the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same."""
     p = params
     x = ops.relu(ops.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2))
     x = ops.max_pool2d(x, 2)

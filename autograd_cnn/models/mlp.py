@@ -1,4 +1,4 @@
-"""A multilayer perceptron with one hidden layer, of relu units unless told otherwise."""
+"""A multilayer perceptron with one hidden layer, of relu units by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INPUT_SHAPE = (1, 28, 28)
 def init(
     rng: np.random.Generator, *, num_classes: int = 10, hidden: int = 300, std: float | None = None
 ) -> dict[str, Tensor]:
-    """Draw initial parameters: He weights, or normal ones of standard deviation `std`, and zero biases.
+    """Draw initial parameters: He weights, or normal weights of standard deviation `std`; zero biases.
 
     Examples
     --------
@@ -44,10 +44,10 @@ def apply(
     rng: np.random.Generator | None = None,
     activation: Callable[[Any], Any] = ops.relu,
 ) -> Tensor:
-    """Give the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
+    """Return the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same.
 
-    `activation` is that of the hidden units, and part of the model. The network of before relu and He's
-    weights is ``functools.partial(mlp.apply, activation=ac.sigmoid)`` with ``mlp.init(rng, std=1.0)``.
+    `activation` is the activation of the hidden units. The classic network, from before relu and He's weights, is
+    ``functools.partial(mlp.apply, activation=ac.sigmoid)`` with ``mlp.init(rng, std=1.0)``.
 
     Examples
     --------

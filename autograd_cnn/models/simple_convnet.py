@@ -1,4 +1,4 @@
-"""One convolution and two linear layers, with batch normalization and dropout to be had.
+"""One convolution and two linear layers, with optional batch normalization and dropout.
 
 K. Saitoh, "Deep Learning from Scratch", 2016, chapter 7: SimpleConvNet.
 """
@@ -22,10 +22,10 @@ INPUT_SHAPE = (1, 28, 28)
 def init(
     rng: np.random.Generator, *, num_classes: int = 10, std: float | None = None, batch_norm: bool = False
 ) -> dict[str, Tensor]:
-    """Draw initial parameters: He weights, or normal ones of standard deviation `std`, and zero biases.
+    """Draw initial parameters: He weights, or normal weights of standard deviation `std`; zero biases.
 
-    The published `std` is 0.01. With `batch_norm`, normalization follows the convolution and the first linear
-    layer.
+    The published `std` is 0.01. `batch_norm` adds batch normalization after the convolution and after the first
+    linear layer.
 
     Examples
     --------
@@ -55,12 +55,12 @@ def apply(
     rng: np.random.Generator | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Give the logits (N, num_classes) of images (N, 1, 28, 28).
+    """Return the logits (N, num_classes) of images (N, 1, 28, 28).
 
-    Where `params` have batch normalization, training normalizes by the batch and moves the running statistics,
-    and evaluation goes by these; a batch to train on then has two images at least. `dropout` is the probability
-    with which training drops each of the last layer's inputs: ``functools.partial(simple_convnet.apply,
-    dropout=0.5)`` is the model with it, and needs `rng` in training.
+    If `params` has batch normalization, training normalizes with the statistics of the batch, which must then have at
+    least two images, and updates the running statistics in place; evaluation normalizes with the running statistics.
+    `dropout` is the probability that training drops an input of the last layer: the model with dropout is
+    ``functools.partial(simple_convnet.apply, dropout=0.5)``, and needs `rng` in training.
 
     Examples
     --------

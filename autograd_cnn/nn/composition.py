@@ -1,4 +1,4 @@
-"""Functions of layers: a model as layers in a row, which is itself a layer."""
+"""Composition of layers: `sequential` chains layers into a model, which is itself a layer."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from autograd_cnn.tensor import Tensor
 
 
 def sequential(*layers: Any, **named: Any) -> Layer:
-    """Compose layers, each taking what the one before it gives.
+    """Chain layers: each takes the output of the one before it.
 
     Parameters
     ----------
     *layers, **named
         The layers, in order. A layer is
 
-        - a function of x alone, as `ac.relu`: it has no parameters;
-        - a pair of functions ``init(rng)`` and ``apply(params, x, *, training=False, rng=None)``, as those of
-          `ac.nn` and what `sequential` gives;
-        - anything that has the two as attributes, as the modules of `ac.models`.
+        - a function of x alone, such as `ac.relu`: it has no parameters;
+        - a pair of functions ``init(rng)`` and ``apply(params, x, *, training=False, rng=None)``, such as the layers
+          of `ac.nn` or the result of `sequential`;
+        - anything that has these two functions as attributes, such as the modules of `ac.models`.
 
-        It is named by its place, counted from 0 as in PyTorch, or as given: by a pair ``("conv1", layer)``, a dict
-        ``{"conv1": layer}`` of one or more, or a keyword.
+        A layer's name is its position, counted from 0 as in PyTorch, unless a name is given: by a pair
+        ``("conv1", layer)``, a dict ``{"conv1": layer}`` of one or more layers, or a keyword.
 
     Returns
     -------
     Layer
-        The functions `init` and `apply` of the whole. The parameter "weight" of the layer "conv1" is
-        "conv1.weight", and parts of parts have longer names: "block.0.weight".
+        The functions `init` and `apply` of the whole model. The parameter "weight" of the layer "conv1" is named
+        "conv1.weight"; nested layers have longer names, such as "block.0.weight".
 
     Raises
     ------
     TypeError
-        If a layer is no function and no pair of functions; by `apply`, if one gives a function.
+        If a layer is neither a function nor a pair of functions. Raised by `apply` if a layer returns a function.
     ValueError
-        If there is no layer, or two have one name, or a name is empty or has a dot.
+        If there is no layer, if two layers have the same name, or if a name is empty or contains a dot.
     KeyError
-        By `apply`, if `params` lack a layer's parameter.
+        Raised by `apply` if a layer's parameter is missing from `params`.
 
     Examples
     --------
@@ -57,12 +57,12 @@ def sequential(*layers: Any, **named: Any) -> Layer:
     parts: dict[str, Layer] = {}
     for name, given in _names([*layers, named]):
         if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"sequential: a layer's name is text without a dot; got {name!r}")
+            raise ValueError(f"sequential: a layer's name must be text without a dot; got {name!r}")
         if name in parts:
             raise ValueError(f"sequential: two layers are named {name!r}; give one of them another name")
         parts[name] = _layer(name, given)
     if not parts:
-        raise ValueError("sequential: there is no layer; give one at least")
+        raise ValueError("sequential: expected at least one layer, got none")
 
     def init(rng: np.random.Generator) -> dict[str, Tensor]:
         return {f"{name}.{key}": p for name, part in parts.items() for key, p in part.init(rng).items()}
@@ -74,7 +74,7 @@ def sequential(*layers: Any, **named: Any) -> Layer:
             x = part.apply(_Part(params, name), x, training=training, rng=rng)
             if callable(x):
                 raise TypeError(
-                    f"sequential: layer {name!r} gave a function, {x!r}; what makes layers is called first, as "
+                    f"sequential: layer {name!r} returned a function, {x!r}; call it first to make the layer, as in "
                     "max_pool2d(2)"
                 )
         return x
@@ -83,7 +83,7 @@ def sequential(*layers: Any, **named: Any) -> Layer:
 
 
 def _names(layers: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """Give every layer with its name."""
+    """Yield every layer with its name."""
     place = 0
     for layer in layers:
         if isinstance(layer, Mapping):
@@ -95,14 +95,14 @@ def _names(layers: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _layer(name: str, given: Any) -> Layer:
-    """Give a layer as a pair of functions."""
+    """Return a layer as a pair of functions."""
     init, apply = given if _is_pair(given) else (getattr(given, "init", None), getattr(given, "apply", None))
     if callable(init) and callable(apply):
         return Layer(init, apply)
     if not callable(given):
         raise TypeError(
-            f"sequential: layer {name!r} is a function of x, or a pair of functions init and apply as ac.nn makes; "
-            f"got {given!r}"
+            f"sequential: layer {name!r} must be a function of x, or a pair of functions (init, apply) as the layers "
+            f"of ac.nn are; got {given!r}"
         )
     return Layer(no_parameters, lambda _, x, **__: given(x))
 
@@ -112,10 +112,10 @@ def _is_pair(given: Any) -> bool:
 
 
 class _Part(Mapping[str, Any]):
-    """The parameters of one layer, under the names the layer knows; a view, so that nothing is copied."""
+    """The parameters of one layer, under the layer's own names. A view: nothing is copied."""
 
     def __init__(self, params: Mapping[str, Any], name: str) -> None:
-        # The part of a part looks into the whole, where names are in full.
+        # A nested part looks names up in the whole, where they are spelled in full.
         self.whole: Mapping[str, Any] = params.whole if isinstance(params, _Part) else params
         self.prefix: str = f"{params.prefix}{name}." if isinstance(params, _Part) else f"{name}."
 
@@ -124,7 +124,7 @@ class _Part(Mapping[str, Any]):
             return self.whole[self.prefix + name]
         except KeyError:
             raise KeyError(
-                f"layer {self.prefix[:-1]!r} needs the parameter {self.prefix + name!r}; the names given are "
+                f"layer {self.prefix[:-1]!r} needs the parameter {self.prefix + name!r}; the parameters given are "
                 f"{', '.join(map(repr, self.whole)) or 'none'}"
             ) from None
 

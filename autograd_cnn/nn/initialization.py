@@ -1,7 +1,7 @@
 """Random initial weights, drawn from an explicit generator.
 
-Weights have PyTorch's shapes, (out, in) or (F, C, KH, KW): every axis after the first leads into a unit, so the
-fan-in is their product, and the fan-out is the number of units times the window.
+Weights have PyTorch's shapes, (out, in) or (F, C, KH, KW). The fan-in is the product of all axes but the first; the
+fan-out is the length of the first axis times the window, KH · KW.
 """
 
 from __future__ import annotations
@@ -16,18 +16,27 @@ from autograd_cnn.tensor import Tensor
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) < 2 or 0 in shape:
-        raise ValueError(f"a weight is (out, in) or (F, C, KH, KW), with no axis of length 0; got shape {shape}")
+        raise ValueError(f"a weight has shape (out, in) or (F, C, KH, KW), with no axis of length 0; got shape {shape}")
     window = math.prod(shape[2:])
     return shape[1] * window, shape[0] * window
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Tensor:
-    """Draw a float32 parameter from a normal distribution of mean 0 and standard deviation `std`."""
+    """Draw a float32 parameter from a normal distribution of mean 0 and standard deviation `std`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn.nn import initialization
+    >>> weight = initialization.normal(np.random.default_rng(0), (10, 784), std=0.01)
+    >>> weight.shape, weight.requires_grad
+    ((10, 784), True)
+    """
     return parameter(rng.standard_normal(shape, np.float32) * std)
 
 
 def he(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Draw a weight with standard deviation √(2 / fan-in), which keeps the signal's size through relu.
+    """Draw a weight with standard deviation √(2 / fan-in), which keeps the scale of activations through relu layers.
 
     He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015, equation 10.
 
@@ -43,25 +52,41 @@ def he(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
 
 
 def xavier(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Draw a weight from the uniform distribution of variance 2 / (fan-in + fan-out).
+    """Draw a weight from the uniform distribution of variance 2 / (fan-in + fan-out), for tanh and sigmoid units.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010,
-    equation 16; for tanh and sigmoid units.
+    equation 16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn.nn import initialization
+    >>> weight = initialization.xavier(np.random.default_rng(0), (120, 400))
+    >>> bool((abs(weight.data) <= (6 / 520) ** 0.5).all())
+    True
     """
     bound = math.sqrt(6 / sum(_fans(shape)))
     return parameter((rng.random(shape, np.float32) * 2 - 1) * bound)
 
 
 def zeros(shape: int | tuple[int, ...]) -> Tensor:
-    """Make a parameter of zeros, for biases."""
+    """Make a parameter of zeros, for biases.
+
+    Examples
+    --------
+    >>> from autograd_cnn.nn import initialization
+    >>> initialization.zeros(2)
+    Tensor([0., 0.], requires_grad=True)
+    """
     return parameter(np.zeros(shape, np.float32))
 
 
 def batch_norm(num_features: int, prefix: str = "") -> dict[str, Tensor]:
-    """Make what `ops.batch_norm` takes: a weight of ones and a bias of zeros, and running statistics.
+    """Make the parameters of batch normalization: a weight of ones, a bias of zeros, and running statistics.
 
-    The running statistics, mean 0 and variance 1 at first, stand among the parameters, so that they are saved
-    with them, and require no gradient: training moves them, and not the optimizer (see `models.trainable`).
+    The running statistics start as mean 0 and variance 1. They are kept among the parameters so that they are saved
+    with them, but they require no gradient: `ops.batch_norm` updates them in training, the optimizer does not (see
+    `models.trainable`).
 
     Examples
     --------
@@ -80,5 +105,5 @@ def batch_norm(num_features: int, prefix: str = "") -> dict[str, Tensor]:
 
 
 def parameter(values: Array) -> Tensor:
-    """Make a tensor that wants a gradient."""
+    """Make a Tensor that requires a gradient."""
     return Tensor(values, requires_grad=True)

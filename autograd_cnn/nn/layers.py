@@ -1,8 +1,8 @@
-"""Layers for `sequential`: makers of pairs of plain functions, with the arguments of PyTorch's modules.
+"""Layers for `sequential`: each function here makes a pair of plain functions and takes PyTorch's arguments.
 
-A layer is ``init(rng)``, which makes its parameters, and ``apply(params, x, *, training=False, rng=None)``. What has
-no parameters and is the same in training needs no maker: any function of x alone, as `ac.relu` or
-``functools.partial(ac.avg_pool2d, kernel_size=2)``, is a layer.
+A layer is a pair of functions: ``init(rng)`` makes its parameters, ``apply(params, x, *, training=False, rng=None)``
+computes its output. A function of x alone, such as `ac.relu` or ``functools.partial(ac.avg_pool2d, kernel_size=2)``, is
+a layer as it stands.
 """
 
 from __future__ import annotations
@@ -24,12 +24,21 @@ PairLike = int | tuple[int, int]
 
 
 class Layer(NamedTuple):
-    """Two functions that are a layer, or a whole model."""
+    """The two functions of a layer, or of a whole model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> scale = ac.nn.Layer(lambda rng: {"factor": ac.Tensor(2.0)}, lambda params, x, **_: params["factor"] * x)
+    >>> scale.apply(scale.init(np.random.default_rng(0)), np.ones(3, np.float32))
+    Tensor([2., 2., 2.])
+    """
 
     init: Callable[..., dict[str, Tensor]]
-    """Draw initial parameters: ``init(rng)``."""
+    """Return initial parameters: ``init(rng)``."""
     apply: Callable[..., Tensor]
-    """Compute: ``apply(params, x, *, training=False, rng=None)``."""
+    """Return the output: ``apply(params, x, *, training=False, rng=None)``."""
 
 
 def conv2d(
@@ -44,18 +53,18 @@ def conv2d(
     *,
     init: Initializer = he,
 ) -> Layer:
-    """Make a layer of `ops.conv2d`: (N, in_channels, H, W) to (N, out_channels, H', W').
+    """Make a convolution layer, `ops.conv2d`: (N, in_channels, H, W) to (N, out_channels, H', W').
 
     Parameters
     ----------
     in_channels, out_channels : int
-        Channels of the images, and filters.
+        Channels of the images, and number of filters.
     kernel_size : int or pair of int
-        The filters, vertical and horizontal.
+        Height and width of the filters.
     stride, padding, dilation, groups
         As `ops.conv2d` has them.
     bias : bool
-        Whether a number is added to each channel, zero at first.
+        Whether to add a bias to each channel; it starts at zero.
     init : callable
         ``init(rng, shape)`` draws the weight, as the functions of `initialization` do.
 
@@ -67,7 +76,7 @@ def conv2d(
     Raises
     ------
     ValueError
-        If a size is not at least 1, or the groups do not divide the channels.
+        If a size is less than 1, or `groups` does not divide both numbers of channels.
 
     Examples
     --------
@@ -82,7 +91,7 @@ def conv2d(
     size = checks.pair("layers.conv2d", "kernel_size", kernel_size, least=1)
     if in_channels % groups or out_channels % groups:
         raise ValueError(
-            f"layers.conv2d: groups is an int that divides {in_channels} channels and {out_channels} filters; "
+            f"layers.conv2d: groups must be an int that divides {in_channels} channels and {out_channels} filters; "
             f"got {groups}"
         )
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
@@ -90,13 +99,13 @@ def conv2d(
 
 
 def linear(in_features: int, out_features: int, bias: bool = True, *, init: Initializer = he) -> Layer:
-    """Make a layer of `ops.linear`: (…, in_features) to (…, out_features).
+    """Make a linear layer, `ops.linear`: (…, in_features) to (…, out_features).
 
     Parameters
     ----------
     in_features, out_features : int
     bias : bool
-        Whether a number is added to each feature, zero at first.
+        Whether to add a bias to each feature; it starts at zero.
     init : callable
         ``init(rng, shape)`` draws the weight, as the functions of `initialization` do.
 
@@ -123,27 +132,27 @@ def linear(in_features: int, out_features: int, bias: bool = True, *, init: Init
 
 
 def batch_norm(num_features: int, momentum: float = 0.1, eps: float = 1e-5) -> Layer:
-    """Make a layer of `ops.batch_norm`, for (N, num_features) or (N, num_features, …).
+    """Make a batch normalization layer, `ops.batch_norm`, for (N, num_features) or (N, num_features, …).
 
     Parameters
     ----------
     num_features : int
         Channels.
     momentum : float
-        Weight of each batch in the running statistics.
+        Weight of each new batch in the running statistics.
     eps : float
         Added to the variance.
 
     Returns
     -------
     Layer
-        Its parameters are "weight" and "bias", and the statistics "running_mean" and "running_var", which require
-        no gradient and which training moves in place; all are (num_features,).
+        Its parameters are "weight", "bias", "running_mean" and "running_var", each of shape (num_features,). The
+        running statistics require no gradient; training updates them in place.
 
     Raises
     ------
     ValueError
-        If `num_features` is not at least 1.
+        If `num_features` is less than 1.
 
     Examples
     --------
@@ -174,7 +183,7 @@ def dropout(p: float = 0.5) -> Layer:
     Parameters
     ----------
     p : float
-        Probability with which an element is set to zero, from 0 to 1.
+        Probability that an element is set to zero, from 0 to 1.
 
     Raises
     ------
@@ -190,7 +199,7 @@ def dropout(p: float = 0.5) -> Layer:
     array([2., 2., 2., 0., 0., 0.])
     """
     if not 0 <= p <= 1:
-        raise ValueError(f"layers.dropout: p is a probability from 0 to 1; got {p}")
+        raise ValueError(f"layers.dropout: p must be a probability from 0 to 1; got {p}")
 
     def apply(
         params: Mapping[str, Any],  # noqa: ARG001 -- there are none
@@ -205,7 +214,7 @@ def dropout(p: float = 0.5) -> Layer:
 
 
 def flatten(x: Any) -> Any:
-    """Make one axis of all but the first: (N, …) to (N, the product of the others). It is a layer as it stands.
+    """Flatten all axes but the first: (N, d1, d2, …) to (N, d1 · d2 · …). It is a layer as it stands.
 
     Examples
     --------
@@ -224,7 +233,7 @@ def max_pool2d(
     dilation: PairLike = 1,
     ceil_mode: bool = False,
 ) -> Callable[[Any], Any]:
-    """Make the function of images that is `ops.max_pool2d` with this window.
+    """Return a function of images alone: `ops.max_pool2d` with this window.
 
     Examples
     --------
@@ -244,14 +253,14 @@ def max_pool2d(
 
 
 def no_parameters(rng: np.random.Generator) -> dict[str, Tensor]:  # noqa: ARG001 -- nothing is drawn
-    """Make no parameters: the `init` of a layer that has none."""
+    """Return no parameters: the `init` of a layer that has none."""
     return {}
 
 
 def _weighted(
     op: Callable[..., Any], shape: tuple[int, ...], bias: bool, draw: Initializer, options: Mapping[str, Any]
 ) -> Layer:
-    """Make the layer of an op of x, a weight of this shape and perhaps a bias."""
+    """Make a layer of an op that takes x, a weight of this shape, and a bias if there is one."""
 
     def init(rng: np.random.Generator) -> dict[str, Tensor]:
         params = {"weight": draw(rng, shape)}
@@ -266,4 +275,4 @@ def _weighted(
 def _check_sizes(layer: str, **sizes: Any) -> None:
     for name, size in sizes.items():
         if not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"layers.{layer}: {name} is an int of at least 1; got {size!r}")
+            raise ValueError(f"layers.{layer}: {name} must be an int of at least 1; got {size!r}")

@@ -1,4 +1,4 @@
-"""Weights in safetensors files: saved whole or not at all, and checked on the way out and on the way in."""
+"""Weights in safetensors files: written whole or not at all, and checked when saved and when loaded."""
 
 import json
 import os
@@ -16,16 +16,26 @@ from autograd_cnn.tensor import Tensor
 FORMAT_KEY = "autograd_cnn_format"
 FORMAT_VERSION = "1"
 
-# The last part of the names that PyTorch and the models here give to running statistics.
+# How the names of running statistics end, in PyTorch and in the models here.
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 # safetensors' codes for the dtypes that weights may have.
 _CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
-_MOST_HEADER_BYTES = 100_000_000  # safetensors reads no more
+_MOST_HEADER_BYTES = 100_000_000  # the most that safetensors reads
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be saved, read or used; the message is one line that names what is wrong."""
+    """Weights that cannot be saved, read or used; the message is one line that names what is wrong.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> ac.load_weights("missing.safetensors")
+    Traceback (most recent call last):
+        ...
+    autograd_cnn.nn.serialization.WeightsError: missing.safetensors does not exist; expected a file that \
+save_weights or safetensors wrote
+    """
 
 
 CheckpointError = WeightsError  # its first name
@@ -34,15 +44,15 @@ CheckpointError = WeightsError  # its first name
 def save_weights(
     path: str | os.PathLike[str], params: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Save parameters as a safetensors file, which appears under its name once it is whole.
+    """Save parameters as a safetensors file, which appears under its name only once it is complete.
 
     Equal parameters and metadata give equal files, byte for byte.
 
     Parameters
     ----------
     path : path-like
-        The file to write, in a folder that exists. A file already there is replaced, or left as it was if
-        anything goes wrong.
+        The file to write, in an existing folder. An existing file is replaced; if anything goes wrong, it is
+        left unchanged.
     params : dict of str to Tensor
         Tensors of any shape and memory order, float32 or float64, without NaN and infinity.
     metadata : dict of str to str, optional
@@ -50,10 +60,10 @@ def save_weights(
 
     Raises
     ------
-    CheckpointError
-        If a tensor is of another dtype or not finite, or the file cannot be written.
+    WeightsError
+        If a tensor has another dtype or is not finite, or if the file cannot be written.
     TypeError
-        If `params` is not a dict of str to Tensor, or `metadata` not one of str to str.
+        If `params` does not map str to Tensor, or `metadata` does not map str to str.
 
     References
     ----------
@@ -80,21 +90,21 @@ def save_weights(
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise TypeError(f"params should map str to Tensor; got {type(tensor).__name__} under {name!r}")
         if name == "__metadata__":
-            raise CheckpointError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
+            raise WeightsError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
     arrays = {name: tensor.data for name, tensor in params.items()}
     _check_values(path, arrays)
     data = _encode(arrays, metadata)
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise CheckpointError(
+        raise WeightsError(
             f"{os.fspath(path)} cannot be written ({error.strerror}); "
             "expected a file name in a folder that exists and can be written to"
         ) from error
 
 
 def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read the parameters in a safetensors file, by whichever program it was written.
+    """Read parameters from a safetensors file, written by this package or by any other program.
 
     Parameters
     ----------
@@ -104,24 +114,30 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        In the order of their names, each requiring a gradient but running statistics (``running_mean``,
-        ``running_var``), which no optimizer is to move. `match_weights` puts them in a model's order.
+        In the order of their names. Each requires a gradient, except running statistics (``running_mean``,
+        ``running_var``), which an optimizer must not change. `match_weights` puts them in a model's order.
 
     Raises
     ------
-    CheckpointError
-        If the file is missing, cut short or not a safetensors file, or a tensor in it is neither float32 nor
+    WeightsError
+        If the file is missing, truncated or not a safetensors file, or if a tensor in it is neither float32 nor
         float64, or not finite.
 
     Examples
     --------
-    See `save_weights`.
+    >>> import pathlib, tempfile
+    >>> import autograd_cnn as ac
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     ac.save_weights(path, {"weight": ac.Tensor([1.0, 2.0])})
+    ...     ac.load_weights(path)
+    {'weight': Tensor([1., 2.], requires_grad=True)}
     """
     with _open(path) as file:
         codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys())}
         other = [f"{name!r} is {code}" for name, code in codes.items() if code not in _CODES.values()]
         if other:
-            raise CheckpointError(
+            raise WeightsError(
                 f"{os.fspath(path)} has tensors of other dtypes than float32 (F32) and float64 (F64): "
                 f"{', '.join(other)}; convert them before saving"
             )
@@ -136,13 +152,13 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        What was given to `save_weights`, and the version of the format under ``"autograd_cnn_format"``. Empty
-        for a file that has none, such as PyTorch's users write.
+        The metadata passed to `save_weights`, and the version of the format under ``"autograd_cnn_format"``. Empty
+        for a file without metadata, such as one that PyTorch users write.
 
     Raises
     ------
-    CheckpointError
-        If the file is missing, cut short or not a safetensors file.
+    WeightsError
+        If the file is missing, truncated or not a safetensors file.
 
     Examples
     --------
@@ -153,26 +169,26 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Check that loaded parameters fit a model, and give them as the model has them.
+    """Check that loaded parameters fit a model, and return them in the model's order.
 
     Parameters
     ----------
     params : dict of str to Tensor
-        What `load_weights` gave.
+        What `load_weights` returned.
     template : dict of str to Tensor
-        The model's own parameters, such as its `init` gives. Their values play no part.
+        The model's own parameters, such as its `init` returns. Their values are not used.
 
     Returns
     -------
     dict of str to Tensor
-        The arrays of `params`, in the order of `template` and requiring a gradient where it does. What is one
-        tensor under several names there is one again.
+        The arrays of `params`, in the order of `template`, requiring a gradient where `template` does. A tensor
+        that `template` holds under several names (tied weights) is one tensor here too.
 
     Raises
     ------
-    CheckpointError
-        If a tensor is missing, not in the model, or of another shape or dtype, or two differ that are one in the
-        model: one error lists them all.
+    WeightsError
+        If a tensor is missing, not in the model, or of another shape or dtype, or if tied weights differ. One
+        error lists all problems.
 
     Examples
     --------
@@ -202,13 +218,13 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
         f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
     ]
     if problems:
-        raise CheckpointError(f"the weights do not fit the model: {'; '.join(problems)}")
+        raise WeightsError(f"the weights do not fit the model: {'; '.join(problems)}")
     made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
     return {name: made[first[id(expected)]] for name, expected in template.items()}
 
 
 def _check_values(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Check that the arrays, to go into or out of a file, are floats of a known size, and finite."""
+    """Check that arrays to be written, or that were read, are finite float32 or float64."""
     problems = []
     for name, array in arrays.items():
         if array.dtype.newbyteorder("=") not in _CODES:
@@ -217,18 +233,18 @@ def _check_values(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any
             nan, infinite = np.count_nonzero(np.isnan(array)), np.count_nonzero(np.isinf(array))
             problems.append(f"{name!r} has {nan} NaN and {infinite} infinite among its {array.size} values")
     if problems:
-        raise CheckpointError(f"{os.fspath(path)}: expected finite float32 or float64 weights; {'; '.join(problems)}")
+        raise WeightsError(f"{os.fspath(path)}: expected finite float32 or float64 weights; {'; '.join(problems)}")
 
 
 def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
-    """Give the bytes of a safetensors file: the header's length, the header in JSON, and the arrays.
+    """Return the bytes of a safetensors file: the header's length, the header in JSON, and the arrays.
 
-    safetensors' own writer puts metadata in random order, so that equal weights give different files, and as
-    of 0.8.0 it silently writes wrong bytes for arrays that are not C-contiguous.
+    safetensors' own writer orders metadata at random, so that equal weights make different files. Version 0.8.0 also
+    writes wrong bytes, silently, for arrays that are not C-contiguous.
     """
     header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
     body = bytearray()
-    # Wide elements first: each array then starts at a multiple of its element size.
+    # Wide elements first, so that each array starts at a multiple of its element size.
     for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize):
         start = len(body)
         body += array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes("C")
@@ -241,10 +257,10 @@ def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> 
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
         bad = error.object[error.start : error.end]
-        raise CheckpointError(f"a name or the metadata holds {bad!r}, which is no character; leave it out") from error
+        raise WeightsError(f"a name or the metadata holds {bad!r}, which is no character; leave it out") from error
     text += b" " * (-len(text) % 8)
     if len(text) > _MOST_HEADER_BYTES:
-        raise CheckpointError(
+        raise WeightsError(
             f"the names and metadata take {len(text):,} bytes; safetensors reads at most {_MOST_HEADER_BYTES:,}"
         )
     return len(text).to_bytes(8, "little") + text + body
@@ -252,7 +268,7 @@ def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> 
 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Open a safetensors file to read; whatever is wrong with it is a `CheckpointError`."""
+    """Open a safetensors file for reading; raise `WeightsError` for anything wrong with it."""
     from safetensors import SafetensorError, safe_open
 
     expected = "expected a file that save_weights or safetensors wrote"
@@ -260,16 +276,16 @@ def _open(path: str | os.PathLike[str]) -> Iterator[Any]:
     try:
         if not Path(path).is_file():
             kind = "is not a regular file" if Path(path).exists() else "does not exist"
-            raise CheckpointError(f"{name} {kind}; {expected}")
+            raise WeightsError(f"{name} {kind}; {expected}")
         with safe_open(path, framework="numpy") as file:
             version = (file.metadata() or {}).get(FORMAT_KEY, FORMAT_VERSION)
             if version != FORMAT_VERSION:
-                raise CheckpointError(
+                raise WeightsError(
                     f"{name} is in format {version} of autograd_cnn, and this version reads format "
                     f"{FORMAT_VERSION}; upgrade autograd_cnn"
                 )
             yield file
     except SafetensorError as error:
-        raise CheckpointError(f"{name} is cut short or not a safetensors file ({error}); {expected}") from error
+        raise WeightsError(f"{name} is cut short or not a safetensors file ({error}); {expected}") from error
     except OSError as error:
-        raise CheckpointError(f"{name} cannot be read ({error.strerror or error}); {expected}") from error
+        raise WeightsError(f"{name} cannot be read ({error.strerror or error}); {expected}") from error

@@ -1,7 +1,7 @@
-"""The ops: one file a family, each op's forward and backward side by side.
+"""The ops: one file for each family, with the forward and backward of each op side by side.
 
-Every op takes arrays, Tensors or a mixture. Array ops have NumPy's names and arguments, network ops those of
-PyTorch's functional API.
+Every op takes arrays, Tensors or a mixture of them. On arrays alone it returns an array, otherwise a Tensor. Array ops
+have NumPy's names and arguments, network ops those of PyTorch's functional API.
 """
 
 from autograd_cnn.ops import linalg as linalg

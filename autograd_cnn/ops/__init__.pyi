@@ -21,7 +21,15 @@ Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 @overload
 def abs(x: Tensors) -> Tensor:
-    r"""Absolute value; the slope at 0 and at nan is 0."""
+    r"""Absolute value; the slope at 0 and at nan is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.abs(np.array([-2.0, 3.0]))
+    array([2., 3.])
+    """
 
 @overload
 def abs(x: Arrays) -> Array: ...
@@ -56,7 +64,15 @@ def adaptive_avg_pool2d(x: Arrays, output_size: Tensors) -> Tensor: ...
 def adaptive_avg_pool2d(x: Arrays, output_size: Arrays) -> Array: ...
 @overload
 def add(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Sum, `x + y`, with broadcasting."""
+    r"""Sum, `x + y`, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.add(np.array([1.0, 2.0]), 10.0)
+    array([11., 12.])
+    """
 
 @overload
 def add(x: Arrays, y: Tensors) -> Tensor: ...
@@ -130,7 +146,14 @@ def argsort(x: Arrays | Tensors, axis: int | None = -1) -> Array:
 def astype(x: Tensors, dtype: DTypeLike) -> Tensor:
     r"""Convert to another dtype; the gradient converts back.
 
-    A cast to integers or booleans has no gradient, and ends the graph.
+    A cast to integers or booleans has no gradient: it ends the graph.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.astype(np.array([1.0, 2.0]), np.float32)
+    array([1., 2.], dtype=float32)
     """
 
 @overload
@@ -215,17 +238,17 @@ def avg_pool2d(
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
-        The window's step; the size of the window by default.
+        Step of the window; by default the size of the window.
     padding : int or pair of int
-        Zeros on every side; at most half the window.
+        Rows and columns of zeros on every side; at most half the window.
     ceil_mode : bool
-        Whether a last window may hang over the end, if it starts before the end of the image.
+        Whether a last window may extend beyond the end, if it starts before the end of the image.
     count_include_pad : bool
-        Whether the padding counts as elements. What a last window hangs over never does.
+        Whether the padding counts as elements. What lies beyond the padding never does.
 
     Returns
     -------
-    (N, C, H', W'), with H' = (H + 2·padding − KH) / stride + 1, rounded down, or up for `ceil_mode`, and W'
+    (N, C, H', W'), with H' = (H + 2·padding − KH) / stride + 1, rounded down, or up with `ceil_mode`, and W'
     likewise
 
     Raises
@@ -264,29 +287,31 @@ def batch_norm(
 ) -> Tensor:
     r"""Normalize each channel over the batch (Ioffe and Szegedy, 2015), then scale and shift it.
 
-    In training the batch's own mean and (biased) variance are used, and the running statistics move towards
-    the batch's by `momentum`, in place, with the unbiased variance as in PyTorch. In evaluation the running
-    statistics are used. They are constants, as in PyTorch: one that requires a gradient gets none.
+    Training normalizes with the mean and the biased variance of the batch, and updates the running statistics in place:
+    running += momentum · (batch − running), with the unbiased variance, as in PyTorch. Evaluation normalizes with the
+    running statistics. They are constants, as in PyTorch: a running statistic never gets a gradient.
 
     Parameters
     ----------
     x : (N, C) or (N, C, …)
     running_mean, running_var : (C,), array or Tensor
-        Updated in place in training, where both may be None. They keep their dtype, and the result has that of `x`.
+        Updated in place in training, where both may be None. They keep their dtype; the result has the dtype of `x`.
     weight, bias : (C,), optional
+        Scale and shift of each channel.
     training : bool
+        Whether to use the statistics of the batch.
     momentum : float
-        Weight of the new statistics, from 0 to 1.
+        Weight of the batch in the running statistics, from 0 to 1.
     eps : float
         Added to the variance.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, evaluation has no running statistics, an option is out of range, or training has
-        one value a channel, whose variance is 0.
+        If the shapes do not fit, an option is out of range, evaluation has no running statistics, or training has
+        only one value for each channel, whose variance is 0.
     TypeError
-        If a running statistic is no floating point array or Tensor.
+        If a running statistic is not a floating point array or Tensor.
 
     Examples
     --------
@@ -389,22 +414,40 @@ def binary_cross_entropy(
 ) -> Array: ...
 @overload
 def broadcast_to(x: Tensors, shape: int | Sequence[int]) -> Tensor:
-    r"""Broadcast to `shape` by NumPy's rules, without copying."""
+    r"""Broadcast to `shape` by NumPy's rules, without copying.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.broadcast_to(np.array([1.0, 2.0]), (2, 2))
+    array([[1., 2.],
+           [1., 2.]])
+    """
 
 @overload
 def broadcast_to(x: Arrays, shape: int | Sequence[int]) -> Array: ...
 @overload
 def ceil(x: Tensors) -> Tensor:
-    r"""Smallest whole number that is not below `x`; piecewise constant."""
+    r"""Smallest whole number that is at least `x`; piecewise constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.ceil(np.array([-1.5, 1.5]))
+    array([-1.,  2.])
+    """
 
 @overload
 def ceil(x: Arrays) -> Array: ...
 @overload
 def clip(x: Tensors, min: Arrays | Tensors | None = None, max: Arrays | Tensors | None = None) -> Tensor:
-    r"""`x` limited to `min` … `max`; the slope is 1 from bound to bound, both included, and 0 outside.
+    r"""`x` limited to the range from `min` to `max`.
 
-    The bounds are numbers or arrays, either may be None, and each has slope 1 where it is taken. Where `x` or a bound
-    is nan the result is nan and the slope 0; where `min` is above `max` the result is `max`.
+    The bounds are numbers or arrays; either may be None. The slope is 1 for `x` from bound to bound, both included, and
+    0 outside, where it is 1 for the bound that is taken. Where `x` or a bound is nan, the result is nan and the slope
+    0. Where `min` is greater than `max`, the result is `max`.
 
     Examples
     --------
@@ -420,7 +463,15 @@ def clip(x: Arrays, min: Tensors, max: Arrays | Tensors | None = None) -> Tensor
 def clip(x: Arrays, min: Arrays | None = None, max: Arrays | None = None) -> Array: ...
 @overload
 def concatenate(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
-    r"""Join arrays or tensors along an axis they have; the other axes are of one length."""
+    r"""Join arrays or Tensors along an existing axis; their other axes have the same lengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.concatenate([np.array([1.0]), np.array([2.0, 3.0])])
+    array([1., 2., 3.])
+    """
 
 @overload
 def concatenate(arrays: Sequence[Array], axis: int = 0) -> Array: ...
@@ -440,8 +491,8 @@ def conv2d(
 
     out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k·dilation, j·stride + l·dilation] · weight[f, c, k, l] over
     c, k and l, where x̄ is `x` with `padding` zeros on every side. With several groups, filter f sees only the
-    C / groups channels of its own group; with C of them the convolution is depthwise. Padding is multiplied as other
-    zeros are: times an infinite weight it is nan.
+    C / groups channels of its own group; with groups = C the convolution is depthwise. Padding is multiplied like any
+    other zeros: times an infinite weight it is nan.
 
     Parameters
     ----------
@@ -512,7 +563,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: PairLike = 1,
 ) -> Tensor:
-    r"""Transposed convolution: the gradient of a convolution by its input, used as an op of its own.
+    r"""Transposed convolution: the gradient of a convolution with respect to its input, as an op of its own.
 
     Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
 
@@ -524,8 +575,8 @@ def conv_transpose2d(
     stride, padding, dilation : int or pair of int
         Those of the convolution that this is the transpose of.
     output_padding : int or pair of int
-        Rows and columns added at the end, to choose among the image sizes which that convolution maps to H × W;
-        smaller than the stride or the dilation.
+        Rows and columns added at the end. It chooses among the image sizes that the convolution maps to H × W, and
+        must be smaller than the stride or the dilation.
     groups : int
         Divides C and F.
 
@@ -679,7 +730,15 @@ def diff(
 ) -> Array: ...
 @overload
 def divide(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Quotient, `x / y`, with broadcasting."""
+    r"""Quotient, `x / y`, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.divide(np.array([1.0, 2.0]), 4.0)
+    array([0.25, 0.5 ])
+    """
 
 @overload
 def divide(x: Arrays, y: Tensors) -> Tensor: ...
@@ -713,23 +772,24 @@ def dot(x: Arrays, y: Arrays) -> Array: ...
 def dropout(x: Tensors, p: float, training: bool, rng: np.random.Generator | None = None) -> Tensor:
     r"""Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
 
-    Srivastava and others, 2014, in the inverted form that keeps the expected value.
+    Srivastava and others, 2014, in the "inverted" form, which keeps the expected value.
 
     Parameters
     ----------
     x : array or Tensor
     p : float
-        From 0 to 1, both included.
+        Probability, from 0 to 1 inclusive.
     training : bool
+        Whether to drop elements; otherwise `x` is returned unchanged.
     rng : numpy.random.Generator
-        Draws the mask; needed in training.
+        Draws the mask; required in training.
 
     Raises
     ------
     ValueError
         If `p` is not a probability.
     TypeError
-        If `p` is no number, or training has no generator.
+        If `p` is not a number, or training has no generator.
 
     Examples
     --------
@@ -743,12 +803,12 @@ def dropout(x: Tensors, p: float, training: bool, rng: np.random.Generator | Non
 def dropout(x: Arrays, p: float, training: bool, rng: np.random.Generator | None = None) -> Array: ...
 @overload
 def einsum(subscripts: str, *operands: Tensors) -> Tensor:
-    r"""Sum of products over named axes, in Einstein's notation as NumPy has it.
+    r"""Sum of products over named axes, in Einstein's notation as in NumPy.
 
     Parameters
     ----------
     subscripts : str
-        Such as ``"ij,jk->ik"``; ellipses, repeated letters and an implicit output are fine.
+        Such as ``"ij,jk->ik"``. Ellipses, repeated letters and an implicit output are supported.
     *operands : arrays or Tensors
 
     Raises
@@ -774,13 +834,28 @@ def elu(x: Tensors, alpha: float = 1.0) -> Tensor:
 
     Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units",
     2016. The slope at 0 is `alpha`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.elu(np.array([-1.0, 0.0, 2.0])).round(3)
+    array([-0.632,  0.   ,  2.   ])
     """
 
 @overload
 def elu(x: Arrays, alpha: float = 1.0) -> Array: ...
 @overload
 def equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Whether `x == y`, with broadcasting."""
+    r"""Whether `x == y`, element by element, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.equal(np.array([1.0, 2.0, 3.0]), 2.0)
+    array([False,  True, False])
+    """
 
 @overload
 def equal(x: Arrays, y: Tensors) -> Tensor: ...
@@ -788,19 +863,43 @@ def equal(x: Arrays, y: Tensors) -> Tensor: ...
 def equal(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def erf(x: Tensors) -> Tensor:
-    r"""Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`."""
+    r"""Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.erf(np.array([-1.0, 0.5, 1.0])).round(4)
+    array([-0.8427,  0.5205,  0.8427])
+    """
 
 @overload
 def erf(x: Arrays) -> Array: ...
 @overload
 def exp(x: Tensors) -> Tensor:
-    r"""Exponential."""
+    r"""Exponential.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.exp(np.array([0.0, 1.0])).round(4)
+    array([1.    , 2.7183])
+    """
 
 @overload
 def exp(x: Arrays) -> Array: ...
 @overload
 def expand_dims(x: Tensors, axis: int | tuple[int, ...]) -> Tensor:
-    r"""Insert axes of length one, at these places of the result."""
+    r"""Insert axes of length one, at the given positions in the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.expand_dims(np.zeros(3), (0, 2)).shape
+    (1, 3, 1)
+    """
 
 @overload
 def expand_dims(x: Arrays, axis: int | tuple[int, ...]) -> Array: ...
@@ -812,7 +911,7 @@ def expm1(x: Tensors) -> Tensor:
 def expm1(x: Arrays) -> Array: ...
 @overload
 def flatten(x: Tensors, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    r"""Make one axis of the axes `start_dim` to `end_dim`, both included.
+    r"""Flatten the axes from `start_dim` to `end_dim`, both included, into one.
 
     Examples
     --------
@@ -840,13 +939,29 @@ def flip(x: Tensors, axis: int | tuple[int, ...] | None = None) -> Tensor:
 def flip(x: Arrays, axis: int | tuple[int, ...] | None = None) -> Array: ...
 @overload
 def floor(x: Tensors) -> Tensor:
-    r"""Largest whole number that is not above `x`; piecewise constant."""
+    r"""Largest whole number that is at most `x`; piecewise constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.floor(np.array([-1.5, 1.5]))
+    array([-2.,  1.])
+    """
 
 @overload
 def floor(x: Arrays) -> Array: ...
 @overload
 def floor_divide(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Quotient rounded down, `x // y`, with broadcasting; piecewise constant."""
+    r"""Quotient rounded down, `x // y`, with broadcasting; piecewise constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.floor_divide(np.array([7.0, -7.0]), 2.0)
+    array([ 3., -4.])
+    """
 
 @overload
 def floor_divide(x: Arrays, y: Tensors) -> Tensor: ...
@@ -862,19 +977,34 @@ def gelu(x: Tensors, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     ----------
     x : array or Tensor
     approximate : {"none", "tanh"}
-        "tanh" takes ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) for Φ(x).
+        With "tanh", Φ(x) is approximated by ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
 
     Raises
     ------
     ValueError
-        For any other approximation.
+        If `approximate` is anything else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
     """
 
 @overload
 def gelu(x: Arrays, approximate: Literal["none", "tanh"] = "none") -> Array: ...
 @overload
 def getitem(x: Tensors, index: Any) -> Tensor:
-    r"""`x[index]` as NumPy has it: basic, integer-array and boolean indices."""
+    r"""Index as in NumPy, `x[index]`: basic, integer-array and boolean indices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.getitem(np.array([1.0, 2.0, 3.0]), [0, 2])
+    array([1., 3.])
+    """
 
 @overload
 def getitem(x: Arrays, index: Any) -> Array: ...
@@ -896,7 +1026,15 @@ def global_avg_pool2d(x: Tensors) -> Tensor:
 def global_avg_pool2d(x: Arrays) -> Array: ...
 @overload
 def greater(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Whether `x > y`, with broadcasting."""
+    r"""Whether `x > y`, element by element, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.greater(np.array([1.0, 2.0, 3.0]), 2.0)
+    array([False, False,  True])
+    """
 
 @overload
 def greater(x: Arrays, y: Tensors) -> Tensor: ...
@@ -904,7 +1042,15 @@ def greater(x: Arrays, y: Tensors) -> Tensor: ...
 def greater(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def greater_equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Whether `x >= y`, with broadcasting."""
+    r"""Whether `x >= y`, element by element, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.greater_equal(np.array([1.0, 2.0, 3.0]), 2.0)
+    array([False,  True,  True])
+    """
 
 @overload
 def greater_equal(x: Arrays, y: Tensors) -> Tensor: ...
@@ -918,21 +1064,22 @@ def group_norm(
     bias: Arrays | Tensors | None = None,
     eps: float = 1e-05,
 ) -> Tensor:
-    r"""Normalize over groups of channels of each example (Wu and He, 2018), then scale and shift each channel.
+    r"""Normalize each example over groups of channels (Wu and He, 2018), then scale and shift each channel.
 
     Parameters
     ----------
     x : (N, C, …)
     num_groups : int
-        Divides C.
+        Number of groups; it must divide C.
     weight, bias : (C,), optional
+        Scale and shift of each channel.
     eps : float
         Added to the variance.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or the groups do not divide the channels.
+        If the shapes do not fit, or `num_groups` does not divide the number of channels.
 
     Examples
     --------
@@ -1016,14 +1163,15 @@ def layer_norm(
     bias: Arrays | Tensors | None = None,
     eps: float = 1e-05,
 ) -> Tensor:
-    r"""Normalize over the last axes of each example (Ba, Kiros and Hinton, 2016), then scale and shift.
+    r"""Normalize each example over its last axes (Ba, Kiros and Hinton, 2016), then scale and shift.
 
     Parameters
     ----------
     x : (…, *normalized_shape)
     normalized_shape : int or tuple of int
         Lengths of the last axes.
-    weight, bias : normalized_shape, optional
+    weight, bias : of shape `normalized_shape`, optional
+        Scale and shift of each element.
     eps : float
         Added to the variance.
 
@@ -1062,13 +1210,28 @@ def leaky_relu(x: Tensors, negative_slope: float = 0.01) -> Tensor:
     r"""`x` where it is positive, else `negative_slope` · x; the slope at 0 is `negative_slope`.
 
     Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.leaky_relu(np.array([-1.0, 0.0, 2.0]), 0.1)
+    array([-0.1,  0. ,  2. ])
     """
 
 @overload
 def leaky_relu(x: Arrays, negative_slope: float = 0.01) -> Array: ...
 @overload
 def less(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Whether `x < y`, with broadcasting."""
+    r"""Whether `x < y`, element by element, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.less(np.array([1.0, 2.0, 3.0]), 2.0)
+    array([ True, False, False])
+    """
 
 @overload
 def less(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1076,7 +1239,15 @@ def less(x: Arrays, y: Tensors) -> Tensor: ...
 def less(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def less_equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Whether `x <= y`, with broadcasting."""
+    r"""Whether `x <= y`, element by element, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.less_equal(np.array([1.0, 2.0, 3.0]), 2.0)
+    array([ True,  True, False])
+    """
 
 @overload
 def less_equal(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1117,7 +1288,15 @@ def linear(x: Arrays, weight: Arrays, bias: Tensors) -> Tensor: ...
 def linear(x: Arrays, weight: Arrays, bias: Arrays | None = None) -> Array: ...
 @overload
 def log(x: Tensors) -> Tensor:
-    r"""Natural logarithm."""
+    r"""Natural logarithm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log(np.array([1.0, 10.0])).round(4)
+    array([0.    , 2.3026])
+    """
 
 @overload
 def log(x: Arrays) -> Array: ...
@@ -1149,7 +1328,15 @@ def log2(x: Tensors) -> Tensor:
 def log2(x: Arrays) -> Array: ...
 @overload
 def log_softmax(x: Tensors, axis: int = -1) -> Tensor:
-    r"""Logarithm of the softmax along `axis`, exact where the softmax itself would be 0."""
+    r"""Logarithm of the softmax along `axis`, accurate even where the softmax itself underflows to 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log_softmax(np.array([1000.0, 0.0]))
+    array([    0., -1000.])
+    """
 
 @overload
 def log_softmax(x: Arrays, axis: int = -1) -> Array: ...
@@ -1176,8 +1363,8 @@ def logaddexp(x: Arrays, y: Arrays) -> Array: ...
 def logsumexp(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
     r"""Logarithm of the sum of exponentials over `axis`, without overflow.
 
-    The maximum is taken out of the sum first, so that the largest exponential is 1. Of nothing, and of −∞ alone, it
-    is −∞; there the slope is 0, where PyTorch has nan.
+    The maximum is subtracted first, so that the largest exponential is 1. The result for no elements, and for −∞ alone,
+    is −∞; its slope there is 0, where PyTorch has nan.
 
     Examples
     --------
@@ -1191,7 +1378,15 @@ def logsumexp(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def logsumexp(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
 @overload
 def matmul(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Matrix product, `x @ y`, as NumPy has it: vectors are rows or columns, leading axes broadcast."""
+    r"""Matrix product, `x @ y`, as in NumPy: vectors are rows or columns, leading axes broadcast.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.matmul(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
+    array([21., 43.])
+    """
 
 @overload
 def matmul(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1199,9 +1394,9 @@ def matmul(x: Arrays, y: Tensors) -> Tensor: ...
 def matmul(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def max(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    r"""Maximum over `axis` (of all by default); nan where an element is.
+    r"""Maximum over `axis`, by default over all axes; nan if an element is nan.
 
-    Of equal maxima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+    Of equal maxima, and of several nans, the first gets the gradient. Without an axis, PyTorch shares it equally.
 
     Raises
     ------
@@ -1227,10 +1422,10 @@ def max_pool2d(
     dilation: PairLike = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    r"""Maximum of every window; of equal maxima the first, row by row, gets the gradient.
+    r"""Maximum of every window. Of equal maxima the first, row by row, gets the gradient.
 
-    A nan is the maximum of its windows, and the last one in a window gets its gradient, as in PyTorch. Integers and
-    booleans stay what they are.
+    As in PyTorch, a nan is the maximum of its window, and the last nan in a window gets the gradient. Integers and
+    booleans keep their dtype.
 
     Parameters
     ----------
@@ -1238,24 +1433,24 @@ def max_pool2d(
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
-        The window's step; the size of the window by default.
+        Step of the window; by default the size of the window.
     padding : int or pair of int
-        −inf on every side; at most half the window. A window of padding alone holds −inf and has no gradient;
-        among integers, which have no −inf, it is an error.
+        Rows and columns of −inf on every side; at most half the window. The maximum of a window of padding alone is
+        −inf, without a gradient; for integers, which have no −inf, such a window is an error.
     dilation : int or pair of int
         Distance between the elements of a window.
     ceil_mode : bool
-        Whether a last window may hang over the end, if it starts before the end of the image.
+        Whether a last window may extend beyond the end, if it starts before the end of the image.
 
     Returns
     -------
-    (N, C, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) / stride + 1, rounded down, or up for
+    (N, C, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) / stride + 1, rounded down, or up with
     `ceil_mode`, and W' likewise
 
     Raises
     ------
     ValueError
-        If the window is larger than the padded images, or a window of integers is of padding alone.
+        If the window is larger than the padded images, or if a window over integers contains only padding.
 
     Examples
     --------
@@ -1295,15 +1490,23 @@ def maximum(x: Arrays, y: Tensors) -> Tensor: ...
 def maximum(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def mean(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    r"""Mean of the elements over `axis` (all of them by default); of nothing it is nan, and NumPy warns."""
+    r"""Mean of the elements over `axis`, by default over all axes. The mean of no elements is nan, and NumPy warns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.mean(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    array([2., 3.])
+    """
 
 @overload
 def mean(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
 @overload
 def min(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    r"""Minimum over `axis` (of all by default); nan where an element is.
+    r"""Minimum over `axis`, by default over all axes; nan if an element is nan.
 
-    Of equal minima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+    Of equal minima, and of several nans, the first gets the gradient. Without an axis, PyTorch shares it equally.
 
     Raises
     ------
@@ -1340,7 +1543,15 @@ def minimum(x: Arrays, y: Tensors) -> Tensor: ...
 def minimum(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def mod(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Remainder of `x // y`, `x % y`, of the sign of `y`, with broadcasting."""
+    r"""Remainder of `x // y`, `x % y`, with the sign of `y` and broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.mod(np.array([7.0, -7.0]), 3.0)
+    array([1., 2.])
+    """
 
 @overload
 def mod(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1367,7 +1578,7 @@ def moveaxis(x: Tensors, source: int | Sequence[int], destination: int | Sequenc
 def moveaxis(x: Arrays, source: int | Sequence[int], destination: int | Sequence[int]) -> Array: ...
 @overload
 def mse_loss(x: Tensors, target: Arrays | Tensors, reduction: Reduction = "mean") -> Tensor:
-    r"""Mean squared error, (x − target)², element by element.
+    r"""Squared error, (x − target)², by default its mean over all elements.
 
     Raises
     ------
@@ -1388,7 +1599,16 @@ def mse_loss(x: Arrays, target: Tensors, reduction: Reduction = "mean") -> Tenso
 def mse_loss(x: Arrays, target: Arrays, reduction: Reduction = "mean") -> Array: ...
 @overload
 def multiply(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Product, `x * y`, with broadcasting."""
+    r"""Product, `x * y`, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.multiply(np.array([1.0, 2.0]), np.array([[1.0], [10.0]]))
+    array([[ 1.,  2.],
+           [10., 20.]])
+    """
 
 @overload
 def multiply(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1396,7 +1616,15 @@ def multiply(x: Arrays, y: Tensors) -> Tensor: ...
 def multiply(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def negative(x: Tensors) -> Tensor:
-    r"""Change of sign, `-x`."""
+    r"""Change of sign, `-x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.negative(np.array([1.0, -2.0]))
+    array([-1.,  2.])
+    """
 
 @overload
 def negative(x: Arrays) -> Array: ...
@@ -1410,29 +1638,29 @@ def nll_loss(
 ) -> Tensor:
     r"""Negative log-likelihood: −weight[y] · log_probs[y] for the class y of every example.
 
-    A weight of 0 costs nothing whatever the log-probability, where PyTorch has nan for an infinite one.
+    The cost of a weight of 0 is 0 whatever the log-probability is; PyTorch returns nan for an infinite one.
 
     Parameters
     ----------
     log_probs : (N, C), (N, C, d1, …) or (C,)
-        Log-probabilities, such as `log_softmax` along the classes gives.
+        Log-probabilities, such as those from `log_softmax` along the classes.
     targets : (N,), (N, d1, …) or () int
         Class indices, 0 … C − 1.
     weight : (C,), optional
         Weight of every class, a constant.
     ignore_index : int
-        A class index that costs nothing.
+        Examples with this class index are ignored.
     reduction : {"mean", "sum", "none"}
-        The mean is weighted by `weight`, and leaves out what is ignored.
+        How the losses are combined. The mean is weighted by `weight` and leaves out ignored examples.
 
     Returns
     -------
-    scalar, or for "none" one loss an example
+    scalar, or for "none" one loss for each example
 
     Raises
     ------
     ValueError, TypeError
-        As `softmax_cross_entropy`.
+        As in `softmax_cross_entropy`.
 
     Examples
     --------
@@ -1464,7 +1692,15 @@ def nll_loss(
 ) -> Array: ...
 @overload
 def not_equal(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Whether `x != y`, with broadcasting."""
+    r"""Whether `x != y`, element by element, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.not_equal(np.array([1.0, 2.0, 3.0]), 2.0)
+    array([ True, False,  True])
+    """
 
 @overload
 def not_equal(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1543,8 +1779,8 @@ def pixel_shuffle(x: Arrays, upscale_factor: int) -> Array: ...
 def power(x: Tensors, y: Arrays | Tensors) -> Tensor:
     r"""Power, `x ** y`, with broadcasting.
 
-    The slope in `x` is 0 where `y` is 0, whatever `x` is. The slope in `y` is 0 where `x` is 0 and `y` is not
-    negative, and −∞ where `x` is 0 and `y` is negative. Both are PyTorch's.
+    As in PyTorch, the derivative with respect to `x` is 0 where `y` is 0, whatever `x` is. Where `x` is 0, the
+    derivative with respect to `y` is −∞ for a negative `y`, and 0 otherwise.
 
     Examples
     --------
@@ -1601,7 +1837,15 @@ def reciprocal(x: Tensors) -> Tensor:
 def reciprocal(x: Arrays) -> Array: ...
 @overload
 def relu(x: Tensors) -> Tensor:
-    r"""Rectified linear unit, max(x, 0); the slope at 0 is 0, and at nan 1 as in PyTorch."""
+    r"""Rectified linear unit, max(x, 0). The slope is 0 at 0, and 1 at nan as in PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.relu(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
+    """
 
 @overload
 def relu(x: Arrays) -> Array: ...
@@ -1637,7 +1881,16 @@ def repeat(x: Arrays, repeats: Tensors, axis: int | None = None) -> Tensor: ...
 def repeat(x: Arrays, repeats: Arrays, axis: int | None = None) -> Array: ...
 @overload
 def reshape(x: Tensors, shape: int | Sequence[int]) -> Tensor:
-    r"""Give the same elements, in C order, in another shape; one length may be −1."""
+    r"""Return the same elements, in C order, in another shape; one length may be −1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.reshape(np.arange(6.0), (2, -1))
+    array([[0., 1., 2.],
+           [3., 4., 5.]])
+    """
 
 @overload
 def reshape(x: Arrays, shape: int | Sequence[int]) -> Array: ...
@@ -1659,13 +1912,29 @@ def roll(x: Tensors, shift: int | Sequence[int], axis: int | Sequence[int] | Non
 def roll(x: Arrays, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array: ...
 @overload
 def round(x: Tensors, decimals: int = 0) -> Tensor:
-    r"""`x` rounded to so many decimals, halves to even; piecewise constant."""
+    r"""`x` rounded to a number of decimals, halves to even; piecewise constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.round(np.array([0.5, 1.5, 1.25]))
+    array([0., 2., 1.])
+    """
 
 @overload
 def round(x: Arrays, decimals: int = 0) -> Array: ...
 @overload
 def setitem(x: Tensors, index: Any, value: Arrays | Tensors) -> Tensor:
-    r"""Give a copy of `x` with `value` at `index`, which must not select an element twice."""
+    r"""Return a copy of `x` with `value` at `index`, which must not select an element twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.setitem(np.zeros(3), 1, 5.0)
+    array([0., 5., 0.])
+    """
 
 @overload
 def setitem(x: Arrays, index: Any, value: Tensors) -> Tensor: ...
@@ -1673,23 +1942,32 @@ def setitem(x: Arrays, index: Any, value: Tensors) -> Tensor: ...
 def setitem(x: Arrays, index: Any, value: Arrays) -> Array: ...
 @overload
 def sigmoid(x: Tensors) -> Tensor:
-    r"""Logistic function, 1 / (1 + exp(−x)), exact in both tails."""
+    r"""Logistic function, 1 / (1 + exp(−x)), accurate in both tails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
 
 @overload
 def sigmoid(x: Arrays) -> Array: ...
 @overload
 def sigmoid_cross_entropy(logits: Tensors, targets: Arrays | Tensors, reduction: Reduction = "mean") -> Tensor:
-    r"""Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
+    r"""Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)) for each element.
 
-    It is taken as (1 − t)·z + softplus(−z), which overflows nowhere.
+    It is computed as (1 − t)·z + softplus(−z), which never overflows.
 
     Parameters
     ----------
     logits : array or Tensor
         Unnormalized log-odds, z.
-    targets : of the same shape
+    targets : array or Tensor of the same shape
         Probabilities, t, from 0 to 1.
     reduction : {"mean", "sum", "none"}
+        How the losses are combined.
 
     Raises
     ------
@@ -1710,13 +1988,29 @@ def sigmoid_cross_entropy(logits: Arrays, targets: Tensors, reduction: Reduction
 def sigmoid_cross_entropy(logits: Arrays, targets: Arrays, reduction: Reduction = "mean") -> Array: ...
 @overload
 def sign(x: Tensors) -> Tensor:
-    r"""Sign: −1, 0 or 1; of nan it is nan, as in NumPy, where PyTorch has 0."""
+    r"""Sign: −1, 0 or 1; nan for nan, as in NumPy (PyTorch has 0). Piecewise constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sign(np.array([-2.0, 0.0, np.nan]))
+    array([-1.,  0., nan])
+    """
 
 @overload
 def sign(x: Arrays) -> Array: ...
 @overload
 def silu(x: Tensors) -> Tensor:
-    r"""X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
+    r"""Sigmoid linear unit, x · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.silu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.2689,  0.    ,  0.7311])
+    """
 
 @overload
 def silu(x: Arrays) -> Array: ...
@@ -1765,7 +2059,16 @@ def smooth_l1_loss(x: Arrays, target: Tensors, reduction: Reduction = "mean", be
 def smooth_l1_loss(x: Arrays, target: Arrays, reduction: Reduction = "mean", beta: float = 1.0) -> Array: ...
 @overload
 def softmax(x: Tensors, axis: int = -1) -> Tensor:
-    r"""Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
+    r"""Exponentials divided by their sum along `axis`; the maximum is subtracted first, so nothing overflows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
 
 @overload
 def softmax(x: Arrays, axis: int = -1) -> Array: ...
@@ -1780,37 +2083,38 @@ def softmax_cross_entropy(
 ) -> Tensor:
     r"""Cross-entropy between the softmax of `logits` and class labels, or probabilities.
 
-    For the class y of an example, −weight[y] · log softmax(logits)[y]. Softmax and logarithm are taken together,
-    so that a hopeless logit costs much and overflows nothing. A target or a weight of 0 costs nothing whatever the
-    logit, where PyTorch has nan for an infinite one.
+    For an example of class y it is −weight[y] · log softmax(logits)[y]. Softmax and logarithm are computed together, so
+    that even a very small probability has a finite cost. The cost of a target or a weight of 0 is 0 whatever the logit
+    is; PyTorch returns nan for an infinite one.
 
     Parameters
     ----------
     logits : (N, C), (N, C, d1, …) or (C,)
-        One unnormalized log-probability a class.
-    targets : (N,), (N, d1, …) or () int, or as `logits` float
+        Unnormalized log-probability of each class.
+    targets : int of shape (N,), (N, d1, …) or (); or float, of the shape of `logits`
         Class indices, 0 … C − 1, or the probability of every class.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses. The mean over class indices is weighted by `weight`, and leaves out what
-        is ignored.
+        How the losses are combined. With class indices, the mean is weighted by `weight` and leaves out ignored
+        examples.
     label_smoothing : float
-        From 0 to 1: the share of the target that is spread evenly over all classes (Szegedy and others, 2016,
+        The share of the target, from 0 to 1, that is spread evenly over all classes (Szegedy and others, 2016,
         section 7).
     ignore_index : int
-        A class index that costs nothing.
+        Examples with this class index are ignored.
     weight : (C,), optional
         Weight of every class, a constant.
 
     Returns
     -------
-    scalar, or for "none" one loss an example: (N,), (N, d1, …) or ()
+    scalar, or for "none" one loss for each example: (N,), (N, d1, …) or ()
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, a label, an option or a weight is out of range, or the weight requires a gradient.
+        If the shapes do not fit, if a label, an option or a weight is out of range, or if the weight requires a
+        gradient.
     TypeError
-        If the targets are neither class indices nor probabilities, or an option is of a wrong type.
+        If the targets are neither class indices nor probabilities, or if an option has the wrong type.
 
     Examples
     --------
@@ -1846,7 +2150,15 @@ def softmax_cross_entropy(
 ) -> Array: ...
 @overload
 def softplus(x: Tensors) -> Tensor:
-    r"""log(1 + exp(x)), a smooth relu, exact in both tails."""
+    r"""Smooth relu, log(1 + exp(x)), accurate in both tails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.softplus(np.array([-1000.0, 0.0, 1000.0])).round(4)
+    array([0.000e+00, 6.931e-01, 1.000e+03])
+    """
 
 @overload
 def softplus(x: Arrays) -> Array: ...
@@ -1870,13 +2182,29 @@ def sort(x: Tensors, axis: int | None = -1) -> Tensor:
 def sort(x: Arrays, axis: int | None = -1) -> Array: ...
 @overload
 def split(x: Tensors, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    r"""Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
+    r"""Split along an axis, into a number of equal parts or before the given indices, as NumPy does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.split(np.arange(4.0), 2)
+    [array([0., 1.]), array([2., 3.])]
+    """
 
 @overload
 def split(x: Arrays, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]: ...
 @overload
 def sqrt(x: Tensors) -> Tensor:
-    r"""Square root."""
+    r"""Square root.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sqrt(np.array([4.0, 9.0]))
+    array([2., 3.])
+    """
 
 @overload
 def sqrt(x: Arrays) -> Array: ...
@@ -1888,13 +2216,30 @@ def square(x: Tensors) -> Tensor:
 def square(x: Arrays) -> Array: ...
 @overload
 def squeeze(x: Tensors, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    r"""Drop the axes of length one, or the given ones."""
+    r"""Remove the axes of length one, or only the given ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.squeeze(np.zeros((1, 3, 1)), axis=0).shape
+    (3, 1)
+    """
 
 @overload
 def squeeze(x: Arrays, axis: int | tuple[int, ...] | None = None) -> Array: ...
 @overload
 def stack(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
-    r"""Join arrays or tensors of one shape along a new axis."""
+    r"""Join arrays or Tensors of the same shape along a new axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
+    array([[1., 3.],
+           [2., 4.]])
+    """
 
 @overload
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array: ...
@@ -1921,7 +2266,15 @@ def std(x: Tensors, axis: Axis = None, ddof: float = 0, keepdims: bool = False) 
 def std(x: Arrays, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array: ...
 @overload
 def subtract(x: Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""Difference, `x - y`, with broadcasting."""
+    r"""Difference, `x - y`, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.subtract(np.array([1.0, 2.0]), 10.0)
+    array([-9., -8.])
+    """
 
 @overload
 def subtract(x: Arrays, y: Tensors) -> Tensor: ...
@@ -1929,7 +2282,15 @@ def subtract(x: Arrays, y: Tensors) -> Tensor: ...
 def subtract(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def sum(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    r"""Sum of the elements over `axis` (all of them by default)."""
+    r"""Sum of the elements over `axis`, by default over all axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    array([4., 6.])
+    """
 
 @overload
 def sum(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
@@ -1941,7 +2302,16 @@ def swapaxes(x: Tensors, axis1: int, axis2: int) -> Tensor:
 def swapaxes(x: Arrays, axis1: int, axis2: int) -> Array: ...
 @overload
 def take(x: Tensors, indices: Any, axis: int | None = None) -> Tensor:
-    r"""Elements at integer `indices` along an axis, or of the flattened array."""
+    r"""Take the elements at integer `indices` along an axis, or from the flattened array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.take(np.array([[1.0, 2.0], [3.0, 4.0]]), [1, 0], axis=1)
+    array([[2., 1.],
+           [4., 3.]])
+    """
 
 @overload
 def take(x: Arrays, indices: Any, axis: int | None = None) -> Array: ...
@@ -1953,7 +2323,15 @@ def tan(x: Tensors) -> Tensor:
 def tan(x: Arrays) -> Array: ...
 @overload
 def tanh(x: Tensors) -> Tensor:
-    r"""Hyperbolic tangent."""
+    r"""Hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tanh(np.array([-1000.0, 0.0, 1.0])).round(4)
+    array([-1.    ,  0.    ,  0.7616])
+    """
 
 @overload
 def tanh(x: Arrays) -> Array: ...
@@ -2025,7 +2403,15 @@ def trace(x: Tensors, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor
 def trace(x: Arrays, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array: ...
 @overload
 def transpose(x: Tensors, axes: Sequence[int] | None = None) -> Tensor:
-    r"""Permute the axes; without `axes`, reverse them."""
+    r"""Permute the axes; without `axes`, reverse them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.transpose(np.zeros((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
 
 @overload
 def transpose(x: Arrays, axes: Sequence[int] | None = None) -> Array: ...
@@ -2063,7 +2449,15 @@ def triu(x: Tensors, k: int = 0) -> Tensor:
 def triu(x: Arrays, k: int = 0) -> Array: ...
 @overload
 def trunc(x: Tensors) -> Tensor:
-    r"""`x` without its fraction; piecewise constant."""
+    r"""`x` rounded towards zero; piecewise constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.trunc(np.array([-1.5, 1.5]))
+    array([-1.,  1.])
+    """
 
 @overload
 def trunc(x: Arrays) -> Array: ...
@@ -2106,7 +2500,7 @@ def var(x: Tensors, axis: Axis = None, ddof: float = 0, keepdims: bool = False) 
     Raises
     ------
     ValueError
-        If there are not more than `ddof` values, where NumPy warns and gives nan.
+        If there are not more than `ddof` values; NumPy warns and returns nan.
 
     Examples
     --------
@@ -2137,7 +2531,15 @@ def vstack(arrays: Sequence[Array]) -> Array: ...
 def vstack(arrays: Any) -> Any: ...
 @overload
 def where(condition: Tensors, x: Arrays | Tensors, y: Arrays | Tensors) -> Tensor:
-    r"""`x` where `condition` holds, else `y`, with broadcasting."""
+    r"""`x` where `condition` is true, else `y`, with broadcasting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.where(np.array([True, False]), 1.0, np.array([10.0, 20.0]))
+    array([ 1., 20.])
+    """
 
 @overload
 def where(condition: Arrays, x: Tensors, y: Arrays | Tensors) -> Tensor: ...

@@ -1,4 +1,4 @@
-"""Activations."""
+"""Activation functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ from autograd_cnn.primitive import operand, primitive
 
 @primitive(domain="real")
 def relu(x: Any) -> Array:
-    """Rectified linear unit, max(x, 0); the slope at 0 is 0, and at nan 1 as in PyTorch."""
+    """Rectified linear unit, max(x, 0). The slope is 0 at 0, and 1 at nan as in PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.relu(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
+    """
     return kernels.relu(x) if isinstance(x, np.ndarray) else np.maximum(x, 0)
 
 
@@ -30,7 +38,7 @@ def _(grad, out):
 
 @primitive(constant_in=("result",))
 def relu_grad(cotangent: Any, result: Any) -> Array:
-    """Gradient of `relu`, whose `result` only says where it is not 0."""
+    """Gradient of `relu`: `cotangent` where the `result` of relu is not 0."""
     return kernels.relu_grad(cotangent, result)
 
 
@@ -44,6 +52,13 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
     """`x` where it is positive, else `negative_slope` · x; the slope at 0 is `negative_slope`.
 
     Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.leaky_relu(np.array([-1.0, 0.0, 2.0]), 0.1)
+    array([-0.1,  0. ,  2. ])
     """
     return np.where(x > 0, x, x * checks.number("leaky_relu", "negative_slope", negative_slope))
 
@@ -59,6 +74,13 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
 
     Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units",
     2016. The slope at 0 is `alpha`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.elu(np.array([-1.0, 0.0, 2.0])).round(3)
+    array([-0.632,  0.   ,  2.   ])
     """
     return np.where(x > 0, x, checks.number("elu", "alpha", alpha) * np.expm1(np.minimum(x, 0)))
 
@@ -71,7 +93,15 @@ def _(grad, x, alpha):
 
 @primitive(domain="floating")
 def sigmoid(x: Any) -> Array:
-    """Logistic function, 1 / (1 + exp(−x)), exact in both tails."""
+    """Logistic function, 1 / (1 + exp(−x)), accurate in both tails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
     decay = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decay).astype(decay.dtype, copy=False) / (1 + decay)
 
@@ -83,7 +113,15 @@ def _(grad, out):
 
 @primitive(domain="floating")
 def tanh(x: Any) -> Array:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tanh(np.array([-1000.0, 0.0, 1.0])).round(4)
+    array([-1.    ,  0.    ,  0.7616])
+    """
     return np.tanh(x)
 
 
@@ -94,7 +132,15 @@ def _(grad, out):
 
 @primitive(domain="floating")
 def softplus(x: Any) -> Array:
-    """log(1 + exp(x)), a smooth relu, exact in both tails."""
+    """Smooth relu, log(1 + exp(x)), accurate in both tails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.softplus(np.array([-1000.0, 0.0, 1000.0])).round(4)
+    array([0.000e+00, 6.931e-01, 1.000e+03])
+    """
     return np.logaddexp(x, 0)
 
 
@@ -105,13 +151,21 @@ def _(grad, x):
 
 @functools.cache
 def _erf_series() -> np.polynomial.Chebyshev:
-    """Interpolate erf from 0 to 6, beyond which it rounds to 1; within 2e-14."""
+    """Return a polynomial for erf from 0 to 6, within 2e-14; from 6 on erf rounds to 1."""
     return np.polynomial.Chebyshev.interpolate(np.vectorize(math.erf), 40, domain=[0, 6])
 
 
 @primitive(domain="floating")
 def erf(x: Any) -> Array:
-    """Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`."""
+    """Error function, 2/√π · ∫ exp(−t²) dt from 0 to `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.erf(np.array([-1.0, 0.5, 1.0])).round(4)
+    array([-0.8427,  0.5205,  0.8427])
+    """
     size = np.abs(x)
     return (np.sign(x) * np.where(size < 6, _erf_series()(np.minimum(size, 6)), 1)).astype(x.dtype, copy=False)
 
@@ -123,7 +177,15 @@ def _(grad, x):
 
 @named
 def silu(x: Any) -> Any:
-    """X · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018."""
+    """Sigmoid linear unit, x · sigmoid(x), also known as swish; Elfwing, Uchibe and Doya, 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.silu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.2689,  0.    ,  0.7311])
+    """
     x = operand("silu", "x", x)
     return multiply(x, sigmoid(x))
 
@@ -138,12 +200,19 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     ----------
     x : array or Tensor
     approximate : {"none", "tanh"}
-        "tanh" takes ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) for Φ(x).
+        With "tanh", Φ(x) is approximated by ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
 
     Raises
     ------
     ValueError
-        For any other approximation.
+        If `approximate` is anything else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
     """
     x = operand("gelu", "x", x)
     if x.dtype.kind != "f":
@@ -156,13 +225,22 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
 
 def _peak(x: Any, axis: int) -> Array:
-    """Give the maximum along an axis; of nothing there is none, and the sum has its shape."""
+    """Return the maximum along an axis; for an empty array, which has none, an array of its shape."""
     return (np.maximum if x.size else np.add).reduce(x, axis, keepdims=True)
 
 
 @primitive(domain="floating")
 def softmax(x: Any, axis: int = -1) -> Array:
-    """Exponentials along `axis`, divided by their sum; the maximum is subtracted first."""
+    """Exponentials divided by their sum along `axis`; the maximum is subtracted first, so nothing overflows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
     powers = np.exp(x - _peak(x, axis))
     powers /= kernels.sum(powers, axis, True)
     return powers
@@ -175,7 +253,15 @@ def _(grad, out, axis):
 
 @primitive(domain="floating")
 def log_softmax(x: Any, axis: int = -1) -> Array:
-    """Logarithm of the softmax along `axis`, exact where the softmax itself would be 0."""
+    """Logarithm of the softmax along `axis`, accurate even where the softmax itself underflows to 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log_softmax(np.array([1000.0, 0.0]))
+    array([    0., -1000.])
+    """
     shifted = x - _peak(x, axis)
     if not shifted.size:
         return shifted

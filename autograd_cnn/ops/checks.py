@@ -1,4 +1,4 @@
-"""Checks of arguments that several ops share; every error shows what was given and what was expected."""
+"""Checks of arguments, shared by several ops. Every error shows what was given and what was expected."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 def remembered(check: Check) -> Check:
-    """Remember what a check of hashable arguments gave: an op and its rules ask for the same again and again.
+    """Cache the result of a check, because an op and its rules repeat the same check at every step.
 
-    Settings are passed by position, after the op and the shapes. Only those with a pair of plain ints are remembered,
-    and what was remembered answers to no other: 2.0 is no stride, though it equals 2, also inside a tuple.
+    Settings are passed by position, after the op and the shapes. Tuples of anything but plain ints are not cached:
+    2.0 equals 2 and has its hash, but is not a valid stride.
     """
-    known = functools.lru_cache(maxsize=512, typed=True)(check)  # it tells 2.0 from 2, but (2.0, 2.0) not from (2, 2)
+    known = functools.lru_cache(maxsize=512, typed=True)(check)  # tells 2.0 from 2, but not (2.0, 2.0) from (2, 2)
     settings = [name for name in inspect.signature(check).parameters if name != "op" and not name.endswith("_shape")]
     first = -len(settings)
 
@@ -39,7 +39,7 @@ def remembered(check: Check) -> Check:
                         return check(*args)
         try:
             return known(*args)
-        except TypeError:  # lists have no hash
+        except TypeError:  # lists are not hashable
             return check(*args)
 
     return ask  # type: ignore[return-value]
@@ -84,7 +84,7 @@ def integers(op: str, name: str, value: Any) -> list[int]:
 
 
 def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
-    """Give an int or a pair of ints as (vertical, horizontal), each at least `least`."""
+    """Return an int or a pair of ints as (vertical, horizontal), each at least `least`."""
     values = value if isinstance(value, tuple | list) else (value, value)
     try:
         numbers = tuple(operator.index(v) for v in values)
@@ -98,14 +98,14 @@ def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
 def number(
     op: str, name: str, value: Any, *, least: float | None = None, most: float = math.inf, what: str = "a number "
 ) -> float:
-    """Return an option as a Python float, which widens nothing; without a range, of any finite one.
+    """Return an option as a Python float, which widens no array; without `least`, any finite number is accepted.
 
     Raises
     ------
     TypeError
-        For anything but a Python or NumPy number: of a Tensor, the gradient would be lost.
+        If it is not a Python or NumPy number. A Tensor is refused because its gradient would be lost.
     ValueError
-        For one that is out of range, as nan is of any.
+        If it is out of range; nan is out of every range.
     """
     if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
         raise TypeError(f"{op}: {name} is a Python or NumPy number; got {short(value)}")
@@ -123,7 +123,7 @@ def number(
 
 
 def holds(op: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
-    """Check that a dtype has what is to be written to an array of it: so that nothing is cut, wraps or overflows."""
+    """Check that a dtype can hold a value exactly enough: writing it must not truncate, wrap or overflow."""
     values = np.asarray(value)
     if np.can_cast(values.dtype, dtype):
         return
@@ -134,7 +134,7 @@ def holds(op: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
             wrong = np.isfinite(values) & np.isinf(values.astype(dtype))
     else:
         low, high = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
-        if values.dtype.kind == "f":  # floats have the power of two above the largest integer, and not the integer
+        if values.dtype.kind == "f":  # a float can hold 2**63 but not 2**63 − 1, so compare with the former
             values = values.astype(np.float64)
             wrong = (values != np.trunc(values)) | (values < float(low)) | (values >= float(high + 1))
         else:
@@ -142,13 +142,13 @@ def holds(op: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
     wrong = np.asarray(wrong, bool)
     if wrong.any():
         raise ValueError(
-            f"{op}: {name} is to be written to an array of {dtype}, which has no {values[wrong].flat[0]}: convert one "
+            f"{op}: {name} is written to an array of {dtype}, which cannot hold {values[wrong].flat[0]}: convert one "
             "of the two first, with astype"
         )
 
 
 def images(op: str, name: str, shape: tuple[int, ...]) -> None:
-    """Check that a shape is that of images (N, C, H, W)."""
+    """Check that a shape is (N, C, H, W)."""
     if len(shape) != 4:
         raise ValueError(f"{op}: {name} has axes (N, C, H, W) or (C, H, W); got shape {shape}")
 
@@ -163,7 +163,7 @@ def window(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Window:
-    """Check a window against the images it slides over."""
+    """Check a window against the images it slides over, and return it."""
     result = Window(
         size,
         stride=pair(op, "stride", stride, least=1),

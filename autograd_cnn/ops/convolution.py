@@ -1,4 +1,4 @@
-"""Convolution. Its two gradients are primitives too, and the three are closed under differentiation."""
+"""Convolution. Its two gradients are primitives too: the derivatives of all three are made of the same three."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def conv2d(
 
     out[n, f, i, j] = bias[f] + Σ x̄[n, c, i·stride + k·dilation, j·stride + l·dilation] · weight[f, c, k, l] over
     c, k and l, where x̄ is `x` with `padding` zeros on every side. With several groups, filter f sees only the
-    C / groups channels of its own group; with C of them the convolution is depthwise. Padding is multiplied as other
-    zeros are: times an infinite weight it is nan.
+    C / groups channels of its own group; with groups = C the convolution is depthwise. Padding is multiplied like any
+    other zeros: times an infinite weight it is nan.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
 def conv2d_grad_input(
     cotangent: Any, weight: Any, x_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
-    """Gradient of `conv2d` in `x`, for a gradient `cotangent` of its output."""
+    """Gradient of `conv2d` with respect to `x`, given the gradient `cotangent` of its output."""
     return kernels.conv2d_grad_input(cotangent, weight, x_shape, window, groups)
 
 
@@ -178,7 +178,7 @@ def _(grad, cotangent, weight_shape, window, groups):
 def conv2d_grad_weight(
     cotangent: Any, x: Any, weight_shape: tuple[int, ...], window: kernels.Window, groups: int
 ) -> Array:
-    """Gradient of `conv2d` in `weight`, for a gradient `cotangent` of its output."""
+    """Gradient of `conv2d` with respect to `weight`, given the gradient `cotangent` of its output."""
     return kernels.conv2d_grad_weight(cotangent, x, weight_shape, window, groups)
 
 
@@ -204,7 +204,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: PairLike = 1,
 ) -> Any:
-    """Transposed convolution: the gradient of a convolution by its input, used as an op of its own.
+    """Transposed convolution: the gradient of a convolution with respect to its input, as an op of its own.
 
     Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
 
@@ -216,8 +216,8 @@ def conv_transpose2d(
     stride, padding, dilation : int or pair of int
         Those of the convolution that this is the transpose of.
     output_padding : int or pair of int
-        Rows and columns added at the end, to choose among the image sizes which that convolution maps to H × W;
-        smaller than the stride or the dilation.
+        Rows and columns added at the end. It chooses among the image sizes that the convolution maps to H × W, and
+        must be smaller than the stride or the dilation.
     groups : int
         Divides C and F.
 
@@ -243,7 +243,7 @@ def conv_transpose2d(
     x_shape, weight_shape = x.shape, weight.shape
     checks.images(op, "x", x_shape)
     if 0 in x_shape[2:]:
-        raise ValueError(f"{op}: images have at least a row and a column; got x of shape {x_shape}")
+        raise ValueError(f"{op}: images must have at least one row and one column; got x of shape {x_shape}")
     if len(weight_shape) != 4 or weight_shape[0] != x_shape[1] or 0 in weight_shape[2:]:
         raise ValueError(
             f"{op}: for x {x_shape} the weight is ({x_shape[1]}, F / groups, KH, KW); got shape {weight_shape}"
@@ -263,7 +263,7 @@ def conv_transpose2d(
     if min(size) < 1:
         raise ValueError(
             f"{op}: x {x_shape} with weight {weight_shape}, stride {strides} and padding {paddings} leaves an "
-            f"image of {size[0]}×{size[1]}; take less padding"
+            f"image of {size[0]}×{size[1]}; use less padding"
         )
     filters = weight_shape[1] * operator.index(groups)
     if bias is not None and bias.shape != (filters,):
@@ -274,7 +274,7 @@ def conv_transpose2d(
         out_shape = (x_shape[0], filters, *size)
         window = _window(op, out_shape, weight_shape, strides, paddings, dilations)
         out = conv2d_grad_input(x, weight, out_shape, window, groups)
-    else:  # so large an image has more than H × W places: the stamps alone, then the rows at the end, then the cropping
+    else:  # conv2d would map this image to more than H × W: transpose without it, then pad at the end, then crop
         whole = tuple(n + 2 * p - e for n, p, e in zip(size, paddings, extra, strict=True))
         out_shape = (x_shape[0], filters, *whole)
         window = _window(op, out_shape, weight_shape, strides, (0, 0), dilations)

@@ -1,4 +1,4 @@
-"""Losses."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _array(op: str, name: str, value: Any) -> Array:
 
 
 def _targets(op: str, targets: Any, dtype: np.dtype[Any]) -> Any:
-    """Return targets as a Variable or an array: a list holds class indices, or probabilities of the logits' dtype."""
+    """Return targets as a Variable or an array; a list of probabilities gets the dtype of the logits."""
     if isinstance(targets, list) and not holds_variables(targets):
         array = np.asarray(targets)
         return array.astype(dtype) if array.dtype.kind == dtype.kind == "f" else array
@@ -45,13 +45,13 @@ def _targets(op: str, targets: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _as_floats(*values: Any) -> list[Any]:
-    """Give integers and booleans the floating point dtype of the others, or float32: unsigned ones would wrap."""
+    """Convert integers, which could wrap, to the floating point dtype of the others, or to float32."""
     dtype = next((value.dtype for value in values if value.dtype.kind == "f"), np.dtype(np.float32))
     return [astype(value, dtype) if value.dtype.kind in "iub" else value for value in values]
 
 
 def _class_axis(ndim: int) -> int:
-    """Give the axis of the classes: the second, or of a single example the first."""
+    """Return the axis of the classes: the second, or the first for a single example."""
     return 1 if ndim > 1 else 0
 
 
@@ -61,7 +61,7 @@ def _check_logits(op: str, shape: tuple[int, ...]) -> None:
 
 
 def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """Give the weight of every class, to go with logits of `shape`; by default 1."""
+    """Return the weight of every class in a shape that broadcasts against logits of `shape`; 1 by default."""
     if weight is None:
         return 1
     axis = _class_axis(len(shape))
@@ -69,7 +69,7 @@ def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype
     if weights.shape != (classes,):
         raise ValueError(f"{op}: for {classes} classes the weight is ({classes},); got shape {weights.shape}")
     if isinstance(weight, Variable) and weight.requires_grad:
-        raise ValueError(f"{op}: the weight is a constant; got a Tensor that requires a gradient, pass weight.detach()")
+        raise ValueError(f"{op}: the weight is a constant; got a Tensor that requires a gradient: pass .detach()")
     weights = weights.astype(dtype, copy=False)
     if not (weights >= 0).all():
         raise ValueError(f"{op}: the weight of a class is at least 0; got {weights}")
@@ -83,12 +83,12 @@ def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 @functools.lru_cache(maxsize=64)
 def _indices(classes: int, axes_after: int) -> Array:
-    """Return the index of every class, to stand against labels (…, 1, …)."""
+    """Return the index of every class, in a shape that broadcasts against labels (…, 1, …)."""
     return kernels.read_only(np.arange(classes).reshape((classes,) + (1,) * axes_after))
 
 
 def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_index: int) -> bool:
-    """Check class indices, and tell whether any is to be ignored."""
+    """Check class indices, and return whether any of them is `ignore_index`."""
     axis = _class_axis(len(logits_shape))
     expected, classes = logits_shape[:axis] + logits_shape[axis + 1 :], logits_shape[axis]
     if type(ignore_index) is not int and not isinstance(ignore_index, np.integer):
@@ -100,21 +100,21 @@ def _check_labels(op: str, labels: Array, logits_shape: tuple[int, ...], ignore_
         )
     if labels.shape != expected:
         raise ValueError(f"{op}: for logits {logits_shape} the targets are {expected}; got shape {labels.shape}")
-    bits = labels.view(_unsigned(labels.dtype))  # in which negative numbers are the largest
-    # The ufunc's own reduction: the method's takes as long again to get there.
+    bits = labels.view(_unsigned(labels.dtype))  # as unsigned integers, negative numbers are the largest
+    # The ufunc's own reduction has less overhead than the array's method.
     if np.maximum.reduce(bits, None, initial=0) < classes and not 0 <= ignore_index < classes:
         return False
     outside = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
     if outside.size:
         raise ValueError(
             f"{op}: a label is from 0 to {classes - 1}, or {ignore_index} to be ignored; {outside.size} of "
-            f"{labels.size} are not, the first of them {outside.flat[0]}"
+            f"{labels.size} are not, the first of them is {outside.flat[0]}"
         )
     return bool((labels == ignore_index).any())
 
 
 def _one_hot(labels: Array, classes: int, dtype: np.dtype[Any]) -> Array:
-    """Give 1 at each label, along the axis of the classes; nothing for a label that is none."""
+    """Return 1 at each label and 0 elsewhere, along the axis of the classes; all 0 for a label out of range."""
     axis = _class_axis(labels.ndim + 1)
     labels = labels.reshape((*labels.shape[:axis], 1, *labels.shape[axis:]))
     return (labels == _indices(classes, labels.ndim - 1 - axis)).astype(dtype)
@@ -127,9 +127,9 @@ def _softmax_cross_entropy(
     divisor: float | None,
     one_label: bool = False,  # noqa: ARG001 -- for the rule
 ) -> Array:
-    """−Σ targets · log softmax(logits) over the classes; with a divisor, the sum of that by it.
+    """−Σ targets · log softmax(logits) over the classes; with a divisor, the sum of all losses divided by it.
 
-    A target of 0 costs nothing, whatever its logit. With `one_label` the targets of every example sum to 1.
+    The cost of a target of 0 is 0, whatever its logit. With `one_label` the targets of every example sum to 1.
     """
     axis = _class_axis(logits.ndim) if divisor is None else None
     log_probs = log_softmax.forward(logits, _class_axis(logits.ndim))
@@ -156,7 +156,7 @@ def _(grad, logits, divisor):
 
 
 def _spread(grad: Any, axis: int, divisor: float | None) -> Any:
-    """Give the gradient of the losses an axis for the classes; that of their sum, by a divisor, fits as it is."""
+    """Return the gradient of every loss, in a shape that broadcasts against the logits."""
     return grad.reshape((*grad.shape[:axis], 1, *grad.shape[axis:])) if divisor is None else grad / divisor
 
 
@@ -171,37 +171,38 @@ def softmax_cross_entropy(
 ) -> Any:
     """Cross-entropy between the softmax of `logits` and class labels, or probabilities.
 
-    For the class y of an example, −weight[y] · log softmax(logits)[y]. Softmax and logarithm are taken together,
-    so that a hopeless logit costs much and overflows nothing. A target or a weight of 0 costs nothing whatever the
-    logit, where PyTorch has nan for an infinite one.
+    For an example of class y it is −weight[y] · log softmax(logits)[y]. Softmax and logarithm are computed together, so
+    that even a very small probability has a finite cost. The cost of a target or a weight of 0 is 0 whatever the logit
+    is; PyTorch returns nan for an infinite one.
 
     Parameters
     ----------
     logits : (N, C), (N, C, d1, …) or (C,)
-        One unnormalized log-probability a class.
-    targets : (N,), (N, d1, …) or () int, or as `logits` float
+        Unnormalized log-probability of each class.
+    targets : int of shape (N,), (N, d1, …) or (); or float, of the shape of `logits`
         Class indices, 0 … C − 1, or the probability of every class.
     reduction : {"mean", "sum", "none"}
-        What becomes of the losses. The mean over class indices is weighted by `weight`, and leaves out what
-        is ignored.
+        How the losses are combined. With class indices, the mean is weighted by `weight` and leaves out ignored
+        examples.
     label_smoothing : float
-        From 0 to 1: the share of the target that is spread evenly over all classes (Szegedy and others, 2016,
+        The share of the target, from 0 to 1, that is spread evenly over all classes (Szegedy and others, 2016,
         section 7).
     ignore_index : int
-        A class index that costs nothing.
+        Examples with this class index are ignored.
     weight : (C,), optional
         Weight of every class, a constant.
 
     Returns
     -------
-    scalar, or for "none" one loss an example: (N,), (N, d1, …) or ()
+    scalar, or for "none" one loss for each example: (N,), (N, d1, …) or ()
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, a label, an option or a weight is out of range, or the weight requires a gradient.
+        If the shapes do not fit, if a label, an option or a weight is out of range, or if the weight requires a
+        gradient.
     TypeError
-        If the targets are neither class indices nor probabilities, or an option is of a wrong type.
+        If the targets are neither class indices nor probabilities, or if an option has the wrong type.
 
     Examples
     --------
@@ -256,9 +257,9 @@ def softmax_cross_entropy(
 
 
 def _weighted_mean(losses: Any, one_hot: Array) -> Any:
-    """Divide the sum of the losses by that of their labels' weights."""
+    """Return the sum of the losses divided by the sum of their labels' weights."""
     total = float(np.sum(one_hot))
-    # The mean of nothing is nan, but a gradient of nan would spoil the parameters: as in PyTorch it is 0.
+    # The mean of nothing is nan. Its gradient is 0, as in PyTorch, because nan would ruin the parameters.
     return multiply(sum(losses), 1 / total) if total else add(sum(losses), np.nan)
 
 
@@ -268,29 +269,29 @@ def nll_loss(
 ) -> Any:
     """Negative log-likelihood: −weight[y] · log_probs[y] for the class y of every example.
 
-    A weight of 0 costs nothing whatever the log-probability, where PyTorch has nan for an infinite one.
+    The cost of a weight of 0 is 0 whatever the log-probability is; PyTorch returns nan for an infinite one.
 
     Parameters
     ----------
     log_probs : (N, C), (N, C, d1, …) or (C,)
-        Log-probabilities, such as `log_softmax` along the classes gives.
+        Log-probabilities, such as those from `log_softmax` along the classes.
     targets : (N,), (N, d1, …) or () int
         Class indices, 0 … C − 1.
     weight : (C,), optional
         Weight of every class, a constant.
     ignore_index : int
-        A class index that costs nothing.
+        Examples with this class index are ignored.
     reduction : {"mean", "sum", "none"}
-        The mean is weighted by `weight`, and leaves out what is ignored.
+        How the losses are combined. The mean is weighted by `weight` and leaves out ignored examples.
 
     Returns
     -------
-    scalar, or for "none" one loss an example
+    scalar, or for "none" one loss for each example
 
     Raises
     ------
     ValueError, TypeError
-        As `softmax_cross_entropy`.
+        As in `softmax_cross_entropy`.
 
     Examples
     --------
@@ -311,7 +312,7 @@ def nll_loss(
     if _check_labels("nll_loss", labels, shape, ignore_index):
         labels = np.where(labels == ignore_index, -1, labels)
     one_hot = _one_hot(labels, shape[axis], dtype) * _class_weights("nll_loss", weight, shape, dtype)
-    # A class that is not the label's costs nothing, though its log-probability be −inf.
+    # A class other than the label costs nothing, even if its log-probability is −inf.
     losses = -sum(multiply(where(equal(one_hot, 0), 0, log_probs), one_hot), axis)
     return _weighted_mean(losses, one_hot) if reduction == "mean" else _reduce(losses, reduction)
 
@@ -326,7 +327,7 @@ def _pair(op: str, **given: Any) -> list[Any]:
 
 @named
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
-    """Mean squared error, (x − target)², element by element.
+    """Squared error, (x − target)², by default its mean over all elements.
 
     Raises
     ------
@@ -347,17 +348,18 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
 
 @named
 def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
-    """Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)), each element.
+    """Binary cross-entropy of the sigmoid of `logits`: −t · log σ(z) − (1 − t) · log(1 − σ(z)) for each element.
 
-    It is taken as (1 − t)·z + softplus(−z), which overflows nowhere.
+    It is computed as (1 − t)·z + softplus(−z), which never overflows.
 
     Parameters
     ----------
     logits : array or Tensor
         Unnormalized log-odds, z.
-    targets : of the same shape
+    targets : array or Tensor of the same shape
         Probabilities, t, from 0 to 1.
     reduction : {"mean", "sum", "none"}
+        How the losses are combined.
 
     Raises
     ------

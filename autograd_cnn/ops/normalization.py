@@ -1,4 +1,4 @@
-"""Normalization and dropout: the ops that know training from evaluation."""
+"""Normalization and dropout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from autograd_cnn.recording import history
 
 
 def _channelwise(values: Any, ndim: int) -> Any:
-    """Shape (C,) as (C, 1, …), to go with an array (N, C, …) of `ndim` axes."""
+    """Reshape (C,) to (C, 1, …), which broadcasts against an array (N, C, …) of `ndim` axes."""
     return reshape(values, (-1,) + (1,) * (ndim - 2))
 
 
@@ -34,12 +34,12 @@ class Moments:
 
 @primitive(domain="floating")
 def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments) -> Array:
-    """Give `x` mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
+    """Scale and shift `x` to mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
     if not x.size:
-        return np.array(x)  # there is nothing to take the moments of
+        return np.array(x)  # there are no elements to take the moments of
     mean = kernels.mean(x, axis, True)
     centered = x - mean
-    # np.var would take the mean once more.
+    # np.var would compute the mean again.
     variance = kernels.mean(centered * centered, axis, True)
     centered /= np.sqrt(variance + eps)
     moments.mean, moments.variance = mean, variance
@@ -50,7 +50,7 @@ def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments) -> 
 def _(grad, x, out, axis, eps, moments):
     if not grad.size:
         return grad
-    # Ioffe and Szegedy, 2015, section 3, with the sums gathered.
+    # Ioffe and Szegedy, 2015, section 3, with the sums collected.
     centered = grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)
     # To be differentiated itself, a rule has the variance as a function of x.
     variance = moments.variance if isinstance(x, np.ndarray) else var(x, axis, 0, True)
@@ -58,7 +58,7 @@ def _(grad, x, out, axis, eps, moments):
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    """Scale and shift, where there is something to scale and shift by."""
+    """Multiply by `weight` and add `bias`, if they are given."""
     if weight is not None:
         x = multiply(x, weight)
     return x if bias is None else add(x, bias)
@@ -74,20 +74,20 @@ def _operands(op: str, x: Any, weight: Any, bias: Any) -> list[Any]:
 
 
 def _check_statistics(x_shape: tuple[int, ...], running_mean: Any, running_var: Any, training: bool) -> None:
-    """Check that the running statistics are there, and can be moved."""
+    """Check that the running statistics are given, fit `x`, and can be updated in place."""
     statistics = {"running_mean": running_mean, "running_var": running_var}
     given = [name for name, value in statistics.items() if value is not None]
     if not given and training:
         return
     if len(given) < 2:
         raise ValueError(
-            "batch_norm: evaluation goes by running_mean and running_var, and training takes both or neither; got "
+            "batch_norm: evaluation needs running_mean and running_var, and training takes both or neither; got "
             f"{' and '.join(given) or 'neither'}"
         )
     for name, value in statistics.items():
         if not isinstance(value, Variable | np.ndarray):
             raise TypeError(
-                f"batch_norm: {name} is a Tensor or an array, which training moves in place; got {type(value).__name__}"
+                f"batch_norm: {name} is a Tensor or an array, to be updated in place; got {type(value).__name__}"
             )
         if value.dtype.kind != "f" or value.dtype.char == "g":
             raise TypeError(f"batch_norm: {name} is float32, float64 or float16; got dtype {value.dtype}")
@@ -97,10 +97,10 @@ def _check_statistics(x_shape: tuple[int, ...], running_mean: Any, running_var: 
         means, variances = _plain(running_mean), _plain(running_var)
         if not (means.flags.writeable and variances.flags.writeable):
             raise ValueError(
-                "batch_norm: training moves the running statistics in place; got an array that is read-only"
+                "batch_norm: training updates the running statistics in place; got an array that is read-only"
             )
         if np.may_share_memory(means, variances):
-            raise ValueError("batch_norm: running_mean and running_var are two arrays; got the same memory for both")
+            raise ValueError("batch_norm: running_mean and running_var must be two arrays; got the same memory twice")
 
 
 def _plain(value: Any) -> Any:
@@ -120,29 +120,31 @@ def batch_norm(
 ) -> Any:
     """Normalize each channel over the batch (Ioffe and Szegedy, 2015), then scale and shift it.
 
-    In training the batch's own mean and (biased) variance are used, and the running statistics move towards
-    the batch's by `momentum`, in place, with the unbiased variance as in PyTorch. In evaluation the running
-    statistics are used. They are constants, as in PyTorch: one that requires a gradient gets none.
+    Training normalizes with the mean and the biased variance of the batch, and updates the running statistics in place:
+    running += momentum · (batch − running), with the unbiased variance, as in PyTorch. Evaluation normalizes with the
+    running statistics. They are constants, as in PyTorch: a running statistic never gets a gradient.
 
     Parameters
     ----------
     x : (N, C) or (N, C, …)
     running_mean, running_var : (C,), array or Tensor
-        Updated in place in training, where both may be None. They keep their dtype, and the result has that of `x`.
+        Updated in place in training, where both may be None. They keep their dtype; the result has the dtype of `x`.
     weight, bias : (C,), optional
+        Scale and shift of each channel.
     training : bool
+        Whether to use the statistics of the batch.
     momentum : float
-        Weight of the new statistics, from 0 to 1.
+        Weight of the batch in the running statistics, from 0 to 1.
     eps : float
         Added to the variance.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, evaluation has no running statistics, an option is out of range, or training has
-        one value a channel, whose variance is 0.
+        If the shapes do not fit, an option is out of range, evaluation has no running statistics, or training has
+        only one value for each channel, whose variance is 0.
     TypeError
-        If a running statistic is no floating point array or Tensor.
+        If a running statistic is not a floating point array or Tensor.
 
     Examples
     --------
@@ -173,7 +175,7 @@ def batch_norm(
     momentum = checks.number("batch_norm", "momentum", momentum, least=0, most=1)
     count = math.prod(shape) // shape[1] if shape[1] else 0
     if count < 2:
-        raise ValueError(f"batch_norm: training needs more than one value a channel; got x {shape}")
+        raise ValueError(f"batch_norm: training needs more than one value for each channel; got x {shape}")
     axes = (0, *range(2, len(shape)))
     moments = Moments()
     normalized = standardize(x, axes, eps, moments)
@@ -186,7 +188,7 @@ def batch_norm(
 
 
 def _like(statistic: Array, x: Any) -> Array:
-    """Give a statistic the floating point dtype of `x`, which it is not to widen."""
+    """Return a statistic in the floating point dtype of `x`, so that it does not widen the result."""
     return statistic if x.dtype == statistic.dtype or x.dtype.kind != "f" else statistic.astype(x.dtype)
 
 
@@ -194,14 +196,15 @@ def _like(statistic: Array, x: Any) -> Array:
 def layer_norm(
     x: Any, normalized_shape: int | tuple[int, ...], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    """Normalize over the last axes of each example (Ba, Kiros and Hinton, 2016), then scale and shift.
+    """Normalize each example over its last axes (Ba, Kiros and Hinton, 2016), then scale and shift.
 
     Parameters
     ----------
     x : (…, *normalized_shape)
     normalized_shape : int or tuple of int
         Lengths of the last axes.
-    weight, bias : normalized_shape, optional
+    weight, bias : of shape `normalized_shape`, optional
+        Scale and shift of each element.
     eps : float
         Added to the variance.
 
@@ -237,21 +240,22 @@ def layer_norm(
 
 @named
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Normalize over groups of channels of each example (Wu and He, 2018), then scale and shift each channel.
+    """Normalize each example over groups of channels (Wu and He, 2018), then scale and shift each channel.
 
     Parameters
     ----------
     x : (N, C, …)
     num_groups : int
-        Divides C.
+        Number of groups; it must divide C.
     weight, bias : (C,), optional
+        Scale and shift of each channel.
     eps : float
         Added to the variance.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or the groups do not divide the channels.
+        If the shapes do not fit, or `num_groups` does not divide the number of channels.
 
     Examples
     --------
@@ -281,23 +285,24 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
 def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = None) -> Any:
     """Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
 
-    Srivastava and others, 2014, in the inverted form that keeps the expected value.
+    Srivastava and others, 2014, in the "inverted" form, which keeps the expected value.
 
     Parameters
     ----------
     x : array or Tensor
     p : float
-        From 0 to 1, both included.
+        Probability, from 0 to 1 inclusive.
     training : bool
+        Whether to drop elements; otherwise `x` is returned unchanged.
     rng : numpy.random.Generator
-        Draws the mask; needed in training.
+        Draws the mask; required in training.
 
     Raises
     ------
     ValueError
         If `p` is not a probability.
     TypeError
-        If `p` is no number, or training has no generator.
+        If `p` is not a number, or training has no generator.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""NumPy's functions of Tensors: which op each of them is.
+"""NumPy's functions on Tensors: the op that each of them calls.
 
-NumPy asks the type of an argument what its functions are to do: for ufuncs by NEP 13's `__array_ufunc__`, for the
-others by NEP 18's `__array_function__`. So a program that is written with `np.` is recorded and differentiated. A
-function without an op is an error: it would take the plain array, and lose the gradient without a word.
+NumPy lets the type of an argument decide what its functions do: `__array_ufunc__` (NEP 13) for ufuncs,
+`__array_function__` (NEP 18) for the others. So a program written with `np.` is recorded and differentiated. A function
+without an op raises an error: on the plain array it would lose the gradient silently.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from autograd_cnn import ops
 from autograd_cnn.graph import Variable
 from autograd_cnn.ops.numpy_functions import FUNCTIONS, as_dtype, plain, refuse, without_op
 
-#: The ufuncs that an op is the same as, with the same arguments.
+#: Ufuncs that are the same as an op, with the same arguments.
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.absolute: ops.abs,
     np.add: ops.add,
@@ -62,7 +62,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.trunc: ops.trunc,
 }
 
-#: What stands for one of an op's names or is made of ops in a line.
+#: Ufuncs that are another name of an op, or that are composed of ops in one line.
 _COMPOSED_UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.divmod: lambda x, y: (ops.floor_divide(x, y), ops.mod(x, y)),
     np.fabs: ops.abs,
@@ -79,7 +79,7 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.multiply: ops.prod,
 }
 
-# These only ask: their answers have no gradient to lose, and are plain.
+# Queries: their results have no gradient to lose, and are plain values.
 _ASKING_UFUNCS = {
     np.isfinite, np.isinf, np.isnan, np.logical_and, np.logical_not, np.logical_or, np.logical_xor, np.signbit,
 }  # fmt: skip
@@ -93,12 +93,12 @@ _ASKING = {
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """Call the op that a ufunc is.
+    """Call the op that corresponds to a ufunc.
 
     Raises
     ------
     TypeError
-        For a ufunc, a method of one, or an option that has none.
+        If no op corresponds to the ufunc, its method or an option.
     """
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     given = dict(options)
@@ -120,17 +120,17 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Map
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Call the op that a function of NumPy's is.
+    """Call the op that corresponds to one of NumPy's functions.
 
     Raises
     ------
     TypeError
-        For a function or an option that has none.
+        If no op corresponds to the function or an option.
     """
     if function in _ASKING:
         name = f"np.{function.__name__}"
         _refuse_to_write(name, kwargs.get("out"))
-        if function in (np.isneginf, np.isposinf):  # which take it by place
+        if function in (np.isneginf, np.isposinf):  # these take `out` by position
             _refuse_to_write(name, args[1:])
         return function(*plain(args), **{name: plain(value) for name, value in kwargs.items()})
     if function not in FUNCTIONS:
@@ -140,7 +140,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def names() -> dict[str, list[str]]:
-    """Return, for each op that is a function of NumPy's, how NumPy calls it."""
+    """Return, for each op, the names of the NumPy functions that call it."""
     found: dict[str, list[str]] = {}
     for ufunc, op in UFUNCS.items():
         found.setdefault(op.__name__, []).append(f"np.{ufunc.__name__}")
@@ -153,12 +153,12 @@ def names() -> dict[str, list[str]]:
 
 
 def _refuse_to_write(name: str, out: Any) -> None:
-    """Raise for a Tensor to write to; what only asks may write to an array."""
+    """Raise TypeError if `out` is a Tensor; queries may write to an array."""
     if any(isinstance(x, Variable) for x in (out if isinstance(out, tuple) else (out,))):
         refuse(name, out=out)
 
 
 def _floating(x: Any, y: Any) -> tuple[Any, Any]:
-    """Return two operands, the first as float32 where neither is an array of floating point."""
+    """Return two operands, the first converted to float32 if neither is a floating point array."""
     floating = any(v.dtype.kind == "f" for v in (x, y) if hasattr(v, "dtype"))
     return x if floating else ops.astype(x, np.float32), y

@@ -1,4 +1,4 @@
-"""Pooling. The gradients are primitives too, so that pooling differentiates to any order."""
+"""Pooling. The gradients are primitives too, so that pooling can be differentiated to any order."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def max_pool2d(
     dilation: PairLike = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    """Maximum of every window; of equal maxima the first, row by row, gets the gradient.
+    """Maximum of every window. Of equal maxima the first, row by row, gets the gradient.
 
-    A nan is the maximum of its windows, and the last one in a window gets its gradient, as in PyTorch. Integers and
-    booleans stay what they are.
+    As in PyTorch, a nan is the maximum of its window, and the last nan in a window gets the gradient. Integers and
+    booleans keep their dtype.
 
     Parameters
     ----------
@@ -55,24 +55,24 @@ def max_pool2d(
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
-        The window's step; the size of the window by default.
+        Step of the window; by default the size of the window.
     padding : int or pair of int
-        −inf on every side; at most half the window. A window of padding alone holds −inf and has no gradient;
-        among integers, which have no −inf, it is an error.
+        Rows and columns of −inf on every side; at most half the window. The maximum of a window of padding alone is
+        −inf, without a gradient; for integers, which have no −inf, such a window is an error.
     dilation : int or pair of int
         Distance between the elements of a window.
     ceil_mode : bool
-        Whether a last window may hang over the end, if it starts before the end of the image.
+        Whether a last window may extend beyond the end, if it starts before the end of the image.
 
     Returns
     -------
-    (N, C, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) / stride + 1, rounded down, or up for
+    (N, C, H', W'), with H' = (H + 2·padding − dilation·(KH − 1) − 1) / stride + 1, rounded down, or up with
     `ceil_mode`, and W' likewise
 
     Raises
     ------
     ValueError
-        If the window is larger than the padded images, or a window of integers is of padding alone.
+        If the window is larger than the padded images, or if a window over integers contains only padding.
 
     Examples
     --------
@@ -87,8 +87,8 @@ def max_pool2d(
     if x.dtype.kind != "f" and window.misses((x.shape[2], x.shape[3])):
         raise ValueError(
             f"max_pool2d: with kernel_size {window.size}, stride {window.stride}, padding {window.padding}, dilation "
-            f"{window.dilation} and ceil_mode={ceil_mode}, a window over x {x.shape} is of padding alone, which is "
-            f"−inf, and {x.dtype} has none; take less padding, or floats"
+            f"{window.dilation} and ceil_mode={ceil_mode}, a window over x {x.shape} contains only padding, which is "
+            f"−inf, and {x.dtype} has no −inf; use less padding, or floats"
         )
     return kernels.max_pool2d(x, window), window
 
@@ -100,7 +100,7 @@ def _(grad, x, out, window):
 
 @primitive(constant_in=("x", "maxima"))
 def max_pool2d_grad(cotangent: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
-    """Gradient of `max_pool2d` in `x`; `x` and its `maxima` only say which element was the maximum."""
+    """Gradient of `max_pool2d` with respect to `x`; `x` and its `maxima` only say which element was the maximum."""
     return kernels.max_pool2d_grad(cotangent, x, maxima, window)
 
 
@@ -111,7 +111,7 @@ def _(grad, x, maxima, window):
 
 @primitive(constant_in=("x", "maxima"))
 def max_pool2d_pick(values: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
-    """Elements of `values` where `x` has the maximum of each window: the adjoint of `max_pool2d_grad`."""
+    """Elements of `values` where `x` has the maximum of each window; the adjoint of `max_pool2d_grad`."""
     return kernels.max_pool2d_pick(values, x, maxima, window)
 
 
@@ -138,17 +138,17 @@ def avg_pool2d(
     kernel_size : int or pair of int
         The window, vertical and horizontal.
     stride : int or pair of int, optional
-        The window's step; the size of the window by default.
+        Step of the window; by default the size of the window.
     padding : int or pair of int
-        Zeros on every side; at most half the window.
+        Rows and columns of zeros on every side; at most half the window.
     ceil_mode : bool
-        Whether a last window may hang over the end, if it starts before the end of the image.
+        Whether a last window may extend beyond the end, if it starts before the end of the image.
     count_include_pad : bool
-        Whether the padding counts as elements. What a last window hangs over never does.
+        Whether the padding counts as elements. What lies beyond the padding never does.
 
     Returns
     -------
-    (N, C, H', W'), with H' = (H + 2·padding − KH) / stride + 1, rounded down, or up for `ceil_mode`, and W'
+    (N, C, H', W'), with H' = (H + 2·padding − KH) / stride + 1, rounded down, or up with `ceil_mode`, and W'
     likewise
 
     Raises
@@ -176,7 +176,7 @@ def _(grad, x_shape, window, count_include_pad):
 
 @primitive
 def avg_pool2d_grad(cotangent: Any, x_shape: tuple[int, ...], window: kernels.Window, count_include_pad: bool) -> Array:
-    """Gradient of `avg_pool2d` in `x`."""
+    """Gradient of `avg_pool2d` with respect to `x`."""
     return kernels.avg_pool2d_grad(cotangent, x_shape, window, count_include_pad)
 
 

@@ -1,4 +1,4 @@
-"""Sums, means and extremes over axes."""
+"""Sums, means, variances and extremes over axes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,27 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many elements each result is made of."""
+    """Return the number of elements that each result is computed from."""
     return math.prod(shape[i] for i in _axes(axis, len(shape)))
 
 
 def _keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
-    """Give a reduced array its lost axes back, with length one."""
+    """Reshape a reduced array so that the reduced axes are back, with length one."""
     axes = _axes(axis, len(shape))
     return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
 @primitive(domain="real")
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Sum of the elements over `axis` (all of them by default)."""
+    """Sum of the elements over `axis`, by default over all axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    array([4., 6.])
+    """
     return kernels.sum(x, axis, keepdims)
 
 
@@ -48,13 +56,21 @@ def _(grad, x_shape, axis):
 
 @primitive(domain="floating")
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Mean of the elements over `axis` (all of them by default); of nothing it is nan, and NumPy warns."""
+    """Mean of the elements over `axis`, by default over all axes. The mean of no elements is nan, and NumPy warns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.mean(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    array([2., 3.])
+    """
     return kernels.mean(x, axis if np.ndim(x) else _axes(axis, 0), keepdims)
 
 
 @mean.backward("x")
 def _(grad, x_shape, axis):
-    count = _count(x_shape, axis) or 1  # the mean of nothing has nobody to give a gradient to
+    count = _count(x_shape, axis) or 1  # if there are no elements, nothing gets a gradient
     return broadcast_to(_keep(grad / count, x_shape, axis), x_shape)
 
 
@@ -65,7 +81,7 @@ def var(x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> A
     Raises
     ------
     ValueError
-        If there are not more than `ddof` values, where NumPy warns and gives nan.
+        If there are not more than `ddof` values; NumPy warns and returns nan.
 
     Examples
     --------
@@ -98,11 +114,11 @@ def _(grad, x, x_shape, axis, ddof):
 
 @primitive(differentiable=False)
 def _first(x: Any, extreme: Any, axis: Axis = None) -> Array:
-    """1 at the first element along `axis` that equals the extreme, or is nan as it is; 0 elsewhere, in `x`'s dtype."""
+    """Return 1 at the first element along `axis` that equals the extreme (or is nan too), and 0 elsewhere."""
     axes = _axes(axis, x.ndim)
-    # The reduced axes go last and become one, in which argmax gives the first.
+    # Move the reduced axes to the end and flatten them: argmax then finds the first hit.
     order = (*(i for i in range(x.ndim) if i not in axes), *axes)
-    # Only beside an extreme that is nan, and equals nothing, can there be a nan.
+    # x can be nan only where the extreme is nan, and a nan equals nothing.
     hits = np.transpose((x == _keep(extreme, x.shape, axis)) | (x != x), order)
     rows = hits.reshape(*hits.shape[: x.ndim - len(axes)], math.prod(hits.shape[x.ndim - len(axes) :]))
     first = np.zeros(rows.shape, x.dtype)
@@ -121,9 +137,9 @@ def _check_something(op: str, shape: tuple[int, ...], axis: Axis) -> None:
 
 @primitive(domain="real")
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Maximum over `axis` (of all by default); nan where an element is.
+    """Maximum over `axis`, by default over all axes; nan if an element is nan.
 
-    Of equal maxima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+    Of equal maxima, and of several nans, the first gets the gradient. Without an axis, PyTorch shares it equally.
 
     Raises
     ------
@@ -148,9 +164,9 @@ def _(grad, x, out, axis):
 
 @primitive(domain="real")
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Minimum over `axis` (of all by default); nan where an element is.
+    """Minimum over `axis`, by default over all axes; nan if an element is nan.
 
-    Of equal minima, and of several nans, the first gets the gradient. PyTorch shares it out where no axis is given.
+    Of equal minima, and of several nans, the first gets the gradient. Without an axis, PyTorch shares it equally.
 
     Raises
     ------
@@ -177,8 +193,8 @@ def _(grad, x, out, axis):
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Logarithm of the sum of exponentials over `axis`, without overflow.
 
-    The maximum is taken out of the sum first, so that the largest exponential is 1. Of nothing, and of −∞ alone, it
-    is −∞; there the slope is 0, where PyTorch has nan.
+    The maximum is subtracted first, so that the largest exponential is 1. The result for no elements, and for −∞ alone,
+    is −∞; its slope there is 0, where PyTorch has nan.
 
     Examples
     --------
@@ -187,7 +203,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> ac.logsumexp(np.array([[1000.0, 1000.0], [-np.inf, 0.0]]), 1).round(4)
     array([1000.6931,    0.    ])
     """
-    # Of nothing there is no maximum, but the sum has the right shape.
+    # An empty array has no maximum; its sum has the right shape.
     peak = (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, np.zeros_like(peak))  # ±inf − ±inf would be nan
     with np.errstate(divide="ignore"):
@@ -197,5 +213,5 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @logsumexp.backward("x")
 def _(grad, x, out, axis):
-    top = _keep(where(out == -np.inf, 0, out), x.shape, axis)  # a row of −inf alone has no slope
+    top = _keep(where(out == -np.inf, 0, out), x.shape, axis)  # in a row of −inf alone the slope is 0
     return _keep(grad, x.shape, axis) * exp(x - top)

@@ -1,4 +1,4 @@
-"""Ops that move elements without changing them: shapes, axes, joining, padding and indexing."""
+"""Ops that move elements without changing them: reshaping, joining, padding and indexing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from autograd_cnn.primitive import operand, primitive
 
 @primitive
 def reshape(x: Any, shape: int | Sequence[int]) -> Array:
-    """Give the same elements, in C order, in another shape; one length may be −1."""
+    """Return the same elements, in C order, in another shape; one length may be −1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.reshape(np.arange(6.0), (2, -1))
+    array([[0., 1., 2.],
+           [3., 4., 5.]])
+    """
     return kernels.reshape(x, shape)
 
 
@@ -29,7 +38,15 @@ def _(grad, x_shape):
 
 @primitive
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Array:
-    """Permute the axes; without `axes`, reverse them."""
+    """Permute the axes; without `axes`, reverse them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.transpose(np.zeros((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
     if axes is not None and sorted(a % max(x.ndim, 1) for a in axes) != list(range(x.ndim)):
         raise ValueError(f"transpose: axes names each of the {x.ndim} axes of shape {x.shape} once; got {tuple(axes)}")
     return x.transpose(axes)
@@ -44,7 +61,16 @@ def _(grad, axes, x_shape):
 
 @primitive
 def broadcast_to(x: Any, shape: int | Sequence[int]) -> Array:
-    """Broadcast to `shape` by NumPy's rules, without copying."""
+    """Broadcast to `shape` by NumPy's rules, without copying.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.broadcast_to(np.array([1.0, 2.0]), (2, 2))
+    array([[1., 2.],
+           [1., 2.]])
+    """
     return np.broadcast_to(x, shape)
 
 
@@ -55,9 +81,17 @@ def _(grad, x_shape):
 
 @primitive
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
-    """Drop the axes of length one, or the given ones."""
+    """Remove the axes of length one, or only the given ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.squeeze(np.zeros((1, 3, 1)), axis=0).shape
+    (3, 1)
+    """
     if axis is not None and any(x.shape[a] != 1 for a in normalize_axis_tuple(axis, x.ndim)):
-        raise ValueError(f"squeeze: only axes of length one can be dropped; got axis {axis} of shape {x.shape}")
+        raise ValueError(f"squeeze: only axes of length one can be removed; got axis {axis} of shape {x.shape}")
     return np.squeeze(x, axis)
 
 
@@ -68,7 +102,15 @@ def _(grad, x_shape):
 
 @primitive
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Array:
-    """Insert axes of length one, at these places of the result."""
+    """Insert axes of length one, at the given positions in the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.expand_dims(np.zeros(3), (0, 2)).shape
+    (1, 3, 1)
+    """
     return np.expand_dims(x, axis)
 
 
@@ -79,7 +121,7 @@ def _(grad, x_shape):
 
 @named
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Make one axis of the axes `start_dim` to `end_dim`, both included.
+    """Flatten the axes from `start_dim` to `end_dim`, both included, into one.
 
     Examples
     --------
@@ -94,7 +136,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         return reshape(x, (1,))
     start, end = (normalize_axis_index(dim, len(shape), "flatten") for dim in (start_dim, end_dim))
     if start > end:
-        raise ValueError(f"flatten: from axis {start_dim} to axis {end_dim} of shape {shape} runs backwards")
+        raise ValueError(f"flatten: start_dim {start_dim} is after end_dim {end_dim} for shape {shape}")
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
@@ -113,20 +155,28 @@ def _(grad, index, arrays_shape, axis):
 
 def _several(op: str, arrays: Any) -> Iterable[Any]:
     if not isinstance(arrays, Iterable):
-        raise TypeError(f"{op}: arrays is a list or the like of arrays or Tensors; got {short(arrays)}")
+        raise TypeError(f"{op}: arrays must be a list or tuple of arrays or Tensors; got {short(arrays)}")
     return arrays
 
 
 @named
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays or tensors along an axis they have; the other axes are of one length."""
+    """Join arrays or Tensors along an existing axis; their other axes have the same lengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.concatenate([np.array([1.0]), np.array([2.0, 3.0])])
+    array([1., 2., 3.])
+    """
     parts = [operand("concatenate", f"array {i}", x) for i, x in enumerate(_several("concatenate", arrays))]
     shapes = [x.shape for x in parts]
     if not shapes or not shapes[0]:
-        raise ValueError(f"concatenate: takes one array or more, each with an axis; got shapes {shapes}")
+        raise ValueError(f"concatenate: needs at least one array, each with an axis; got shapes {shapes}")
     at = normalize_axis_index(axis, len(shapes[0]), "concatenate")
     if len({(len(s), s[:at], s[at + 1 :]) for s in shapes}) > 1:
-        raise ValueError(f"concatenate: the arrays differ in length along axis {at} alone; got shapes {shapes}")
+        raise ValueError(f"concatenate: the arrays may differ in length only along axis {at}; got shapes {shapes}")
     return _concatenate(*parts, axis=axis)
 
 
@@ -134,7 +184,7 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
 def _stack(*arrays: Any, axis: int) -> Array:
     shapes = [np.shape(x) for x in arrays]
     if len(set(shapes)) != 1:
-        raise ValueError(f"stack: takes one array or more, of one shape; got shapes {shapes}")
+        raise ValueError(f"stack: needs at least one array, all of the same shape; got shapes {shapes}")
     return np.stack(arrays, axis)
 
 
@@ -145,13 +195,30 @@ def _(grad, index, axis):
 
 @named
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays or tensors of one shape along a new axis."""
+    """Join arrays or Tensors of the same shape along a new axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return _stack(*_several("stack", arrays), axis=axis)
 
 
 @named
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """Cut along an axis: into so many equal parts, or before the given indices, as NumPy does."""
+    """Split along an axis, into a number of equal parts or before the given indices, as NumPy does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.split(np.arange(4.0), 2)
+    [array([0., 1.]), array([2., 3.])]
+    """
     x = operand("split", "x", x)
     axis = normalize_axis_index(axis, x.ndim, "split")
     length = x.shape[axis]
@@ -162,7 +229,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
             )
         cuts = [length // indices_or_sections * i for i in range(1, indices_or_sections)]
     elif isinstance(indices_or_sections, float):
-        raise TypeError(f"split: takes a number of equal parts, an int, or indices; got {indices_or_sections!r}")
+        raise TypeError(f"split: expected an int, the number of equal parts, or indices; got {indices_or_sections!r}")
     else:
         cuts = list(indices_or_sections)
     bounds = zip([0, *cuts], [*cuts, length], strict=True)
@@ -229,7 +296,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
 
 
 def _plain(index: Any) -> Any:
-    """Give an index with arrays in place of the Tensors in it."""
+    """Return an index with the Tensors in it replaced by their arrays."""
     if isinstance(index, tuple):
         return tuple(map(_plain, index))
     if isinstance(index, Variable):
@@ -237,14 +304,14 @@ def _plain(index: Any) -> Any:
     if index is None or index is ... or isinstance(index, np.ndarray | int | np.integer | np.bool_ | slice):
         return index
     try:
-        array = np.array(index)  # of a list or the like, which its owner may change
+        array = np.array(index)  # a copy, because the caller may change the list later
     except ValueError:
-        raise ValueError(f"getitem: an index is a list whose parts differ in shape: {short(index)}") from None
+        raise ValueError(f"getitem: an index is a list whose elements differ in shape: {short(index)}") from None
     return array if array.size else array.astype(np.intp)
 
 
 def _is_basic(index: Any) -> bool:
-    """Whether an index selects no element twice for sure: numbers, slices, ellipsis and new axes."""
+    """Return whether an index is basic (numbers, slices, ellipsis, new axes): it then selects no element twice."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(isinstance(p, int | np.integer | slice | None | type(...)) for p in parts)
 
@@ -260,7 +327,15 @@ def _(grad, x_shape, index):
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """`x[index]` as NumPy has it: basic, integer-array and boolean indices."""
+    """Index as in NumPy, `x[index]`: basic, integer-array and boolean indices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.getitem(np.array([1.0, 2.0, 3.0]), [0, 2])
+    array([1., 3.])
+    """
     return _getitem(x, _plain(index))
 
 
@@ -268,7 +343,7 @@ def getitem(x: Any, index: Any) -> Any:
 def scatter_add(*parts: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Add arrays to zeros of `shape`, each at its index, once for each time an element is selected.
 
-    The adjoint of indexing, and of several at once.
+    This is the adjoint of indexing, for one or several indices at once.
     """
     out = np.zeros(shape, np.result_type(*{part.dtype for part in parts}))
     for part, index in zip(parts, indices, strict=True):
@@ -304,19 +379,36 @@ def _(grad, index):
 
 @named
 def setitem(x: Any, index: Any, value: Any) -> Any:
-    """Give a copy of `x` with `value` at `index`, which must not select an element twice."""
+    """Return a copy of `x` with `value` at `index`, which must not select an element twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.setitem(np.zeros(3), 1, 5.0)
+    array([0., 5., 0.])
+    """
     x, index = operand("setitem", "x", x), _plain(index)
     if not _is_basic(index):
         counts = np.zeros(x.shape, np.intp)
         np.add.at(counts, index, 1)
         if counts.max(initial=0) > 1:
-            raise ValueError("an assignment whose index selects an element more than once has no one gradient")
+            raise ValueError("setitem: the index selects an element more than once, so it has no unique gradient")
     return _setitem(x, index, value)
 
 
 @named
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """Elements at integer `indices` along an axis, or of the flattened array."""
+    """Take the elements at integer `indices` along an axis, or from the flattened array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.take(np.array([[1.0, 2.0], [3.0, 4.0]]), [1, 0], axis=1)
+    array([[2., 1.],
+           [4., 3.]])
+    """
     x, given = operand("take", "x", x), indices
     indices = np.asarray(_plain(indices))
     if indices.dtype.kind not in "iub":

@@ -1,1 +1,1 @@
-"""The definitions that the package is held against: a tape on one page, and convolution and pooling by loops."""
+"""Definitions that the tests compare the package with: a tape on one page, and convolution and pooling by loops."""

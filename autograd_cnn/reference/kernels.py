@@ -1,4 +1,4 @@
-"""Convolution and pooling by their definitions, one tap of the window at a time: what the fast kernels are held to."""
+"""Convolution and pooling by definition, one tap of the window at a time; the fast kernels are tested against them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autograd_cnn.kernels.window import Window
 
 
 def _padded(x: Array, window: Window, value: float = 0) -> Array:
-    """Give images (N, C, H, W) with `value` around them, wherever a window reaches."""
+    """Return images (N, C, H, W) surrounded by `value`, as far as a window reaches."""
     n, c, h, w = x.shape
     padded = np.full((n, c, *window.padded((h, w))), value, x.dtype)
     _inside(padded, window, (h, w))[:] = x
@@ -19,26 +19,26 @@ def _padded(x: Array, window: Window, value: float = 0) -> Array:
 
 
 def _inside(padded: Array, window: Window, image: tuple[int, ...]) -> Array:
-    """View padded images without the padding."""
+    """Return a view of padded images without the padding."""
     (top, left), (h, w) = window.padding, image
     return padded[:, :, top : top + h, left : left + w]
 
 
 def _taps(padded: Array, window: Window, image: tuple[int, ...]) -> Iterator[tuple[int, int, Array]]:
-    """Give each tap's place in the window, and what it meets at every place of the window: (N, C, H', W')."""
+    """Yield each tap's row and column in the window, and the pixels (N, C, H', W') that it is applied to."""
     height, width = window.positions((image[0], image[1]))
     for i, j in window.taps():
         yield i, j, padded[:, :, window.rows(i, height), window.columns(j, width)]
 
 
 def _split(channels: Array, groups: int) -> Array:
-    """View (N, groups·C, H, W) as (N, groups, C, H, W)."""
+    """Return (N, groups·C, H, W) as a view (N, groups, C, H, W)."""
     n, c, h, w = channels.shape
     return channels.reshape(n, groups, c // groups, h, w)
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int = 1) -> Array:
-    """Sum over the taps of what each meets, times its weights."""
+    """Sum, over the taps, of the pixels times the tap's weights."""
     filters, image = len(weight), x.shape[2:]
     weight = weight.reshape(groups, filters // groups, *weight.shape[1:])
     out = np.zeros((len(x), groups, filters // groups, *window.positions(image)), np.result_type(x, weight))
@@ -49,7 +49,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
 
 
 def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
-    """Sum over images and places, for each tap, of what it meets times the output's gradient."""
+    """For each tap: sum, over images and positions, of the pixels times the output's gradient."""
     filters, channels, *size = weight_shape
     total = np.zeros((groups, filters // groups, channels, *size), np.result_type(grad, x))
     for i, j, met in _taps(_padded(x, window), window, x.shape[2:]):
@@ -58,7 +58,7 @@ def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], win
 
 
 def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
-    """Send the output's gradient, times each tap's weights, back to where the tap was."""
+    """Add the output's gradient, times each tap's weights, to the pixels that the tap was applied to."""
     weight = weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
     image = x_shape[2], x_shape[3]
     total = np.zeros((*x_shape[:2], *window.padded(image)), np.result_type(grad, weight))
@@ -68,14 +68,14 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
-    """Maximum of the taps, which is the least number in the padding; a nan is the maximum."""
+    """Maximum over the taps; padding counts as the least number of the dtype, and a nan as the maximum."""
     padded = _padded(x, window, least(x.dtype))
     out: Array = np.max([met for _, _, met in _taps(padded, window, x.shape[2:])], 0)
     return out
 
 
 def max_pool2d_grad(grad: Array, x: Array, out: Array, window: Window) -> Array:
-    """Send the gradient to the first tap in the image, row by row, that met the maximum; if nan, to the last."""
+    """Send the gradient to the first tap, row by row, that saw the maximum; if that is nan, to the last."""
     padded = _padded(x, window, least(x.dtype))
     inside = _padded(np.ones_like(x, bool), window)
     chosen = np.full(out.shape, -1)

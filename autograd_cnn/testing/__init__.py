@@ -1,6 +1,6 @@
-"""Tools to prove an op right: Hypothesis strategies for its inputs, and one checker for everything it promises.
+"""Tools to test an op: Hypothesis strategies for its inputs, and one checker for everything an op promises.
 
-They serve the ops of this package and yours alike. The strategies need Hypothesis (`pip install
+They work for the ops of this package and for your own. The strategies need Hypothesis (`pip install
 "autograd-cnn[testing]"`); the checker does not.
 
 >>> import numpy as np
@@ -30,7 +30,7 @@ __all__ = ["OpError", "check_op", *_STRATEGIES]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the strategies, and Hypothesis with them, only when one is asked for."""
+    """Import the strategies, and Hypothesis with them, only when they are first used."""
     if name in _STRATEGIES:
         from autograd_cnn.testing import strategies
 

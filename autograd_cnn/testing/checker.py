@@ -1,4 +1,4 @@
-"""The checker: everything an op promises, asserted for one set of inputs."""
+"""`check_op`, which asserts everything an op promises, for one set of inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from autograd_cnn.testing.finite_differences import gradcheck
 
 
 class OpError(AssertionError):
-    """A promise that an op does not keep."""
+    """A promise that an op does not keep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn.testing import check_op
+    >>> check_op(np.sqrt, np.array([4.0]), reference=np.square)
+    Traceback (most recent call last):
+        ...
+    autograd_cnn.testing.checker.OpError: the value at (0,) is 2; expected 16, within 1e-09 of the scale 16
+    """
 
 
 def check_op(
@@ -30,35 +40,35 @@ def check_op(
 ) -> None:
     """Assert everything that an op promises, for the given inputs.
 
-    - On arrays alone it gives an array, of the values of `reference` within 1e-9 of their scale.
-    - With Tensors it gives a Tensor of the same values.
+    - On arrays alone it returns an array, equal to that of `reference` within 1e-9 of its scale.
+    - With Tensors it returns a Tensor with the same values.
     - Its gradients agree with finite differences in float64 under a random cotangent.
-    - They do not depend on the inputs' memory order: transposed, strided or reversed.
-    - Float32 stays float32, in values and gradients, within 2e-4 of the scale of those in float64.
-    - Inputs and cotangent are left as they were, and no gradient shares memory with anything.
-    - The graph is freed by reference counting, as soon as the result is dropped.
+    - They do not depend on the inputs' memory order.
+    - Float32 stays float32, in values and gradients; they agree with those in float64 within 2e-4 of their scale.
+    - Inputs and cotangent are not changed, and no gradient shares memory with anything.
+    - The graph is freed by reference counting as soon as the result is dropped.
 
     Parameters
     ----------
     op : callable
         Called as ``op(*inputs, **options)``.
     *inputs : arrays
-        Float64 arrays are differentiated by, and checked in float32 as well; anything else is passed as it is.
+        Gradients are checked for float64 arrays, in float32 as well; anything else is passed on unchanged.
     reference : callable, optional
-        Called like `op`, on arrays; gives the expected value.
+        Called like `op`, on arrays; returns the expected value.
     gradient : bool
-        False for an op without gradients, or inputs at a kink.
+        False for an op without gradients, or for inputs at a kink.
     rng : numpy.random.Generator, optional
-        Draws the cotangent; seeded with 0 by default.
+        Draws the cotangent; by default a generator with seed 0.
     **options
         Passed to `op` and `reference`.
 
     Raises
     ------
     OpError
-        Naming the promise that was broken, with what was found and expected.
+        If a promise is broken; the message names it, with the value found and the value expected.
     GradcheckError
-        When a gradient disagrees with finite differences.
+        If a gradient disagrees with finite differences.
 
     Examples
     --------
@@ -78,14 +88,14 @@ def check_op(
     value = call(*inputs)
     _assert_untouched(inputs, originals)
     if not isinstance(value, np.ndarray | np.generic):
-        raise OpError(f"on arrays alone the op should give an array; it gave {type(value).__name__}")
+        raise OpError(f"on arrays alone the op should return an array; it returned {type(value).__name__}")
     if reference is not None:
         _assert_close("the value", value, reference(*inputs, **options), 1e-9)
     if not floats or not gradient:
         return
 
     tensors = _tensors(inputs, floats, np.float64)
-    # A Tensor has a copy, and BLAS may round otherwise in another memory order.
+    # A Tensor holds a copy, and BLAS may round differently in another memory order.
     out = _result(call(*tensors), np.asarray(call(*[t._data if isinstance(t, Tensor) else t for t in tensors])))
     cotangent = np.asarray(rng.standard_normal(out.shape))
     kept = cotangent.copy()
@@ -116,19 +126,19 @@ def _is_double(x: Any) -> bool:
 
 
 def _tensors(inputs: tuple[Any, ...], floats: list[int], dtype: Any) -> list[Any]:
-    """Wrap the inputs to differentiate by, float64 ones without a copy and so in their own memory order."""
+    """Wrap the inputs to differentiate by as Tensors; other inputs stay as they are."""
     return [Tensor(x, requires_grad=True, dtype=dtype) if i in floats else x for i, x in enumerate(inputs)]
 
 
 def _result(out: Any, value: Array) -> Tensor:
     if not isinstance(out, Tensor) or not out.requires_grad:
-        raise OpError(f"with Tensors that require a gradient the op should give such a Tensor; it gave {out!r}")
+        raise OpError(f"with Tensors that require a gradient the op should return such a Tensor; it returned {out!r}")
     _assert_close("the value on Tensors", out._data, value, 0)
     return out
 
 
 def _gradient(tensor: Tensor) -> Array:
-    """Give a tensor's gradient, zero if the result does not depend on it."""
+    """Return a tensor's gradient, zero if the result does not depend on it."""
     grad = np.zeros_like(tensor._data) if tensor.grad is None else tensor.grad
     if grad.shape != tensor.shape or grad.dtype != tensor.dtype:
         raise OpError(
@@ -138,7 +148,7 @@ def _gradient(tensor: Tensor) -> Array:
 
 
 def _assert_close(what: str, found: Any, expected: Any, tolerance: float) -> None:
-    """Assert equality within `tolerance` times the scale of what is expected; nan and infinity equal themselves."""
+    """Assert equality within `tolerance` times the scale of `expected`; nan and infinity equal themselves."""
     found, expected = np.asarray(found), np.asarray(expected)
     if found.shape != expected.shape:
         raise OpError(f"{what} has shape {found.shape}; expected {expected.shape}")
@@ -191,7 +201,7 @@ def _assert_float32_is_kept(
     tensors = _tensors(inputs, floats, np.float32)
     out = call(*tensors)
     if out.dtype != np.float32:
-        raise OpError(f"float32 inputs should give float32; they gave {out.dtype}")
+        raise OpError(f"float32 inputs should return float32; the op returned {out.dtype}")
     _assert_close("the value in float32", out._data, value, 2e-4)
     out.backward(cotangent)
     for i, grad in zip(floats, grads, strict=True):

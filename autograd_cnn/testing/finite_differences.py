@@ -14,7 +14,24 @@ from autograd_cnn.tensor import Tensor
 
 
 class GradcheckError(AssertionError):
-    """A gradient that disagrees with finite differences."""
+    """A gradient that disagrees with finite differences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> @ac.primitive
+    ... def double(x):
+    ...     return 2 * x
+    >>> @double.backward("x")
+    ... def _(grad):
+    ...     return 3 * grad
+    >>> ac.gradcheck(double, np.ones(1))
+    Traceback (most recent call last):
+        ...
+    autograd_cnn.testing.finite_differences.GradcheckError: the gradient of input 0, of shape (1,), is wrong at (0,): \
+analytic 0.37719066, numerical 0.25146044 (1 of 1 elements disagree)
+    """
 
 
 def gradcheck(
@@ -26,11 +43,11 @@ def gradcheck(
     atol: float = 1e-7,
     rng: np.random.Generator | None = None,
 ) -> bool:
-    """Compare the gradient of `f` in every floating point input with central differences, in float64.
+    """Compare the gradient of `f` with respect to every floating point input with central differences, in float64.
 
-    The output is contracted with a random cotangent `v`, and the gradient of ⟨v, f(x)⟩ is compared with
-    (⟨v, f(x + eps·e)⟩ − ⟨v, f(x − eps·e)⟩) / (2·eps) for every unit vector e. A cotangent of ones would not
-    see a gradient that ended up on the wrong axis.
+    The output is multiplied by a random cotangent `v` and summed, and the gradient of ⟨v, f(x)⟩ is compared with
+    (⟨v, f(x + eps·e)⟩ − ⟨v, f(x − eps·e)⟩) / (2·eps) for every unit vector e. A cotangent of ones would miss a gradient
+    that is on the wrong axis.
 
     Parameters
     ----------
@@ -38,17 +55,17 @@ def gradcheck(
         Takes as many Tensors as there are inputs and returns a Tensor of any shape. It must be
         deterministic, and smooth within `eps` of the inputs.
     *inputs : arrays or Tensors
-        Floating point ones are converted to float64 and checked; others are passed as they are.
+        Floating point inputs are converted to float64 and checked; others are passed on unchanged.
     order : {1, 2}
-        2 checks the second derivatives as well: those of ⟨w, gradient⟩ for random w, in the inputs and in the
-        cotangent. The rules are then differentiated themselves.
+        With 2, second derivatives are checked as well: those of ⟨w, gradient⟩ for a random w, with respect to the
+        inputs and the cotangent. This differentiates the backward rules themselves.
     eps : float
-        The step.
+        The step of the differences.
     rtol, atol : float
         A gradient may differ by ``atol·scale + rtol·|numerical|``, with `scale` the larger of 1 and the
         largest output.
     rng : numpy.random.Generator, optional
-        Draws the cotangent; seeded with 0 by default.
+        Draws the cotangent; by default a generator with seed 0.
 
     Returns
     -------
@@ -57,9 +74,10 @@ def gradcheck(
     Raises
     ------
     GradcheckError
-        Naming the input, the index, the analytic and the numerical value of the worst disagreement.
+        If a gradient is wrong; the message names the input, the index, and the analytic and numerical value of the
+        worst disagreement.
     ValueError
-        If no input is floating point, or the output does not depend on one that requires a gradient.
+        If no input is floating point, or if the output does not depend on any of them.
 
     Examples
     --------
@@ -78,7 +96,7 @@ def gradcheck(
     out = f(*arguments)
     if not isinstance(out, Tensor) or not out.requires_grad:
         raise ValueError(f"gradcheck: f should return a Tensor computed from its inputs by ops; it returned {out!r}")
-    # An infinite output, such as the maximum of no element, has no difference to take: it is left out.
+    # An infinite output, such as the maximum of no elements, has no finite difference: it is left out.
     finite = np.isfinite(out._data)
     cotangent = np.where(finite, rng.standard_normal(out.shape), 0)
     scale = np.abs(out._data).max(initial=1.0, where=finite)
@@ -104,16 +122,16 @@ def gradcheck(
 
 
 def _weighted_gradient(f: Callable[..., Any], checked: list[int], weights: list[Array]) -> Callable[..., Any]:
-    """Make a function of the gradients of `f`: Σ ⟨weight, gradient of ⟨cotangent, f⟩⟩."""
+    """Return a function that computes Σ ⟨weight, gradient of ⟨cotangent, f⟩⟩ over the checked inputs."""
 
     def weighted(cotangent: Tensor, *arguments: Any) -> Any:
-        with switched(recording=True):  # finite differences are taken without, but the gradient is made by recording
+        with switched(recording=True):  # finite differences turn recording off, but the gradient needs it
             inputs = [_wanting(x) for x in arguments]
             wanted = [inputs[i] for i in checked]
             grads = differentiate([f(*inputs)], [cotangent], wanted, create_graph=True, retain_graph=True)
         total = cotangent.sum() * 0
         for weight, grad in zip(weights, grads, strict=True):
-            if isinstance(grad, Tensor):  # None for an input that does not matter
+            if isinstance(grad, Tensor):  # None for an input that the output does not depend on
                 total = total + (grad * weight).sum()
         return total
 
@@ -121,7 +139,7 @@ def _weighted_gradient(f: Callable[..., Any], checked: list[int], weights: list[
 
 
 def _wanting(x: Any) -> Any:
-    """Give a tensor that wants a gradient: the same if it does."""
+    """Return a tensor that requires a gradient: the same one if it does already."""
     return Tensor(x._data, requires_grad=True) if isinstance(x, Tensor) and not x.requires_grad else x
 
 
@@ -131,7 +149,7 @@ def _double(x: Any) -> Any:
 
 
 def _central_differences(f: Callable[..., Any], arguments: list[Any], i: int, cotangent: Array, eps: float) -> Array:
-    """Differentiate ⟨cotangent, f⟩ by argument `i`, one element at a time."""
+    """Differentiate ⟨cotangent, f⟩ with respect to argument `i`, one element at a time."""
     original: Array = arguments[i]._data
 
     def at(index: tuple[int, ...], step: float) -> float:

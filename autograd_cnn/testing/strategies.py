@@ -1,7 +1,17 @@
 """Hypothesis strategies for the inputs of ops.
 
-Hypothesis draws shapes, settings and a seed; NumPy draws the elements from the seed, which is a hundred times
-faster than an element at a time, and no less reproducible.
+Hypothesis draws shapes, options and a seed; NumPy draws the elements from the seed. That is much faster than drawing
+one element at a time, and equally reproducible.
+
+    import numpy as np
+    from hypothesis import given
+
+    import autograd_cnn as ac
+    from autograd_cnn.testing import arrays, check_op, shapes
+
+    @given(arrays(shapes(), away_from=[0.0]))
+    def test_abs(x):
+        check_op(ac.abs, x, reference=np.abs)
 """
 
 from __future__ import annotations
@@ -19,7 +29,15 @@ Shape = tuple[int, ...]
 
 
 def shapes(min_dims: int = 0, max_dims: int = 4, min_side: int = 0, max_side: int = 4) -> st.SearchStrategy[Shape]:
-    """Draw shapes; of no axes and of no elements too, unless told otherwise."""
+    """Draw shapes; by default including those with no axes and those with no elements.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import shapes
+    >>> find(shapes(min_dims=2, min_side=1), lambda shape: len(shape) == 2)
+    (1, 1)
+    """
     return hnp.array_shapes(min_dims=max(min_dims, 1), max_dims=max_dims, min_side=min_side, max_side=max_side) | (
         st.just(()) if min_dims == 0 else st.nothing()
     )
@@ -27,7 +45,16 @@ def shapes(min_dims: int = 0, max_dims: int = 4, min_side: int = 0, max_side: in
 
 @st.composite
 def memory_orders(draw: st.DrawFn, array: Array) -> Array:
-    """Draw a way to lay out the array's elements: as they are, transposed, strided, reversed, batch innermost."""
+    """Draw the array in some memory order: plain, transposed, strided, reversed, batch innermost, or read-only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import memory_orders
+    >>> find(memory_orders(np.ones((2, 3))), lambda x: x.flags.f_contiguous).strides
+    (8, 16)
+    """
     kind = draw(st.sampled_from(["plain", "transposed", "strided", "reversed", "batch innermost", "read-only"]))
     if kind == "transposed":
         return np.array(array, order="F")
@@ -61,9 +88,17 @@ def arrays(
     low, high : float
         Bounds of the elements.
     away_from : sequence of float
-        Kinks: no element is nearer than 0.01 to one.
+        Kinks: no element is closer to one of them than 0.01.
     distinct : bool
-        No two elements nearer to each other than 0.1 / size of the range: no ties.
+        Whether all elements differ clearly, by at least 0.1 / size of the range, so that there are no ties.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import arrays
+    >>> x = find(arrays((2, 3), away_from=[0.0]), lambda x: True)
+    >>> x.shape, bool((abs(x) >= 0.01).all())
+    ((2, 3), True)
     """
     shape = draw(shape) if isinstance(shape, st.SearchStrategy) else shape
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -81,7 +116,17 @@ def arrays(
 
 @st.composite
 def broadcastable_arrays(draw: st.DrawFn, count: int, /, **settings: Any) -> tuple[Array, ...]:
-    """Draw arrays of shapes that broadcast together; settings as those of `arrays`."""
+    """Draw arrays whose shapes broadcast together; the settings are those of `arrays`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import broadcastable_arrays
+    >>> x, y = find(broadcastable_arrays(2, low=0.5), lambda pair: pair[0].shape != pair[1].shape)
+    >>> np.broadcast_shapes(x.shape, y.shape) == (x + y).shape
+    True
+    """
     drawn = draw(hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, max_side=3, min_side=0))
     return tuple(draw(arrays(shape, **settings)) for shape in drawn.input_shapes)
 
@@ -99,14 +144,24 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 def _image(
     draw: st.DrawFn, size: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[int, int]:
-    """Draw an image that a window fits into."""
+    """Draw the size of an image that a window fits into."""
     least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(size, padding, dilation, strict=True)]
     return draw(st.integers(least[0], least[0] + 4)), draw(st.integers(least[1], least[1] + 4))
 
 
 @st.composite
 def convolutions(draw: st.DrawFn) -> tuple[Array, Array, Array | None, dict[str, Any]]:
-    """Draw a convolution that is legal by construction: x, weight, bias or None, and options of `conv2d`."""
+    """Draw a valid convolution: x, weight, bias or None, and the options of `conv2d`.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import convolutions
+    >>> x, weight, bias, options = find(convolutions(), lambda drawn: drawn[2] is not None)
+    >>> ac.conv2d(x, weight, bias, **options).shape[1] == len(weight)
+    True
+    """
     options: dict[str, Any] = {
         "stride": draw(_pairs(1, 3)),
         "padding": draw(_pairs(0, 2)),
@@ -124,9 +179,18 @@ def convolutions(draw: st.DrawFn) -> tuple[Array, Array, Array | None, dict[str,
 
 @st.composite
 def transposed_convolutions(draw: st.DrawFn) -> tuple[Array, Array, Array | None, dict[str, Any]]:
-    """Draw a transposed convolution that is legal by construction: x, weight, bias or None, and its options.
+    """Draw a valid transposed convolution: x, weight, bias or None, and the options of `conv_transpose2d`.
 
-    Output padding goes up to the larger of stride and dilation, less one; the padding leaves a row and a column.
+    Output padding is less than the larger of stride and dilation; padding leaves at least one row and one column.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import transposed_convolutions
+    >>> x, weight, bias, options = find(transposed_convolutions(), lambda drawn: drawn[3]["groups"] == 2)
+    >>> ac.conv_transpose2d(x, weight, bias, **options).shape[1] == 2 * weight.shape[1]
+    True
     """
     stride, dilation = draw(_pairs(1, 3)), draw(_pairs(1, 3))
     most = [max(s, d) - 1 for s, d in zip(_pair(stride), _pair(dilation), strict=True)]
@@ -151,9 +215,18 @@ def transposed_convolutions(draw: st.DrawFn) -> tuple[Array, Array, Array | None
 
 @st.composite
 def poolings(draw: st.DrawFn, *, dilated: bool = True) -> tuple[Array, dict[str, Any]]:
-    """Draw a pooling that is legal by construction: x without ties, and options of `max_pool2d`.
+    """Draw a valid pooling: x without ties, and the options of `max_pool2d`.
 
-    Without `dilated` the options are those that `avg_pool2d` has too.
+    With ``dilated=False`` the options are also valid for `avg_pool2d`.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> from hypothesis import find
+    >>> from autograd_cnn.testing import poolings
+    >>> x, options = find(poolings(), lambda drawn: len(drawn[0]) > 0)
+    >>> ac.max_pool2d(x, **options).shape[:2] == x.shape[:2]
+    True
     """
     kernel_size = draw(_pairs(1, 3))
     size = _pair(kernel_size)

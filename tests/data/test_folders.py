@@ -304,7 +304,7 @@ def refusal(path, split=None):
     return message
 
 
-ADVICE = "mend or remove it, or leave such files out with skip_bad=True (--skip-bad)"
+ADVICE = "repair or remove it, or skip such files with skip_bad=True (--skip-bad)"
 
 
 def test_a_path_that_is_missing_or_no_folder(tmp_path):
@@ -315,7 +315,7 @@ def test_a_path_that_is_missing_or_no_folder(tmp_path):
     assert refusal(tmp_path / "file").startswith(
         f"{tmp_path / 'file'} cannot be read: Not a directory; expected a folder"
     )
-    with pytest.raises(DataError, match=r"'folder:' names no folder: expected folder: and a path"):
+    with pytest.raises(DataError, match=r"'folder:' names no folder: expected folder: followed by a path"):
         data.load("folder:", "train")
 
 
@@ -349,13 +349,13 @@ def test_a_class_in_one_part_alone(tmp_path):
 def test_one_part_without_the_other(tmp_path):
     fill(tmp_path, {"train/cat/0.png": [1]})
     message = refusal(tmp_path, "train")
-    assert message.startswith(f"{tmp_path}/train holds folders and no images: expected")
+    assert message.startswith(f"{tmp_path}/train contains folders and no images: expected")
     assert message.endswith("or class folders in both a train/ and a test/")
 
 
 def test_stray_files_beside_class_folders(tmp_path):
     fill(tmp_path, {"cat/0.png": [1], "1.png": [2]})
-    reason = "lies beside the class folders: expected each image in its class's folder"
+    reason = "is beside the class folders: expected images in class folders only"
     assert refusal(tmp_path) == f"{tmp_path}/1.png {reason}; {ADVICE}"
     dataset = read_folder(tmp_path, skip_bad=True)
     assert len(dataset) == 1
@@ -364,7 +364,7 @@ def test_stray_files_beside_class_folders(tmp_path):
 
 def test_folders_in_class_folders(tmp_path):
     fill(tmp_path, {"cat/0.png": [1], "cat/more/1.png": [2]})
-    assert refusal(tmp_path).startswith(f"{tmp_path}/cat/more is no file: expected nothing but images")
+    assert refusal(tmp_path).startswith(f"{tmp_path}/cat/more is not a file: expected only images")
     assert [path.name for path, _ in read_folder(tmp_path, skip_bad=True).skipped] == ["more"]
 
 
@@ -372,7 +372,7 @@ def test_folders_in_class_folders(tmp_path):
 def test_a_pipe_is_not_waited_for(tmp_path):
     fill(tmp_path, {"cat/0.png": [1]})
     os.mkfifo(tmp_path / "cat" / "1.png")
-    assert refusal(tmp_path).startswith(f"{tmp_path}/cat/1.png is no file")
+    assert refusal(tmp_path).startswith(f"{tmp_path}/cat/1.png is not a file")
 
 
 def test_unreadable_and_truncated_images(tmp_path, rng):
@@ -398,20 +398,20 @@ def test_a_class_of_which_nothing_is_left(tmp_path):
     fill(tmp_path, {"cat/0.png": [1]})
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog" / "0.png").write_text("hello")
-    with pytest.raises(DataError, match=r"dog holds no image that can be read, expected at least one of 'dog'"):
+    with pytest.raises(DataError, match=r"dog contains no image that can be read, expected at least one of 'dog'"):
         read_folder(tmp_path, skip_bad=True)
 
 
 def test_nothing_to_test_with(tmp_path):
     fill(tmp_path, {"cat/0.png": [1], "dog/0.png": [1]})
     assert len(read_folder(tmp_path, "train")) == 2
-    assert refusal(tmp_path, "test").startswith(f"{tmp_path} has no image to test with, as each class has but one")
+    assert refusal(tmp_path, "test").startswith(f"{tmp_path} has no image to test with, because each class has")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="the system's file names are text")
 def test_a_name_that_is_no_text(tmp_path):
     Path(tmp_path, os.fsdecode(b"caf\xe9")).mkdir()
-    assert refusal(tmp_path) == f"{tmp_path} holds 'caf\\udce9', which is no text in UTF-8: rename it"
+    assert refusal(tmp_path) == f"{tmp_path} contains 'caf\\udce9', which is not valid UTF-8: rename it"
 
 
 # Labelled files
@@ -438,7 +438,7 @@ def test_a_file_of_another_name_is_refused(tmp_path, name):
     fill(tmp_path, {name: [1], "idx-5-label-0.png": [2]})
     with pytest.raises(DataError) as caught:
         read_labelled_files(tmp_path)
-    reason = "is no such file as expected: idx-N-label-L.png, L below 100000"
+    reason = "is not named as expected: idx-N-label-L.png, with L below 100000"
     assert str(caught.value) == f"{tmp_path / name} {reason}; {ADVICE}"
     dataset = read_labelled_files(tmp_path, skip_bad=True)
     assert (levels(dataset), dataset.skipped) == ([2], ((tmp_path / name, reason),))
@@ -454,7 +454,7 @@ def test_an_index_given_twice_is_refused(tmp_path):
 
 
 def test_other_labelled_files_that_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"holds no images: expected files named idx-N-label-L\.png"):
+    with pytest.raises(DataError, match=r"contains no images: expected files named idx-N-label-L\.png"):
         read_labelled_files(tmp_path)
     fill(tmp_path, {"idx-1-label-2.png": [1]})
     with pytest.raises(DataError, match=r"idx-1-label-2\.png has the label 2: expected 0 to 1"):
@@ -462,7 +462,7 @@ def test_other_labelled_files_that_are_refused(tmp_path):
     (tmp_path / "idx-1-label-2.png").write_text("hello")
     with pytest.raises(DataError, match=r"idx-1-label-2\.png is not an image.*--skip-bad"):
         read_labelled_files(tmp_path)
-    with pytest.raises(DataError, match=r"holds no image that can be read"):
+    with pytest.raises(DataError, match=r"contains no image that can be read"):
         read_labelled_files(tmp_path, skip_bad=True)
     with pytest.raises(DataError, match=r"none cannot be read: No such file"):
         read_labelled_files(tmp_path / "none")
@@ -481,7 +481,7 @@ def test_nothing_is_overwritten(tmp_path, write):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("full", "file", "link"):
-        with pytest.raises(DataError, match=rf"{name} exists already, and nothing is overwritten: remove it, or name"):
+        with pytest.raises(DataError, match=rf"{name} already exists, and nothing is overwritten: remove it, or name"):
             write(tmp_path / name, SMALL)
     assert contents(tmp_path) == ["file", "full", "full/mine", "link"]
 
@@ -552,14 +552,14 @@ def test_class_names_that_are_no_file_names(tmp_path, name):
     with pytest.raises(DataError) as caught:
         write_folder(tmp_path / "x", dataset)
     assert str(caught.value).startswith(
-        f"the class {name!r} cannot name a folder everywhere: expected a name without / "
+        f"the class {name!r} cannot be the name of a folder on every system: expected no / "
     )
     assert contents(tmp_path) == []
     write_labelled_files(tmp_path / "x", dataset)
 
 
 def test_class_names_that_some_systems_do_not_tell_apart(tmp_path):
-    with pytest.raises(DataError, match=r"the classes 'a', 'A' are not told apart by every system's folders"):
+    with pytest.raises(DataError, match=r"the classes 'a', 'A' are the same folder on some systems"):
         write_folder(tmp_path / "x", Dataset(SMALL.images, SMALL.labels, ("a", "A")))
 
 

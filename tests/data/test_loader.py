@@ -148,7 +148,7 @@ def test_there_is_no_epoch_before_the_first(n):
 
 
 def test_wrong_data():
-    with pytest.raises(TypeError, match=r"dataset is a ndarray: expected a Dataset, as data.load gives it"):
+    with pytest.raises(TypeError, match=r"dataset is a ndarray: expected a Dataset, such as data.load returns"):
         DataLoader(np.zeros((5, 1, 4, 4), np.float32))
     dataset = numbered(5)
     with pytest.raises(ValueError, match="the data set has 5 images and 4 labels: expected a label for each image"):
@@ -160,7 +160,7 @@ def test_wrong_data():
 )
 def test_a_transform_that_loses_images_is_told(transform, shape):
     loader = DataLoader(numbered(5), 2, transform=transform)
-    with pytest.raises(ValueError, match=f"transform was given 2 images, and gave an array of shape {shape}: expected"):
+    with pytest.raises(ValueError, match=f"given 2 images and returned an array of shape {shape}: expected"):
         next(iter(loader))
 
 

@@ -65,11 +65,11 @@ def cyclic(x):
         (double(forward=lambda x: 3 * x), OpError, "the value at"),
         (double(forward=lambda x: 2 * x[:1]), OpError, "the value has shape (1, 3); expected (2, 3)"),
         (double(forward=lambda x: 2 * x + np.where(x > 0, np.inf, 0)), OpError, "the value"),
-        (lambda x: ac.Tensor(2 * np.asarray(x)), OpError, "the op should give an array; it gave Tensor"),
+        (lambda x: ac.Tensor(2 * np.asarray(x)), OpError, "the op should return an array; it returned Tensor"),
         (
             lambda x: 2 * (x.data if isinstance(x, ac.Tensor) else x),
             OpError,
-            "should give such a Tensor; it gave array",
+            "should return such a Tensor; it returned array",
         ),
         (lambda x: x * 2 if isinstance(x, np.ndarray) else x * 3, OpError, "the value on Tensors at"),
         (double(rule=lambda grad: 3 * grad), OpError, None),
@@ -79,7 +79,7 @@ def cyclic(x):
         (
             double(forward=lambda x: (2 * x).astype(float)),
             OpError,
-            "float32 inputs should give float32; they gave float64",
+            "float32 inputs should return float32; the op returned float64",
         ),
         (double(forward=rounded_in_float32), OpError, "the value in float32 at"),
         (cyclic, OpError, "the graph outlives its result"),
