@@ -97,18 +97,24 @@ TESTS = {
 LEFT_OUT = ("test_a_wrong_rule_is_refused", "test_support_table.py", "test_pytorch.py")
 #: Names, by file, that decide how fast a result is had and not which: thresholds, and estimates of work.
 SPEED = {
-    "kernels/conv.py": {
-        *("LARGEST_COLUMNS", "_GATHER", "_SCATTER", "_MULTIPLY_ADD", "_HALF_SPEED_ROWS", "_turns_well"),
-        *("_choose_rows.columns", "_choose_rows.nanoseconds", "_Plan.work", "_Plan.__init__.wide"),
+    "kernels/banded.py": {
+        *("LARGEST_COLUMNS", "TALLEST_BAND", "GATHER", "SCATTER", "MULTIPLY_ADD", "HALF_SPEED_ROWS"),
+        *("_band_rows.columns", "_band_rows.nanoseconds", "_work", "_tile.wide"),
     },
-    "kernels/elementwise.py": {"PASS", "_BLOCK", "_LONG"},
-    "kernels/images.py": {"LARGEST_COLUMNS", "shares_size"},
+    "kernels/conv.py": {"MOST_PLACES", "FEWEST_FEATURES_TO_TURN", "_turns"},
+    "kernels/gathered.py": {"LARGEST_COPY", "suits.seen"},
+    "kernels/im2col.py": {"LARGEST_COLUMNS", "suits.columns"},
+    "kernels/layout.py": {"Order._is_theirs"},
     "kernels/memory.py": {"KEPT", "_TRIM_THRESHOLD", "_LARGEST_MMAP_THRESHOLD"},
-    "kernels/pool.py": {"_FEW", "_SMALL", "_small", "_rows"},
+    "kernels/pool.py": {"_order"},
+    "kernels/problem.py": {"FEW_IMAGES"},
     "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
-    "kernels/shifts.py": {"_PRODUCT", "_work", "conv2d.wide"},
+    "kernels/rectifier.py": {"_BLOCK", "_LONG"},
+    "kernels/shifted.py": {
+        *("FEWEST_FEATURES", "FEWEST_COLUMNS", "LARGEST_SHIFT", "PRODUCT", "LARGEST_PRODUCT", "_work", "forward.wide"),
+    },
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
-    "kernels/threads.py": {"SMALLEST_WORK"},
+    "kernels/threads.py": {"SMALLEST_WORK", "PASS"},
     "primitive.py": {"_REMEMBERED"},
 }
 CACHES = {"lru_cache", "cache", "remembered"}

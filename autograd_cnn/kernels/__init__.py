@@ -7,10 +7,10 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 
 from autograd_cnn.kernels.blas import one_thread, with_one_thread
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
-from autograd_cnn.kernels.elementwise import relu, relu_grad
 from autograd_cnn.kernels.layout import read_only, reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
 from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
+from autograd_cnn.kernels.rectifier import relu, relu_grad
 from autograd_cnn.kernels.sums import mean, sum
 from autograd_cnn.kernels.threads import get_num_threads, set_num_threads
 from autograd_cnn.kernels.window import Pair, Window

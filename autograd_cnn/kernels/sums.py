@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_cnn.kernels.blas import one_thread
-from autograd_cnn.kernels.layout import Array, read_only, to_rows
+from autograd_cnn.kernels.layout import ROWS, Array, read_only
 
 Axis = int | tuple[int, ...] | None
 
@@ -110,7 +110,7 @@ def _over_one_axis(x: Array, axis: int) -> Array:
 
 def _over_all_but_channels(x: Array) -> Array:
     """Give (C,) of images (N, C, H, W), by products with ones: in 0.6 of the time of np.sum, of many images."""
-    stored = x if x.flags.c_contiguous else to_rows(x)  # (N, C, H, W) or (H, C, W, N)
+    stored = x if x.flags.c_contiguous else ROWS.store(x)  # (N, C, H, W) or (H, C, W, N)
     outer, channels, *inner = stored.shape
     length = math.prod(inner)
     part = _largest_divisor(length, _LANES)

@@ -24,6 +24,8 @@ R = TypeVar("R")
 #: Multiply-adds below which a second thread costs more than it gains: LeNet-5's second convolution has 43 million with
 #: 128 images, where it gains nothing, and its first 58 million with 256, where it takes 0.75 of the time.
 SMALLEST_WORK = 50_000_000
+#: What one pass over an element costs, in multiply-adds.
+PASS = 45
 
 _count = 1
 _pool: ThreadPoolExecutor | None = None  # made when first there is work to share

@@ -6,29 +6,55 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels.layout import image_rows, padded_rows, to_images, to_rows
+from autograd_cnn.kernels.layout import IMAGES, ROWS, View, aligned, as_bits
+from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.testing import arrays, shapes
 
 images = arrays(shapes(min_dims=4, max_dims=4))
 
 
+orders = pytest.mark.parametrize("order", [IMAGES, ROWS])
+
+
+@orders
 @given(images)
-def test_rows_and_images_are_views_of_one_another(x):
-    rows = to_rows(x)
-    assert rows.flags.c_contiguous
-    assert rows.shape == tuple(x.shape[i] for i in (2, 1, 3, 0))
-    np.testing.assert_array_equal(to_images(rows), x)
+def test_stored_arrays_and_images_are_views_of_one_another(order, x):
+    stored = order.store(x)
+    assert stored.flags.c_contiguous
+    assert stored.shape == tuple(x.shape[i] for i in order.axes)
+    np.testing.assert_array_equal(order.images(stored), x)
     if x.size:
-        assert np.shares_memory(to_rows(to_images(rows)), rows)
+        assert np.shares_memory(order.store(order.images(stored)), stored)
 
 
-@given(images, st.integers(0, 2), st.integers(0, 2))
-def test_padding_surrounds_and_comes_off(x, p, q):
-    window = kernels.Window((1, 1), padding=(p, q))
-    rows = padded_rows(x, window, 7.0)
-    expected = np.pad(x, ((0, 0), (0, 0), (p, p), (q, q)), constant_values=7.0)
-    np.testing.assert_array_equal(to_images(rows), expected)
-    np.testing.assert_array_equal(to_images(image_rows(rows, window, x.shape[2:])), x)
+@orders
+@given(images, st.integers(0, 2), st.integers(0, 2), st.sampled_from([0.0, 7.0]))
+def test_padding_surrounds_and_comes_off(order, x, p, q, value):
+    problem = Pooling(x.shape, x.dtype, kernels.Window((1, 1), padding=(p, q)))
+    padded = order.pad(x, problem, value)
+    expected = np.pad(x, ((0, 0), (0, 0), (p, p), (q, q)), constant_values=value)
+    assert padded.flags.c_contiguous
+    np.testing.assert_array_equal(order.images(padded), expected)
+    np.testing.assert_array_equal(order.crop(padded, problem), x)
+
+
+def test_a_view_is_taken_by_lengths_and_strides():
+    x = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    np.testing.assert_array_equal(View.of((3, 8), (2, 24)).take(x, 2), x[:, :, 1].T)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_arrays_begin_at_a_cache_line(dtype):
+    for shape in [(), (0,), (3, 5), (1000,)]:
+        x = aligned(shape, np.dtype(dtype))
+        assert (x.shape, x.dtype) == (shape, dtype)
+        assert x.__array_interface__["data"][0] % 64 == 0
+
+
+def test_bits_are_a_view():
+    x = np.array([1.5, np.nan])
+    assert as_bits(x).dtype == np.int64
+    assert np.shares_memory(as_bits(x), x)
 
 
 @given(arrays(shapes(min_dims=1)), st.data())

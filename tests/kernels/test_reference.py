@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import images as images_kernels
-from autograd_cnn.kernels import pool
+from autograd_cnn.kernels import averaged, gathered, pool, sliced
 from autograd_cnn.kernels.layout import least
+from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.reference import kernels as reference
 from tests.ops import references
 
@@ -80,14 +80,10 @@ def test_convolution(data):
 
 @pytest.fixture
 def no_image_is_small(monkeypatch):
-    def forget():
-        pool._small.cache_clear()
-        pool._small_and_apart.cache_clear()
-
-    monkeypatch.setattr(pool, "_SMALL", 0)
-    forget()
+    monkeypatch.setattr(gathered, "LARGEST_COPY", 0)
+    pool._choose.cache_clear()
     yield
-    forget()
+    pool._choose.cache_clear()
 
 
 @pytest.mark.usefixtures("no_image_is_small")
@@ -117,9 +113,7 @@ def test_max_pooling(data):
 
 def test_windows_that_lie_side_by_side_and_leave_nothing_out():
     def tiled(size, stride, image, dilation=(1, 1)):
-        window = kernels.Window(size, stride, dilation=dilation)
-        height, width = window.positions(image)
-        return pool._tiled(np.empty((image[0], 1, image[1], 1)), np.empty((height, 1, width, 1)), window)
+        return sliced._tiled(Pooling((1, 1, *image), np.dtype(float), kernels.Window(size, stride, dilation=dilation)))
 
     assert tiled((2, 3), (2, 3), (4, 9))
     assert not tiled((2, 3), (2, 3), (5, 9))
@@ -219,5 +213,7 @@ def test_average_pooling_of_odd_values(data, counted):
 
 def test_the_places_that_calls_share_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
-        images_kernels._places((1, 1, 4, 4), kernels.Window((2, 2), (2, 2)))[0][...] = 0
-    assert isinstance(pool._places(kernels.Window((2, 2), (2, 2)), (2, 2)), tuple)
+        gathered._places(Pooling((1, 1, 4, 4), np.dtype(float), kernels.Window((2, 2), (2, 2))))[0][...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        averaged._share(Pooling((1, 1, 4, 4), np.dtype(float), kernels.Window((2, 2))), True, np.dtype(float))[...] = 0
+    assert isinstance(sliced._places(kernels.Window((2, 2), (2, 2)), (2, 2)), tuple)

@@ -1,12 +1,16 @@
 """The ways of convolving: which is chosen, and that each agrees with the definition."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import conv, images, shifts
+from autograd_cnn.kernels import banded, conv, im2col, pool, shifted, sliced
+from autograd_cnn.kernels.layout import IMAGES, ROWS
+from autograd_cnn.kernels.problem import Convolution, Pooling
 from autograd_cnn.reference import kernels as reference
 
 
@@ -35,55 +39,107 @@ def check(x, weight, bias, w, groups=1, tolerance=1e-11):
         np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max(initial=1))
 
 
-def test_the_way_follows_the_shapes():
-    def way(weight_shape, batch, positions=(16, 16), groups=1, **settings):
-        return conv._choose(weight_shape, window(weight_shape[2:], **settings), groups, batch, positions)
-
-    assert way((6, 1, 5, 5), 1) == "images"
-    assert way((64, 64, 3, 3), 1, (224, 224)) == "bands"  # its columns are too large
-    assert way((6, 1, 5, 5), 64) == "bands"
-    assert way((32, 32, 3, 3), 64) == "shifts"
-    assert way((16, 64, 3, 3), 64, stride=(2, 1), dilation=(1, 2)) == "shifts"
-    assert way((64, 32, 3, 3), 64) == "bands"  # more is added than columns would be copied
-    assert way((8, 8, 3, 3), 64) == "bands"
-    assert way((32, 32, 3, 3), 8) == "bands"  # too few columns
-    assert way((32, 32, 3, 1), 64) == "bands"
-    assert way((32, 32, 5, 5), 64, (10, 10)) == "bands"  # too many are shifted out
-    assert way((32, 32, 3, 3), 3640) == "shifts"
-    assert way((32, 32, 3, 3), 3641) == "bands"  # a product would be too large
-    assert way((32, 32, 3, 3), 64, stride=(1, 2)) == "bands"
-    assert way((32, 32, 3, 3), 64, dilation=(2, 1)) == "bands"
-    assert way((32, 16, 3, 3), 64, groups=2) == "bands"
-    assert conv._turns_well((32, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
-    assert conv._turns_well((64, 32, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
-    assert conv._turns_well((8, 16, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
-    assert conv._turns_well((32, 1, 3, 3), window((3, 3), padding=(1, 1)), 32, 64, (16, 16))
-    assert conv._turns_well((6, 1, 5, 5), window((5, 5)), 1, 1, (6, 6))
-    assert conv._turns_well((4, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
-    assert not conv._turns_well((3, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
-    assert not conv._turns_well((5, 4, 3, 3), window((3, 3), padding=(1, 1)), 1, 64, (16, 16))
-    assert conv._turns_well((4, 4, 1, 3), window((1, 3)), 1, 64, (8, 10))  # 1.25 of the output
-    assert not conv._turns_well((4, 4, 1, 3), window((1, 3)), 1, 64, (8, 9))
-    assert not conv._turns_well((32, 32, 3, 3), window((3, 3)), 1, 256, (6, 6))
-    assert not conv._turns_well((6, 1, 5, 5), window((5, 5), padding=(2, 2)), 1, 64, (28, 28))
+def described(weight_shape, batch, positions=(16, 16), groups=1, **settings):
+    """Describe the convolution with so many positions."""
+    w = window(weight_shape[2:], **settings)
+    image = [(n - 1) * s + e - 2 * p for n, s, e, p in zip(positions, w.stride, w.extent, w.padding, strict=True)]
+    return Convolution((batch, weight_shape[1] * groups, *image), np.dtype(np.float32), w, weight_shape, groups)
 
 
-@pytest.mark.parametrize("way", ["images", "shifts", "bands"])
-def test_what_is_chosen_is_what_is_done(way, monkeypatch, rng):
+def test_the_algorithm_follows_the_shapes():
+    def algorithm(*args, direction="forward", **settings):
+        return conv.first(described(*args, **settings), direction).algorithm
+
+    assert algorithm((6, 1, 5, 5), 1) is im2col
+    assert algorithm((6, 1, 5, 5), 2) is im2col
+    assert algorithm((6, 1, 5, 5), 3) is banded
+    assert algorithm((64, 64, 3, 3), 1, (224, 224)) is banded  # its columns are too large
+    assert algorithm((6, 1, 5, 5), 64) is banded
+    assert algorithm((32, 32, 3, 3), 64) is shifted
+    assert algorithm((16, 64, 3, 3), 64, stride=(2, 1), dilation=(1, 2)) is shifted
+    assert algorithm((64, 32, 3, 3), 64) is banded  # more is added than columns would be copied
+    assert algorithm((15, 15, 3, 3), 64) is banded
+    assert algorithm((32, 32, 3, 3), 16) is shifted
+    assert algorithm((32, 32, 3, 3), 15) is banded  # too few columns
+    assert algorithm((32, 32, 3, 1), 64) is banded
+    assert algorithm((32, 32, 5, 5), 64, (10, 16)) is shifted
+    assert algorithm((32, 32, 5, 5), 64, (10, 15)) is banded  # too many are shifted out
+    assert algorithm((32, 32, 3, 3), 3640) is shifted
+    assert algorithm((32, 32, 3, 3), 3641) is banded  # a product would be too large
+    assert algorithm((32, 32, 3, 3), 64, stride=(1, 2)) is banded
+    assert algorithm((32, 32, 3, 3), 64, dilation=(2, 1)) is banded
+    assert algorithm((32, 16, 3, 3), 64, groups=2) is banded
+    assert algorithm((6, 8, 5, 5), 1, (14, 14), direction="grad_input") is im2col
+    assert algorithm((6, 8, 5, 5), 1, (14, 14), stride=(9, 9), direction="forward") is im2col
+    assert algorithm((6, 8, 5, 5), 1, (14, 14), stride=(9, 9), direction="grad_input") is banded  # its shares are
+
+
+def test_whether_filters_are_turned_follows_the_shapes():
+    def turns(*args, **settings):
+        return conv._turns(described(*args, **settings))
+
+    assert turns((32, 32, 3, 3), 64, padding=(1, 1))
+    assert turns((64, 32, 3, 3), 64, padding=(1, 1))
+    assert turns((8, 16, 3, 3), 64, padding=(1, 1))
+    assert turns((32, 1, 3, 3), 64, padding=(1, 1), groups=32)
+    assert turns((4, 4, 3, 3), 64, padding=(1, 1))
+    assert not turns((3, 4, 3, 3), 64, padding=(1, 1))
+    assert not turns((5, 4, 3, 3), 64, padding=(1, 1))
+    assert turns((4, 4, 1, 3), 64, (8, 8))  # 1.25 of the output
+    assert not turns((4, 4, 1, 3), 64, (8, 7))
+    assert not turns((32, 32, 3, 3), 256, (4, 4))
+    assert not turns((6, 1, 5, 5), 64, (28, 28), padding=(2, 2))
+    assert not turns((6, 1, 5, 5), 1, (2, 2))  # by im2col, which sends them back faster
+    assert turns((1, 64, 5, 5), 1, (56, 56))  # but not of so many channels
+    assert not turns((32, 32, 3, 3), 64, stride=(2, 1))
+
+
+WAYS = {"im2col": (im2col, IMAGES), "shifted": (shifted, ROWS), "banded": (banded, ROWS)}
+
+
+@contextlib.contextmanager
+def only(name, turns):
+    """Solve all problems one way, whatever it is that suits, and turn filters wherever a convolution can."""
+    algorithm, order = WAYS[name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "TABLE", (conv.Way(algorithm, order),))
+        patch.setattr(algorithm, "suits", lambda *_: True)
+        patch.setattr(conv, "_turns", lambda problem: turns and problem.transposed is not None)
+        conv._choose.cache_clear()
+        yield patch
+    conv._choose.cache_clear()
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_is_chosen_is_what_is_done(name, rng):
     done = []
+    with only(name, turns=False) as patch:
+        for function in ("forward", "grad_weight", "grad_input"):
+            theirs = getattr(WAYS[name][0], function)
+            patch.setattr(
+                WAYS[name][0], function, lambda *args, f=function, theirs=theirs: (done.append(f), theirs(*args))[1]
+            )
+        x, weight = rng.standard_normal((2, 3, 6, 7)), rng.standard_normal((4, 3, 3, 3))
+        check(x, weight, None, window((3, 3), padding=(1, 1)))
+    assert done == ["forward", "grad_weight", "grad_input"]
 
-    def watch(module, name):
-        function = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *args: (done.append(module), function(*args))[1])
 
-    for name in ("conv2d", "conv2d_grad_weight", "conv2d_grad_input"):
-        watch(images, name)
-        if hasattr(shifts, name):
-            watch(shifts, name)
-    monkeypatch.setattr(conv, "_choose", lambda *_: way)
-    check(rng.standard_normal((2, 3, 6, 7)), rng.standard_normal((4, 3, 3, 3)), None, window((3, 3), padding=(1, 1)))
-    # The input's gradient is a convolution by the turned filters, but among images.
-    assert done == {"images": [images] * 3, "shifts": [shifts] * 3, "bands": []}[way]
+def test_algorithms_have_the_same_functions():
+    for table, names in (
+        (conv.TABLE, ("suits", "forward", "grad_input", "grad_weight")),
+        (pool.TABLE, ("suits", "forward", "grad_input", "pick")),
+    ):
+        for name in names:
+            codes = [getattr(way.algorithm, name).__code__ for way in table]
+            assert len({code.co_varnames[: code.co_argcount] for code in codes}) == 1
+            assert all(way.algorithm.__doc__ for way in table)
+
+
+def test_the_last_algorithm_suits_everything():
+    problem = Pooling((3, 0, 5, 5), np.dtype(bool), window((5, 5)))
+    assert all(sliced.suits(problem, direction) for direction in ("forward", "grad_input", "pick"))
+    problem = Convolution((3, 0, 5, 5), np.dtype(bool), window((5, 5)), (0, 0, 5, 5))
+    assert all(banded.suits(problem, direction) for direction in ("forward", "grad_input", "grad_weight"))
 
 
 @pytest.mark.parametrize("wide", range(1, 9))
@@ -91,18 +147,19 @@ def test_shifted_products_of_every_width_agree_with_the_definition(wide, monkeyp
     """Parts of equal width but for the last, which may be less."""
     x, weight, w = rng.standard_normal((2, 3, 5, 9)), rng.standard_normal((2, 3, 3, 3)), window((3, 3))
     expected, bias = reference.conv2d(x, weight, None, w), rng.standard_normal(2)
-    monkeypatch.setattr(shifts, "_PRODUCT", (wide + 2) * 3 * 2 * 2)
-    np.testing.assert_allclose(shifts.conv2d(x, weight, None, w), expected, atol=1e-12)
-    np.testing.assert_allclose(shifts.conv2d(x, weight, bias, w), expected + bias[:, None, None], atol=1e-12)
+    problem, way = Convolution(x.shape, x.dtype, w, weight.shape), conv.Way(shifted, ROWS)
+    monkeypatch.setattr(shifted, "PRODUCT", (wide + 2) * 3 * 2 * 2)
+    np.testing.assert_allclose(way.forward(problem, x, weight, None), expected, atol=1e-12)
+    np.testing.assert_allclose(way.forward(problem, x, weight, bias), expected + bias[:, None, None], atol=1e-12)
 
 
 @given(st.data())
-@pytest.mark.parametrize("way", ["images", "shifts", "bands"])
-def test_every_way_agrees_with_the_definition(way, data):
+@pytest.mark.parametrize("name", WAYS)
+def test_every_algorithm_agrees_with_the_definition(name, data):
     size, pair = data.draw(st.tuples(*[st.integers(1, 5)] * 2)), st.tuples(st.integers(1, 3), st.integers(1, 3))
     stride, dilation = data.draw(pair), data.draw(pair)
-    groups = 1 if way == "shifts" else data.draw(st.integers(1, 3))
-    if way == "shifts":
+    groups = 1 if name == "shifted" else data.draw(st.integers(1, 3))
+    if name == "shifted":
         stride, dilation = (stride[0], 1), (1, dilation[1])
     w = window(size, stride, data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3))), dilation)
     image = [data.draw(st.integers(max(1, e - 2 * p), e + 6)) for e, p in zip(w.extent, w.padding, strict=True)]
@@ -114,11 +171,8 @@ def test_every_way_agrees_with_the_definition(way, data):
     x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
     weight = rng.standard_normal((features * groups, channels, *size)).astype(dtype)
     bias = rng.standard_normal(features * groups).astype(dtype) if data.draw(st.booleans()) else None
-    # The one way for all, whatever it is that suits.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "_choose", lambda *_: way)
-        patch.setattr(conv, "_turns_well", lambda *_: True)
-        patch.setattr(shifts, "_PRODUCT", data.draw(st.sampled_from([1, 200, shifts._PRODUCT])))
+    with only(name, turns=data.draw(st.booleans())) as patch:
+        patch.setattr(shifted, "PRODUCT", data.draw(st.sampled_from([1, 200, shifted.PRODUCT])))
         check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
 
 
@@ -142,8 +196,9 @@ def test_the_turned_window_is_the_adjoint(rng):
 def test_turned_filters_give_the_gradient_of_the_input(groups, size, rng):
     w = window(size, padding=(size[0] // 2, 1))
     weight = rng.standard_normal((8, 8 // groups, *size))
-    assert conv._turns_well(weight.shape, w, groups, 5, (8, 8))
-    check(rng.standard_normal((5, 8, 8, 8)), weight, None, w, groups)
+    x = rng.standard_normal((5, 8, 8, 8))
+    assert conv._choose(x.shape, x.dtype, w, weight.shape, groups).turns
+    check(x, weight, None, w, groups)
 
 
 @pytest.mark.parametrize("place", ["x", "weight"])
@@ -152,7 +207,7 @@ def test_turned_filters_give_the_gradient_of_the_input(groups, size, rng):
 def test_an_infinity_goes_where_the_definition_sends_it(place, wrong, rng):
     w = window((3, 3), padding=(1, 1))
     x, weight = rng.standard_normal((64, 16, 8, 8)), rng.standard_normal((16, 16, 3, 3))
-    assert conv._choose(weight.shape, w, 1, 64, (8, 8)) == "shifts"
+    assert conv._choose(x.shape, x.dtype, w, weight.shape, 1).forward.algorithm is shifted
     (x if place == "x" else weight)[3, 2, 1, 1] = wrong
     grad = rng.standard_normal((64, 16, 8, 8))
     for name, arguments in (
@@ -230,7 +285,7 @@ def test_other_types_have_a_way_too(dtypes, batch, rng):
     np.testing.assert_array_equal(out, reference.conv2d(x, weight, None, w))
 
 
-def test_shifts_in_threads_give_the_same_bits_each_time(rng):
+def test_shifted_products_in_threads_give_the_same_bits_each_time(rng):
     x, grad = rng.standard_normal((2, 64, 32, 16, 16)).astype(np.float32)
     weight, w = rng.standard_normal((32, 32, 3, 3)).astype(np.float32), window((3, 3), padding=(1, 1))
 
@@ -241,7 +296,7 @@ def test_shifts_in_threads_give_the_same_bits_each_time(rng):
             kernels.conv2d_grad_weight(grad, x, weight.shape, w),
         ]
 
-    assert conv._choose(weight.shape, w, 1, 64, (16, 16)) == "shifts"
+    assert conv._choose(x.shape, x.dtype, w, weight.shape, 1).forward.algorithm is shifted
     alone = results()
     kernels.set_num_threads(3)
     try:

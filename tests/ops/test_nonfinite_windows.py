@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn.kernels import pool
+from autograd_cnn.kernels import gathered, pool
 from autograd_cnn.testing import convolutions, memory_orders, poolings
 
 NAN, INF = np.nan, np.inf
@@ -101,15 +101,11 @@ def beside_pytorch(ours, theirs, x, options, rng):
 
 @pytest.fixture(params=["as it is", "no image is small"])
 def way(request, monkeypatch):
-    def forget():
-        pool._small.cache_clear()
-        pool._small_and_apart.cache_clear()
-
     if request.param != "as it is":
-        monkeypatch.setattr(pool, "_SMALL", 0)
-    forget()
+        monkeypatch.setattr(gathered, "LARGEST_COPY", 0)
+    pool._choose.cache_clear()
     yield
-    forget()
+    pool._choose.cache_clear()
 
 
 @pytest.mark.usefixtures("way")

@@ -12,7 +12,7 @@ import numpy as np
 import autograd_cnn as ac
 from autograd_cnn.experiments.comparison.networks import Network
 from autograd_cnn.graph import Array
-from autograd_cnn.kernels.layout import to_images, to_rows
+from autograd_cnn.kernels.layout import ROWS
 
 MOMENTUM = ("SGD", {"lr": 0.001, "momentum": 0.9})
 """An optimizer by its name and settings, which are the same here and in PyTorch."""
@@ -119,7 +119,7 @@ class Ours(Framework):
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
         """Return an op's forward, which records a graph, and its backward."""
         if x.ndim == 4 and x.shape[1] > 3:
-            x = to_images(to_rows(x))
+            x = ROWS.images(ROWS.store(x))
         leaves = [ac.Tensor(a, requires_grad=True) for a in (x, *params)]
 
         def run(*inputs: Any) -> Any:

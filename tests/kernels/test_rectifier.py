@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import elementwise
+from autograd_cnn.kernels import rectifier
 
 
 @st.composite
@@ -86,6 +86,6 @@ def test_a_nan_gets_the_gradient(size):
 
 
 def test_what_calls_share_is_read_only():
-    for shared in (elementwise._zero(np.dtype(float)), elementwise._zeros(np.dtype(float))):
+    for shared in (rectifier._zero(np.dtype(float)), rectifier._zeros(np.dtype(float))):
         with pytest.raises(ValueError, match="read-only"):
             shared[...] = 1

@@ -9,24 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.kernels import threads
-from autograd_cnn.kernels.layout import Array, read_only
-
-#: What one pass over an element costs, in multiply-adds: for `threads.split`.
-PASS = 45
+from autograd_cnn.kernels.layout import Array, as_bits, read_only
 
 _BLOCK = 4096  # elements
 _LONG = 8 * _BLOCK  # below, blocks cost more than they gain
-_INTEGERS = {char: np.dtype(integer) for char, integer in (("e", "i2"), ("f", "i4"), ("d", "i8"))}
-
-
-def as_bits(x: Array) -> Array:
-    """View floating point numbers as integers: times 0 or 1 even an infinity or a nan is 0 or itself."""
-    try:
-        return x.view(_INTEGERS[x.dtype.char])
-    except KeyError:
-        if x.dtype.kind in "iub":
-            return x
-        raise TypeError(f"kernels take float16, float32, float64, integers or booleans; got {x.dtype}") from None
 
 
 def relu(x: Array) -> Array:
@@ -62,7 +48,7 @@ def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
         here = slice(rows[0] * _BLOCK, (rows[-1] + 1) * _BLOCK)
         function(*[v[here].reshape(-1, _BLOCK) for v in vectors], out=out[here].reshape(-1, _BLOCK))
 
-    threads.map_pieces(some, threads.split(range(whole // _BLOCK), PASS * out.size))
+    threads.map_pieces(some, threads.split(range(whole // _BLOCK), threads.PASS * out.size))
     if whole < out.size:
         function(*[v[whole:] for v in vectors], out=out[whole:])
 

@@ -6,24 +6,25 @@ import numpy as np
 import pytest
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import conv
+from autograd_cnn.kernels import banded
+from autograd_cnn.kernels.problem import Convolution
 from autograd_cnn.reference import kernels as reference
 
 
 @pytest.fixture
 def of_rows(monkeypatch):
-    """Make plans afresh, with bands of a given number of rows and columns of a given size."""
+    """Cut outputs afresh, into bands of a given number of rows and with columns of a given size."""
 
-    def choose(rows, largest=conv.LARGEST_COLUMNS):
-        monkeypatch.setattr(conv, "_plan", conv._Plan)
-        monkeypatch.setattr(conv, "_choose_rows", lambda plan: min(rows, plan.height))
-        monkeypatch.setattr(conv, "LARGEST_COLUMNS", largest)
+    def choose(rows, largest=banded.LARGEST_COLUMNS):
+        monkeypatch.setattr(banded, "_tile", banded._tile.__wrapped__)
+        monkeypatch.setattr(banded, "_band_rows", lambda problem, *_: min(rows, problem.positions[0]))
+        monkeypatch.setattr(banded, "LARGEST_COLUMNS", largest)
 
     return choose
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 9])
-@pytest.mark.parametrize("largest", [1, 200, conv.LARGEST_COLUMNS])
+@pytest.mark.parametrize("largest", [1, 200, banded.LARGEST_COLUMNS])
 @pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), ((3, 1), (0, 2))])
 def test_tiles_of_every_size_agree_with_the_definition(of_rows, rows, largest, stride, padding, rng):
     of_rows(rows, largest)
@@ -48,7 +49,10 @@ def test_tiles_of_every_size_agree_with_the_definition(of_rows, rows, largest, s
 def test_the_height_of_a_band_follows_the_shapes():
     def rows(weight_shape, image, batch, groups=1, dilation=1, finite=True):
         window = kernels.Window(weight_shape[2:], dilation=(dilation, dilation))
-        return conv._Plan(weight_shape, window, groups, image, image, batch, finite, conv._GATHER).tiles[0][0]
+        size = [image + e - 1 for e in window.extent]
+        x_shape = (batch, weight_shape[1] * groups, *size)
+        problem = Convolution(x_shape, np.dtype(np.float32), window, weight_shape, groups)
+        return banded._tile(problem, finite, banded.GATHER).bands[0][0]
 
     assert rows((6, 1, 5, 5), 28, 1) > rows((6, 1, 5, 5), 28, 128) > 1
     assert rows((32, 32, 3, 3), 32, 64) == 1
@@ -84,7 +88,7 @@ def test_the_scratch_is_bounded(rng):
     out = kernels.conv2d(x, weight, None, window)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak - out.nbytes < 1.5 * 4 * conv.LARGEST_COLUMNS
+    assert peak - out.nbytes < 1.5 * 4 * banded.LARGEST_COLUMNS
 
 
 @pytest.mark.parametrize("settings", [{"stride": (1, 5000)}, {"stride": (40, 1)}, {"dilation": (1, 5000)}])
@@ -96,4 +100,4 @@ def test_the_gradient_of_one_image_keeps_to_the_scratch_however_wide_the_step(se
     out = kernels.conv2d_grad_input(grad, weight, x_shape, window)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak - out.nbytes < 1.5 * 4 * conv.LARGEST_COLUMNS
+    assert peak - out.nbytes < 1.5 * 4 * banded.LARGEST_COLUMNS

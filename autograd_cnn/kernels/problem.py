@@ -1,0 +1,119 @@
+"""What a kernel is asked for: shapes, window, groups and dtype, and what follows from them.
+
+The dispatchers, `conv` and `pool`, keep a description for each set of arguments they have seen, so all of it is worked
+out once. Descriptions are compared by identity, which makes them fast keys of an algorithm's own caches.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn.kernels.window import Pair, Window
+
+#: Up to this many images stay in their own order in memory: an axis of one or two makes no long stretches.
+FEW_IMAGES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Pooling:
+    """A window that slides over images.
+
+    Parameters
+    ----------
+    x_shape : (N, C, H, W)
+    dtype : dtype
+        Of the images, or of their gradient.
+    window : Window
+    """
+
+    x_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    window: Window
+
+    @cached_property
+    def batch(self) -> int:
+        """Number of images."""
+        return self.x_shape[0]
+
+    @cached_property
+    def image(self) -> Pair:
+        """Height and width of an image."""
+        return self.x_shape[2], self.x_shape[3]
+
+    @cached_property
+    def positions(self) -> Pair:
+        """Height and width of the output."""
+        return self.window.positions(self.image)
+
+    @cached_property
+    def padded(self) -> Pair:
+        """Height and width of an image with its padding."""
+        return self.window.padded(self.image)
+
+    @cached_property
+    def inside(self) -> tuple[slice, ...] | None:
+        """Where the images are in the padded ones (N, C, H, W); None without padding."""
+        if self.padded == self.image:
+            return None
+        (top, left), (height, width) = self.window.padding, self.image
+        return slice(None), slice(None), slice(top, top + height), slice(left, left + width)
+
+    @cached_property
+    def has_few_images(self) -> bool:
+        """Whether the images stay in their own order in memory."""
+        return self.batch <= FEW_IMAGES
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(Pooling):
+    """A convolution of images with a bank of filters.
+
+    Parameters
+    ----------
+    x_shape, dtype, window
+        As `Pooling` has them.
+    weight_shape : (F, C / groups, KH, KW)
+    groups : int
+        Divides C and F.
+    """
+
+    weight_shape: tuple[int, ...]
+    groups: int = 1
+
+    @cached_property
+    def features(self) -> int:
+        """Output channels of a group."""
+        return self.weight_shape[0] // self.groups
+
+    @cached_property
+    def channels(self) -> int:
+        """Input channels of a group."""
+        return self.weight_shape[1]
+
+    @cached_property
+    def taps(self) -> int:
+        """Elements that a filter sees at once."""
+        return math.prod(self.weight_shape[1:])
+
+    @cached_property
+    def transposed(self) -> Convolution | None:
+        """The convolution that returns this one's gradient of the input, from that of its output.
+
+        Its filters are those of `turned`. None if no convolution does so: with a stride, or more padding than a
+        window's extent.
+        """
+        if not self.window.turns:
+            return None
+        size = self.weight_shape[2:]
+        return Convolution(
+            (self.batch, self.weight_shape[0], *self.positions),
+            self.dtype,
+            self.window.turned(),
+            (self.groups * self.channels, self.features, *size),
+            self.groups,
+        )
