@@ -74,7 +74,7 @@ def run(study: Study) -> None:
             if PyTorch.name in found:
                 ratio = found[PyTorch.name].seconds_an_image / found[Ours.name].seconds_an_image
                 study.add(f"{shape}, {how}: PyTorch's time by ours", "", *_columns(f"{ratio:.2f}", batch_size))
-                headline += f", PyTorch {found[PyTorch.name]} {max(ratio, 1 / ratio):.2f} × {"faster" if ratio < 1 else "slower"}"
+                headline += f", PyTorch {found[PyTorch.name]} in {ratio:.2f} of the time"
             headlines[batch_size].append(headline)
     study.headline = Finding(
         TITLE,
