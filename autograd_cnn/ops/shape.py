@@ -278,7 +278,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
     """
     x = operand("pad", "x", x)
     if isinstance(pad_width, dict):
-        raise TypeError(f"pad: pad_width is a number, a pair, or a pair an axis; got the dict {pad_width}")
+        raise TypeError(f"pad: pad_width is a number, a pair, or a pair for each axis; got the dict {pad_width}")
     if type(mode) is not str or mode not in _MODES:
         hint = "" if isinstance(mode, str) else ": a constant is given by name, as constant_values="
         raise ValueError(f"pad: mode is one of {', '.join(_MODES)}; got {short(mode)}{hint}")

@@ -565,3 +565,13 @@ def test_a_linear_layer_takes_any_order_in_memory(n, order, rng):
     np.testing.assert_allclose(out.data, x @ weight.T + bias, rtol=1e-12)
     for leaf, expected in zip(leaves, (grad @ weight, grad.T @ x, grad.sum(0)), strict=True):
         np.testing.assert_allclose(leaf.grad, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_the_gradient_of_a_determinant_that_is_not_finite_is_nan_and_comes(odd):
+    matrices = np.stack([np.eye(3), np.eye(3)])
+    matrices[1, 0, 2] = odd
+    with np.errstate(invalid="ignore"):  # of the determinant itself
+        (grad,) = ac.vjp(ac.linalg.det, matrices)[1](np.ones(2))
+    np.testing.assert_allclose(grad[0], np.eye(3), atol=1e-12)
+    assert np.isnan(grad[1]).all()

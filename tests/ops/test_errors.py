@@ -300,7 +300,7 @@ def test_weights_that_add_up_to_0_are_refused_as_numpy_does():
         (lambda: ac.roll(zeros(2), 1.5), "roll: shift is an int, or several; got 1.5"),
         (lambda: ac.roll(zeros(2), 1, "x"), "roll: axis is an int, or several; got 'x'"),
         (lambda: ac.linalg.norm(zeros(2), 2, 0.5), "norm: axis is an int, or several; got 0.5"),
-        (lambda: ac.hstack(1), "hstack: arrays is a list or the like of arrays or Tensors; got 1"),
+        (lambda: ac.hstack(1), "hstack: arrays must be a list or tuple of arrays or Tensors; got 1"),
         (lambda: ac.vstack([None]), "vstack: array 0 is a Tensor, an array, a number or a list of such; got None"),
         (lambda: ac.upsample_nearest(X, scale_factor="2"), "scale_factor is a Python or NumPy number; got '2'"),
     ],
