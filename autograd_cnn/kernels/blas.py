@@ -1,7 +1,7 @@
 """BLAS with one thread in what the package multiplies, and with the caller's own number everywhere else.
 
-Products of this size gain little from BLAS's threads, which spin while they wait for one another: beside a busy process
-a small network's step took 37 to 359 ms with OpenBLAS's default, and 9 ms with one thread.
+Products of this size gain little from BLAS's threads, which spin while they wait for one another. Beside a busy process
+they make a small network's step several times slower; `python benchmarks/busy_machine.py` prints by how much.
 
 OpenBLAS has one number of threads for the whole process. While calls of `one_thread` run, in any thread, it is one; the
 last of them to end puts back what the first found. MKL, BLIS and OpenMP have a number for each thread, and each call
@@ -24,8 +24,7 @@ R = TypeVar("R")
 def one_thread(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function during whose calls BLAS has one thread.
 
-    A call takes 0.4 µs longer where BLAS has one anyway, and 1 µs where not. So it is an op that is called so, or a
-    backward pass as a whole, and no single product.
+    To set the number takes a little time. So wrap an op or a whole backward pass, not a single product.
 
     Examples
     --------
@@ -42,7 +41,7 @@ def one_thread(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def with_one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Return what to call now in place of a function for BLAS to have one thread: the function itself, where it has."""
+    """Return what to call now instead of a function for BLAS to have one thread: the function itself if it has one."""
     before = _count()
     if before == 1 and not _calls:
         return function
@@ -50,7 +49,7 @@ def with_one_thread(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def limit_this_thread() -> None:
-    """Give BLAS one thread in a thread of the package's own, for good, where it has a number for each."""
+    """Set BLAS to one thread for good in the calling thread, if BLAS has a number for each thread."""
     _count()
     if not _is_shared:
         _set(1)
@@ -110,7 +109,7 @@ def _find() -> int:
     count, set_count, shared = library.get_num_threads, library.set_num_threads, False
     names = [(f"{a}openblas_get_num_threads{b}", f"{a}openblas_set_num_threads{b}") for a, b in _AFFIXES]
     if library.internal_api == "openblas":
-        # Called directly, without letting go of the interpreter lock: 0.05 and 0.15 µs, not 0.3 each. Setting stores a
+        # Called directly, without letting go of the interpreter lock, which is faster. Setting stores a
         # number; a product that is under way has read its own. Not so with OpenMP, where it frees buffers in use.
         own = ctypes.PyDLL(library.filepath)
         openmp = library.threading_layer == "openmp"
@@ -119,7 +118,7 @@ def _find() -> int:
                 count, set_count, shared = own[get_name], own[set_name], not openmp
                 set_count.restype = None
                 break
-        with contextlib.suppress(ValueError):  # the number itself, where it is exported: read in half the time
+        with contextlib.suppress(ValueError):  # the number itself, where it is exported: faster to read
             number = ctypes.c_int.in_dll(own, "blas_cpu_number")
             if shared and number.value == count():
                 count = functools.partial(getattr, number, "value")

@@ -1,9 +1,8 @@
 """Freed memory is kept for the next array.
 
 glibc hands the memory of a freed large array back to the system at once, and takes it again, page by page, for
-the next. A training step frees and takes nearly all its memory: LeNet-5 with 128 images had 2,000 page faults
-a step, and took 12.7 ms in place of 8.4. `mallopt` tells it to keep some. Scratch then needs no pool of its own:
-malloc is one, bounded, and safe under threads.
+the next. A training step frees and takes nearly all its memory, and page faults would slow it down. `mallopt` tells
+glibc to keep some. Scratch then needs no pool of its own: malloc is one, bounded, and safe under threads.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # that glibc takes: larger arrays are retu
 
 
 def keep_freed_memory() -> bool:
-    """Let up to 256 MiB of freed memory stay with the process; tell whether the C library can.
+    """Let up to 256 MiB of freed memory stay with the process; return whether the C library can.
 
     It holds for the whole process. Set the environment variable AUTOGRAD_CNN_KEEP_MEMORY=0 to leave things as
     they are; `return_freed_memory` gives back what there is.
@@ -31,13 +30,13 @@ def keep_freed_memory() -> bool:
 
 
 def return_freed_memory() -> None:
-    """Give the freed memory that was kept back to the system."""
+    """Return to the system the freed memory that was kept."""
     if libc := _glibc():
         libc.malloc_trim(0)
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """Give the C library, if it is glibc."""
+    """Return the C library if it is glibc, else None."""
     try:
         libc = ctypes.CDLL(None)
         return libc if libc.gnu_get_libc_version and libc.mallopt else None

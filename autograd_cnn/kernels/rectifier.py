@@ -17,7 +17,7 @@ _LONG = 8 * _BLOCK  # below, blocks cost more than they gain
 
 def relu(x: Array) -> Array:
     """Maximum of x and 0; floats, integers or booleans."""
-    zeros = _zeros(x.dtype)  # beside one zero, np.maximum runs at 0.4 of the speed
+    zeros = _zeros(x.dtype)  # np.maximum is slower with a single zero
     if _BLOCK < x.size < _LONG and x.flags.c_contiguous:
         return np.asarray(np.maximum(x, zeros[: x.size].reshape(x.shape)))
     if x.size < _LONG or x.dtype.kind != "f" or (vector := _vector(x)) is None:
@@ -28,7 +28,7 @@ def relu(x: Array) -> Array:
 
 
 def relu_grad(grad: Array, out: Array) -> Array:
-    """Give the gradient where the rectifier's output is not 0, and 0 elsewhere: it passes a nan, as in PyTorch."""
+    """Return the gradient where the rectifier's output is not 0, and 0 elsewhere. A nan passes, as in PyTorch."""
     bits = as_bits(grad)
     if grad.size >= _LONG and grad.strides == out.strides:
         vectors = _vector(bits), _vector(out)
@@ -55,7 +55,7 @@ def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
 
 @functools.cache
 def _zero(dtype: np.dtype[Any]) -> Array:
-    return read_only(np.zeros((), dtype))  # ufuncs take it in half the time of a number, which is 0.25 µs
+    return read_only(np.zeros((), dtype))  # ufuncs take it faster than a Python number
 
 
 @functools.cache

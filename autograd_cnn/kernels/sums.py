@@ -20,7 +20,7 @@ from autograd_cnn.kernels.layout import ROWS, Array, read_only
 
 Axis = int | tuple[int, ...] | None
 
-_sum: Any = np.add.reduce  # what np.sum calls, after as much time again
+_sum: Any = np.add.reduce  # what np.sum calls, without its overhead
 _dot: Any = one_thread(np.ndarray.dot)
 
 _FEW = 16  # numbers that are added one after the other
@@ -39,7 +39,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
         and -x.ndim <= axis < x.ndim
         and x.dtype.char != "e"
         and (x.shape[axis] <= _FEW or (x.strides[axis] == x.itemsize and x.flags.forc))
-    ):  # NumPy's own loses nothing of a few numbers, nor of neighbours in memory
+    ):  # NumPy is precise with a few numbers, or with neighbours in memory
         return np.asarray(_sum(x, axis, None, None, keepdims))
     if not isinstance(x, np.ndarray) or x.dtype.char not in "efd" or x.ndim < 2:
         return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
@@ -109,7 +109,7 @@ def _over_one_axis(x: Array, axis: int) -> Array:
 
 
 def _over_all_but_channels(x: Array) -> Array:
-    """Give (C,) of images (N, C, H, W), by products with ones: in 0.6 of the time of np.sum, of many images."""
+    """Return sums (C,) of images (N, C, H, W), by products with ones: with many images, faster than np.sum."""
     stored = x if x.flags.c_contiguous else ROWS.store(x)  # (N, C, H, W) or (H, C, W, N)
     outer, channels, *inner = stored.shape
     length = math.prod(inner)
@@ -126,7 +126,7 @@ def _over_all_but_channels(x: Array) -> Array:
 
 @functools.lru_cache(maxsize=512)
 def _largest_divisor(length: int, most: int) -> int:
-    """Give the largest number up to `most` that divides a length."""
+    """Return the largest number up to `most` that divides a length."""
     return max(n for n in range(1, most + 1) if length % n == 0)
 
 

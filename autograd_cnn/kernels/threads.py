@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Multiply-adds below which a second thread costs more than it gains: LeNet-5's second convolution has 43 million with
-#: 128 images, where it gains nothing, and its first 58 million with 256, where it takes 0.75 of the time.
+#: Multiply-adds below which a second thread costs more than it gains. `python benchmarks/scaling.py` prints what more
+#: threads gain.
 SMALLEST_WORK = 50_000_000
 #: What one pass over an element costs, in multiply-adds.
 PASS = 45
@@ -50,7 +50,7 @@ def set_num_threads(n: int) -> None:
     Raises
     ------
     ValueError
-        If `n` is no such number.
+        If `n` is not a whole number of at least 1.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def _pool_of(workers: int) -> ThreadPoolExecutor:
             # Imported here, as importing the package imports NumPy alone, and little else of the standard library.
             from concurrent.futures import ThreadPoolExecutor
 
-            # The old one goes when its last work is done: another thread may be about to give it some.
+            # The old one goes when its last work is done: another thread may be about to submit some.
             _pool, _workers = ThreadPoolExecutor(workers, "autograd_cnn", blas.limit_this_thread), workers
         return _pool
 
@@ -106,7 +106,7 @@ def split(items: Sequence[T], work: int) -> list[Sequence[T]]:
 
 
 def map_pieces(function: Callable[[Sequence[T]], R], pieces: Sequence[Sequence[T]]) -> list[R]:
-    """Call a function on every piece, at once, and give the results in order."""
+    """Call a function on every piece, at once, and return the results in order."""
     if len(pieces) < 2:
         return [function(piece) for piece in pieces]
     pool = _pool_of(len(pieces) - 1)

@@ -34,7 +34,7 @@ class Window(NamedTuple):
         """Rows and columns from the first tap to the last, both included."""
         return (self.size[0] - 1) * self.dilation[0] + 1, (self.size[1] - 1) * self.dilation[1] + 1
 
-    @functools.lru_cache(maxsize=512)  # noqa: B019 -- a window is a value; 0.1 µs in place of 0.5 and, below, 1.3
+    @functools.lru_cache(maxsize=512)  # noqa: B019 -- a window is a value, and a look-up is cheaper than the arithmetic
     def positions(self, image: Pair) -> Pair:
         """Count the places the window takes on an image (H, W): the size of the output."""
         (height, width), (top, left), (down, right) = self.extent, self.padding, self.stride
@@ -56,7 +56,7 @@ class Window(NamedTuple):
 
     @functools.lru_cache(maxsize=512)  # noqa: B019
     def padded(self, image: Pair) -> Pair:
-        """Give the size of an image with its padding, and with what a last window hangs over."""
+        """Return the size of an image with its padding, and with what a last window hangs over."""
         (height, width), (top, left), (down, right) = self.extent, self.padding, self.stride
         count = self.positions(image)
         reached = (count[0] - 1) * down + height, (count[1] - 1) * right + width
@@ -64,12 +64,12 @@ class Window(NamedTuple):
 
     @property
     def turns(self) -> bool:
-        """Whether what it sends back to the image, the adjoint of what it sees, can be had by a window as well."""
+        """Whether the gradient of the image is a convolution of the output's gradient, by the window `turned`."""
         inside = self.padding[0] < self.extent[0] and self.padding[1] < self.extent[1]
         return inside and self.stride == (1, 1)
 
     def turned(self) -> Window:
-        """Give that window, whose taps are in opposite order, and which pads the output to the image's size."""
+        """Return the window of that convolution: taps in opposite order, padding that restores the image's size."""
         (height, width), (top, left) = self.extent, self.padding
         return Window(self.size, padding=(height - 1 - top, width - 1 - left), dilation=self.dilation)
 
@@ -86,7 +86,7 @@ class Window(NamedTuple):
         return slice(start, start + (count - 1) * stride + 1, stride)
 
     def taps(self) -> Iterator[Pair]:
-        """Give the places inside the window, row by row."""
+        """Return the (row, column) of every tap in the window, row by row."""
         return ((i, j) for i in range(self.size[0]) for j in range(self.size[1]))
 
     @property
