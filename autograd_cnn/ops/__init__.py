@@ -31,6 +31,7 @@ from autograd_cnn.ops.arrangement import (
     tile,
     vstack,
 )
+from autograd_cnn.ops.contraction import dot, inner, outer, tensordot
 from autograd_cnn.ops.convolution import conv2d, conv_transpose2d
 from autograd_cnn.ops.cumulative import cumprod, cumsum, diff, prod
 from autograd_cnn.ops.diagonals import diag, trace, tril, triu
@@ -70,7 +71,6 @@ from autograd_cnn.ops.linear import einsum, linear, matmul
 from autograd_cnn.ops.loss import mse_loss, nll_loss, sigmoid_cross_entropy, softmax_cross_entropy
 from autograd_cnn.ops.normalization import batch_norm, dropout, group_norm, layer_norm
 from autograd_cnn.ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
-from autograd_cnn.ops.products import dot, inner, outer, tensordot
 from autograd_cnn.ops.reduction import logsumexp, max, mean, min, sum, var
 from autograd_cnn.ops.resampling import adaptive_avg_pool2d, pixel_shuffle, upsample_nearest
 from autograd_cnn.ops.shape import (

@@ -12,8 +12,8 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.batching import of_one, of_one_image_too
 from autograd_cnn.ops.elementwise import add
-from autograd_cnn.ops.images import of_one, of_one_image_too
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import getitem, pad, reshape
 from autograd_cnn.primitive import operand, primitive
@@ -270,15 +270,29 @@ def conv_transpose2d(
         raise ValueError(
             f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {bias.shape}"
         )
-    if all(e < s for e, s in zip(extra, strides, strict=True)):
-        out_shape = (x_shape[0], filters, *size)
-        window = _window(op, out_shape, weight_shape, strides, paddings, dilations)
-        out = conv2d_grad_input(x, weight, out_shape, window, groups)
-    else:  # conv2d would map this image to more than H × W: transpose without it, then pad at the end, then crop
-        whole = tuple(n + 2 * p - e for n, p, e in zip(size, paddings, extra, strict=True))
-        out_shape = (x_shape[0], filters, *whole)
-        window = _window(op, out_shape, weight_shape, strides, (0, 0), dilations)
-        out = conv2d_grad_input(x, weight, out_shape, window, groups)
-        out = pad(out, ((0, 0), (0, 0), (0, extra[0]), (0, extra[1])))
-        out = getitem(out, (..., *(slice(p, p + n) for n, p in zip(size, paddings, strict=True))))
+    out = _transpose(x, weight, (x_shape[0], filters, *size), strides, paddings, extra, dilations, groups)
     return out if bias is None else add(out, reshape(bias, (-1, 1, 1)))
+
+
+def _transpose(
+    x: Any,
+    weight: Any,
+    out_shape: tuple[int, ...],
+    strides: kernels.Pair,
+    paddings: kernels.Pair,
+    extra: kernels.Pair,
+    dilations: kernels.Pair,
+    groups: int,
+) -> Any:
+    """Return what a convolution with these settings sends back to images of `out_shape`."""
+    op = "conv_transpose2d"
+    if all(e < s for e, s in zip(extra, strides, strict=True)):
+        window = _window(op, out_shape, weight.shape, strides, paddings, dilations)
+        return conv2d_grad_input(x, weight, out_shape, window, groups)
+    # conv2d would map this image to more than H × W: transpose without the rows at the end, add them, then crop.
+    size = out_shape[2:]
+    whole = tuple(n + 2 * p - e for n, p, e in zip(size, paddings, extra, strict=True))
+    window = _window(op, (*out_shape[:2], *whole), weight.shape, strides, (0, 0), dilations)
+    out = conv2d_grad_input(x, weight, (*out_shape[:2], *whole), window, groups)
+    out = pad(out, ((0, 0), (0, 0), (0, extra[0]), (0, extra[1])))
+    return getitem(out, (..., *(slice(p, p + n) for n, p in zip(size, paddings, strict=True))))

@@ -162,7 +162,7 @@ def _(grad, a):
 
 def _factors(a: Array) -> tuple[Array, Array, Array, Array]:
     """Return a = u @ diag(s) @ v, and the sign that det(u) · det(v) is."""
-    finite = np.isfinite(a).all((-2, -1), keepdims=True)  # of other numbers LAPACK may look for ever
+    finite: Array = np.asarray(np.isfinite(a).all((-2, -1), keepdims=True))  # of other numbers LAPACK may look for ever
     u, s, v = np.linalg.svd(np.where(finite, a, 0))
     s = np.where(finite[..., 0], s, np.nan)
     return u, s, v, np.linalg.det(u) * np.linalg.det(v)

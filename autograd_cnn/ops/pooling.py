@@ -8,7 +8,7 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.images import of_one_image_too
+from autograd_cnn.ops.batching import of_one_image_too
 from autograd_cnn.ops.reduction import mean
 from autograd_cnn.primitive import operand, primitive
 

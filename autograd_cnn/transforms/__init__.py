@@ -2,7 +2,7 @@
 
 from autograd_cnn.recording.call_site import machinery
 from autograd_cnn.transforms.derivatives import grad, hessian, jacobian, value_and_grad
-from autograd_cnn.transforms.products import hvp, jvp, vjp
+from autograd_cnn.transforms.jacobian_products import hvp, jvp, vjp
 from autograd_cnn.transforms.recomputation import checkpoint
 
 machinery(__name__)
