@@ -36,7 +36,7 @@ def busy(count: int) -> Iterator[None]:
 
 
 def with_threads(count: int, batch_size: int):
-    """Give a training step that sets the number of threads first."""
+    """Return a training step that sets the number of threads first."""
     step = training_steps(LENET5, batch_size, [Ours])[Ours.name]
 
     def call() -> None:

@@ -37,7 +37,7 @@ FRAMEWORKS = {framework.name: framework for framework in (PyTorch, Ours)}
 
 
 def step_memory(framework: type[Framework], network: Network, batch_size: int) -> int:
-    """Give the bytes that a step adds to this process at its highest."""
+    """Return the bytes by which a step raises the peak memory of this process."""
     weights, images, labels = network.draw(batch_size)
     learner = framework(network, weights)
     learner.step(framework.tensor(images[:2]), framework.tensor(labels[:2]))
@@ -50,7 +50,7 @@ def step_memory(framework: type[Framework], network: Network, batch_size: int) -
 
 
 def return_freed_memory() -> None:
-    """Give what is freed back to the system, where the C library can: a step could else hide in it."""
+    """Return freed memory to the system where the C library can; otherwise a step could hide in it."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
 
@@ -63,7 +63,7 @@ def forget_high_water() -> None:
 
 
 def high_water() -> int:
-    """Give the most bytes that were resident at once."""
+    """Return the most bytes that were resident at once."""
     status = Path("/proc/self/status")
     if status.exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

@@ -22,7 +22,7 @@ from autograd_cnn.models import lenet5
 
 
 def steps(batch_size: int) -> dict[str, Callable[[], object]]:
-    """Give the step in each of its ways."""
+    """Return the step in each of its variants."""
     weights, images, labels = LENET5.draw(batch_size)
     params = {name: ac.Tensor(w, requires_grad=True) for name, w in weights.items()}
     optimizer = ac.optim.SGD(params, **MOMENTUM[1])

@@ -30,7 +30,7 @@ THREADS = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= CORES]
 
 
 def measure(setting: dict[str, int]) -> dict[str, list[float]]:
-    """Give each framework's seconds for a multiply-add."""
+    """Return each framework's seconds per multiply-add."""
     images, side, channels = (setting[axis] for axis in ("images", "pixels a side", "channels"))
     conv = conv_case((images, channels, side, side), channels, 3, padding=1)
     x, params = conv.draw()

@@ -2,7 +2,9 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
+import typing
 
 import pytest
 
@@ -25,3 +27,23 @@ def test_examples_are_found():
     """A primitive is not a function to `doctest`, which finds its example all the same."""
     found = doctest.DocTestFinder().find(importlib.import_module("autograd_cnn.ops.convolution"))
     assert {t.name.rpartition(".")[2] for t in found if t.examples} >= {"conv2d", "conv_transpose2d"}
+
+
+ROOMS = ["", ".nn", ".optim", ".transforms", ".training", ".data", ".testing", ".models", ".inspection", ".ops"]
+PUBLIC = [
+    (f"autograd_cnn{room}.{name}", getattr(importlib.import_module(f"autograd_cnn{room}"), name))
+    for room in ROOMS
+    for name in importlib.import_module(f"autograd_cnn{room}").__all__
+]
+
+
+def explains_itself(thing):
+    """Return whether a public name needs an example: functions, ops and classes, but no aliases and no exceptions."""
+    if inspect.isclass(thing):
+        return not issubclass(thing, BaseException)
+    return callable(thing) and not typing.get_origin(thing)
+
+
+@pytest.mark.parametrize(("name", "thing"), [pytest.param(n, t, id=n) for n, t in PUBLIC if explains_itself(t)])
+def test_every_public_function_and_class_has_an_example(name, thing):
+    assert ">>> " in (inspect.getdoc(thing) or ""), f"{name}: its docstring has no example that runs"

@@ -1,10 +1,13 @@
 """The README's code blocks, run as they stand: the Python in one session, the commands in one folder."""
 
+import ast
+import io
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,23 @@ def test_two_lines_install_and_do_it(title):
 def test_links_and_pictures_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8")):
         assert (README.parent / target).exists(), target
+
+
+ENGINE = ["tensor.py", "graph.py", "backpropagation.py", "primitive.py", "modes.py"]
+NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+
+def code_lines(path):
+    """Return how many lines of a file hold code: no docstrings, comments and blank lines."""
+    source = path.read_text(encoding="utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    code = {n for t in tokens if t.type not in NO_CODE for n in range(t.start[0], t.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            code -= set(range(node.lineno, node.end_lineno + 1))
+    return len(code)
+
+
+def test_the_engine_is_as_short_as_claimed():
+    claim = re.search(r"Together they have fewer than ([\d,]+) lines\s+of\s+code", README.read_text(encoding="utf-8"))
+    assert sum(code_lines(README.parent / "autograd_cnn" / name) for name in ENGINE) < int(claim[1].replace(",", ""))

@@ -49,7 +49,17 @@ class _Box:
 
 
 class GraphDrawing(str):
-    """A computation graph as DOT text, which can be saved as a picture; see `draw_graph`."""
+    """A computation graph as DOT text, which can be saved as a picture; see `draw_graph`.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> w = ac.Tensor([1.0, 2.0], requires_grad=True)
+    >>> drawing = ac.draw_graph((w * 3.0).sum(), {"w": w})
+    >>> drawing.startswith("digraph")
+    True
+    >>> drawing.save("graph.svg")  # doctest: +SKIP
+    """
 
     __slots__ = ("arrows", "boxes")
 

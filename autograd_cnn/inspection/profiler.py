@@ -53,6 +53,15 @@ class Profile:
     ----------
     begin, end : float
         When the block began and ended, in seconds, as `time.perf_counter` counts them.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> with ac.profile() as p:
+    ...     ac.tanh(ac.Tensor([1.0, 2.0])).data.shape
+    (2,)
+    >>> [event.op for event in p.events]
+    ['tanh']
     """
 
     begin: float

@@ -41,7 +41,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The result of `summary`: ``print`` shows a table."""
+    """The result of `summary`: ``print`` shows a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> lenet5 = ac.models.lenet5
+    >>> found = ac.summary(lenet5.apply, lenet5.init(np.random.default_rng(0)), np.ones((1, 1, 28, 28), np.float32))
+    >>> [row.op for row in found.rows][:3]
+    ['conv2d', 'relu', 'max_pool2d']
+    """
 
     rows: list[Row]
     parameters: int  # how many numbers, without Tensors that require no gradient, such as running statistics

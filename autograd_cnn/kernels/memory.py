@@ -39,6 +39,6 @@ def _glibc() -> ctypes.CDLL | None:
     """Return the C library if it is glibc, else None."""
     try:
         libc = ctypes.CDLL(None)
-        return libc if libc.gnu_get_libc_version and libc.mallopt else None
-    except (AttributeError, OSError, TypeError):  # another C library; TypeError: Windows
+        return libc if hasattr(libc, "gnu_get_libc_version") and hasattr(libc, "mallopt") else None
+    except (OSError, TypeError):  # TypeError: Windows
         return None

@@ -71,7 +71,14 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """Return the number of threads that kernels share their work among; see `set_num_threads`."""
+    """Return the number of threads that kernels share their work among; see `set_num_threads`.
+
+    Examples
+    --------
+    >>> import autograd_cnn as ac
+    >>> ac.get_num_threads() >= 1
+    True
+    """
     return _count
 
 

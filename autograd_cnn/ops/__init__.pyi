@@ -80,19 +80,43 @@ def add(x: Arrays, y: Tensors) -> Tensor: ...
 def add(x: Arrays, y: Arrays) -> Array: ...
 @overload
 def arccos(x: Tensors) -> Tensor:
-    r"""Inverse cosine, from 0 to π; outside [−1, 1] it is nan, and at the ends the slope is −∞."""
+    r"""Inverse cosine, from 0 to π; outside [−1, 1] it is nan, and at the ends the slope is −∞.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.arccos(np.array([1.0, 0.0])).round(4)
+    array([0.    , 1.5708])
+    """
 
 @overload
 def arccos(x: Arrays) -> Array: ...
 @overload
 def arcsin(x: Tensors) -> Tensor:
-    r"""Inverse sine, from −π/2 to π/2; outside [−1, 1] it is nan, and at the ends the slope is ∞."""
+    r"""Inverse sine, from −π/2 to π/2; outside [−1, 1] it is nan, and at the ends the slope is ∞.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.arcsin(np.array([0.0, 1.0])).round(4)
+    array([0.    , 1.5708])
+    """
 
 @overload
 def arcsin(x: Arrays) -> Array: ...
 @overload
 def arctan(x: Tensors) -> Tensor:
-    r"""Inverse tangent, from −π/2 to π/2."""
+    r"""Inverse tangent, from −π/2 to π/2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.arctan(np.array([0.0, 1.0])).round(4)
+    array([0.    , 0.7854])
+    """
 
 @overload
 def arctan(x: Arrays) -> Array: ...
@@ -130,6 +154,13 @@ def argmin(x: Arrays | Tensors, axis: int | None = None, keepdims: bool = False)
     r"""Index of the minimum along an axis, or in the flattened array: a plain array, as indices have no gradient.
 
     Of equal minima, and of several nans, it is the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.argmin(np.array([3.0, 1.0, 2.0])).item()
+    1
     """
 
 def argsort(x: Arrays | Tensors, axis: int | None = -1) -> Array:
@@ -176,7 +207,15 @@ def atleast_1d(*arrays: Arrays) -> Array: ...
 def atleast_1d(*arrays: Any) -> Any: ...
 @overload
 def atleast_2d(*arrays: Tensors) -> Tensor:
-    r"""Each array with two axes at least, the new ones first; several come back as a tuple."""
+    r"""Each array with two axes at least, the new ones first; several come back as a tuple.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.atleast_2d(np.array([1.0, 2.0]))
+    array([[1., 2.]])
+    """
 
 @overload
 def atleast_2d(*arrays: Arrays) -> Array: ...
@@ -632,13 +671,29 @@ def conv_transpose2d(
 ) -> Array: ...
 @overload
 def cos(x: Tensors) -> Tensor:
-    r"""Cosine."""
+    r"""Cosine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.cos(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
 
 @overload
 def cos(x: Arrays) -> Array: ...
 @overload
 def cosh(x: Tensors) -> Tensor:
-    r"""Hyperbolic cosine."""
+    r"""Hyperbolic cosine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.cosh(np.array([0.0, 1.0])).round(4)
+    array([1.    , 1.5431])
+    """
 
 @overload
 def cosh(x: Arrays) -> Array: ...
@@ -905,7 +960,15 @@ def expand_dims(x: Tensors, axis: int | tuple[int, ...]) -> Tensor:
 def expand_dims(x: Arrays, axis: int | tuple[int, ...]) -> Array: ...
 @overload
 def expm1(x: Tensors) -> Tensor:
-    r"""exp(x) − 1, exact for small `x`."""
+    r"""exp(x) − 1, exact for small `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.expm1(np.array([0.0, 1e-20]))
+    array([0.e+00, 1.e-20])
+    """
 
 @overload
 def expm1(x: Arrays) -> Array: ...
@@ -1302,7 +1365,15 @@ def log(x: Tensors) -> Tensor:
 def log(x: Arrays) -> Array: ...
 @overload
 def log10(x: Tensors) -> Tensor:
-    r"""Logarithm to the base 10."""
+    r"""Logarithm to the base 10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log10(np.array([1.0, 1000.0])).round(4)
+    array([0., 3.])
+    """
 
 @overload
 def log10(x: Arrays) -> Array: ...
@@ -1322,7 +1393,15 @@ def log1p(x: Tensors) -> Tensor:
 def log1p(x: Arrays) -> Array: ...
 @overload
 def log2(x: Tensors) -> Tensor:
-    r"""Logarithm to the base 2."""
+    r"""Logarithm to the base 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log2(np.array([1.0, 8.0]))
+    array([0., 3.])
+    """
 
 @overload
 def log2(x: Arrays) -> Array: ...
@@ -1831,7 +1910,15 @@ def ravel(x: Tensors) -> Tensor:
 def ravel(x: Arrays) -> Array: ...
 @overload
 def reciprocal(x: Tensors) -> Tensor:
-    r"""Reciprocal, `1 / x`; of integers it is floating point, where NumPy's is an integer."""
+    r"""Reciprocal, `1 / x`; of integers it is floating point, where NumPy's is an integer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.reciprocal(np.array([2.0, 4.0]))
+    array([0.5 , 0.25])
+    """
 
 @overload
 def reciprocal(x: Arrays) -> Array: ...
@@ -2030,7 +2117,15 @@ def sin(x: Tensors) -> Tensor:
 def sin(x: Arrays) -> Array: ...
 @overload
 def sinh(x: Tensors) -> Tensor:
-    r"""Hyperbolic sine."""
+    r"""Hyperbolic sine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sinh(np.array([0.0, 1.0])).round(4)
+    array([0.    , 1.1752])
+    """
 
 @overload
 def sinh(x: Arrays) -> Array: ...
@@ -2210,7 +2305,15 @@ def sqrt(x: Tensors) -> Tensor:
 def sqrt(x: Arrays) -> Array: ...
 @overload
 def square(x: Tensors) -> Tensor:
-    r"""Square, `x * x`."""
+    r"""Square, `x * x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.square(np.array([2.0, -3.0]))
+    array([4., 9.])
+    """
 
 @overload
 def square(x: Arrays) -> Array: ...
@@ -2296,7 +2399,15 @@ def sum(x: Tensors, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def sum(x: Arrays, axis: Axis = None, keepdims: bool = False) -> Array: ...
 @overload
 def swapaxes(x: Tensors, axis1: int, axis2: int) -> Tensor:
-    r"""Exchange two axes."""
+    r"""Exchange two axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.swapaxes(np.ones((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
 
 @overload
 def swapaxes(x: Arrays, axis1: int, axis2: int) -> Array: ...
@@ -2317,7 +2428,15 @@ def take(x: Tensors, indices: Any, axis: int | None = None) -> Tensor:
 def take(x: Arrays, indices: Any, axis: int | None = None) -> Array: ...
 @overload
 def tan(x: Tensors) -> Tensor:
-    r"""Tangent."""
+    r"""Tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tan(np.array([0.0, np.pi / 4])).round(4)
+    array([0., 1.])
+    """
 
 @overload
 def tan(x: Arrays) -> Array: ...
@@ -2443,6 +2562,14 @@ def triu(x: Tensors, k: int = 0) -> Tensor:
     ------
     ValueError
         If `x` has fewer than two axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.triu(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[1., 2.],
+           [0., 4.]])
     """
 
 @overload

@@ -66,7 +66,15 @@ def atleast_1d(*arrays: Any) -> Any:
 
 @named
 def atleast_2d(*arrays: Any) -> Any:
-    """Each array with two axes at least, the new ones first; several come back as a tuple."""
+    """Each array with two axes at least, the new ones first; several come back as a tuple.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.atleast_2d(np.array([1.0, 2.0]))
+    array([[1., 2.]])
+    """
     parts = _at_least("atleast_2d", arrays, 2)
     return parts[0] if len(parts) == 1 else tuple(parts)
 
@@ -192,7 +200,15 @@ def _(grad, axis):
 
 @named
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """Exchange two axes."""
+    """Exchange two axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.swapaxes(np.ones((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
     x = operand("swapaxes", "x", x)
     first, second = (normalize_axis_index(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
     order = list(range(x.ndim))

@@ -109,5 +109,13 @@ def triu(x: Any, k: int = 0) -> Any:
     ------
     ValueError
         If `x` has fewer than two axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.triu(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[1., 2.],
+           [0., 4.]])
     """
     return _triangle("triu", x, k, lower=False)

@@ -34,7 +34,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def expm1(x: Any) -> Array:
-    """exp(x) − 1, exact for small `x`."""
+    """exp(x) − 1, exact for small `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.expm1(np.array([0.0, 1e-20]))
+    array([0.e+00, 1.e-20])
+    """
     return np.expm1(x)
 
 
@@ -45,7 +53,15 @@ def _(grad, out):
 
 @primitive(domain="floating")
 def log2(x: Any) -> Array:
-    """Logarithm to the base 2."""
+    """Logarithm to the base 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log2(np.array([1.0, 8.0]))
+    array([0., 3.])
+    """
     return np.log2(x)
 
 
@@ -56,7 +72,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def log10(x: Any) -> Array:
-    """Logarithm to the base 10."""
+    """Logarithm to the base 10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.log10(np.array([1.0, 1000.0])).round(4)
+    array([0., 3.])
+    """
     return np.log10(x)
 
 
@@ -100,7 +124,15 @@ def _(grad, x, y):
 
 @primitive(domain="real")
 def square(x: Any) -> Array:
-    """Square, `x * x`."""
+    """Square, `x * x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.square(np.array([2.0, -3.0]))
+    array([4., 9.])
+    """
     return np.square(x)
 
 
@@ -111,7 +143,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def reciprocal(x: Any) -> Array:
-    """Reciprocal, `1 / x`; of integers it is floating point, where NumPy's is an integer."""
+    """Reciprocal, `1 / x`; of integers it is floating point, where NumPy's is an integer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.reciprocal(np.array([2.0, 4.0]))
+    array([0.5 , 0.25])
+    """
     return np.reciprocal(x)
 
 

@@ -83,5 +83,12 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
     """Index of the minimum along an axis, or in the flattened array: a plain array, as indices have no gradient.
 
     Of equal minima, and of several nans, it is the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.argmin(np.array([3.0, 1.0, 2.0])).item()
+    1
     """
     return np.asarray(np.argmin(_plain("argmin", x), axis, keepdims=keepdims))

@@ -32,7 +32,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def cos(x: Any) -> Array:
-    """Cosine."""
+    """Cosine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.cos(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
     return np.cos(x)
 
 
@@ -43,7 +51,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def tan(x: Any) -> Array:
-    """Tangent."""
+    """Tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.tan(np.array([0.0, np.pi / 4])).round(4)
+    array([0., 1.])
+    """
     return np.tan(x)
 
 
@@ -54,7 +70,15 @@ def _(grad, out):
 
 @primitive(domain="floating")
 def arcsin(x: Any) -> Array:
-    """Inverse sine, from −π/2 to π/2; outside [−1, 1] it is nan, and at the ends the slope is ∞."""
+    """Inverse sine, from −π/2 to π/2; outside [−1, 1] it is nan, and at the ends the slope is ∞.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.arcsin(np.array([0.0, 1.0])).round(4)
+    array([0.    , 1.5708])
+    """
     return np.arcsin(x)
 
 
@@ -65,7 +89,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def arccos(x: Any) -> Array:
-    """Inverse cosine, from 0 to π; outside [−1, 1] it is nan, and at the ends the slope is −∞."""
+    """Inverse cosine, from 0 to π; outside [−1, 1] it is nan, and at the ends the slope is −∞.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.arccos(np.array([1.0, 0.0])).round(4)
+    array([0.    , 1.5708])
+    """
     return np.arccos(x)
 
 
@@ -76,7 +108,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def arctan(x: Any) -> Array:
-    """Inverse tangent, from −π/2 to π/2."""
+    """Inverse tangent, from −π/2 to π/2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.arctan(np.array([0.0, 1.0])).round(4)
+    array([0.    , 0.7854])
+    """
     return np.arctan(x)
 
 
@@ -120,7 +160,15 @@ def _(grad, y, x):
 
 @primitive(domain="floating")
 def sinh(x: Any) -> Array:
-    """Hyperbolic sine."""
+    """Hyperbolic sine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.sinh(np.array([0.0, 1.0])).round(4)
+    array([0.    , 1.1752])
+    """
     return np.sinh(x)
 
 
@@ -131,7 +179,15 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def cosh(x: Any) -> Array:
-    """Hyperbolic cosine."""
+    """Hyperbolic cosine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> ac.cosh(np.array([0.0, 1.0])).round(4)
+    array([1.    , 1.5431])
+    """
     return np.cosh(x)
 
 

@@ -34,5 +34,6 @@ def __getattr__(name: str) -> Any:
     if name in _STRATEGIES:
         from autograd_cnn.testing import strategies
 
-        return getattr(strategies, name)
+        globals().update({strategy: getattr(strategies, strategy) for strategy in _STRATEGIES})
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -86,6 +86,14 @@ class Evaluation:
         Mean cross-entropy, and the share of correct predictions.
     mean_confidence : float
         Mean probability of the predicted class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> two = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> found = Evaluation(two, two.argmax(axis=1), loss=0.16, accuracy=1.0, mean_confidence=0.85)
+    >>> found.predictions.tolist()
+    [0, 1]
     """
 
     probabilities: Array

@@ -123,7 +123,7 @@ def _repeat(
     batch_size: int,
     lr: float,
 ) -> dict[str, Repeated]:
-    """Train from each seed, in each framework by turns; the seconds an image are the median."""
+    """Train from each seed, in each framework in turn; the seconds per image are the median."""
     scores: dict[str, list[float]] = {f.name: [] for f in frameworks}
     seconds: dict[str, list[float]] = {f.name: [] for f in frameworks}
     epochs = study.epochs(3)
