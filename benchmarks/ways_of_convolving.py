@@ -5,10 +5,16 @@ columns, one for each place of the window, filled by Python loops over the place
 one for each pixel of the window. They stand here written plainly, forward and backward, beside this package's kernels.
 All are given the same arrays in C order, and have to agree first.
 
+A second table measures what this package chooses among its own algorithms: for each line of the tables in
+`kernels/conv.py` and `kernels/pool.py`, and for `_turns`, the time of the alternative divided by that of the choice, at
+shapes on both sides of each threshold. A ratio below 1 is a choice that does not pay on this machine.
+
 Of an image (C, H, W) under windows of K × K, the matrix has a row for each place of the window and C·K·K columns.
 """
 
 from __future__ import annotations
+
+import datetime
 
 import script
 
@@ -17,7 +23,9 @@ options = script.start(script.parser(__doc__, rounds=5))
 import numpy as np
 
 from autograd_cnn.experiments import comparison as benchmark
-from autograd_cnn.kernels import Window, conv2d, conv2d_grad_input, conv2d_grad_weight
+from autograd_cnn.kernels import Window, banded, conv, conv2d, conv2d_grad_input, conv2d_grad_weight, im2col, pool
+from autograd_cnn.kernels.layout import ROWS
+from autograd_cnn.kernels.problem import Convolution, Pooling
 
 
 class Pixels:
@@ -169,5 +177,106 @@ batch_size = 1 if options.quick else 32
 compare(report, (batch_size, 6, 14, 14), (16, 6, 5, 5))
 if not options.quick:
     compare(report, (batch_size, 16, 16, 16), (32, 16, 3, 3))
+
+
+def choose(case, chosen, calls):
+    """Add a row: the algorithm that is chosen, and the other one of two."""
+    (other,) = calls.keys() - {chosen}
+    pair = {"chosen": calls[chosen], "alternative": calls[other]}
+    choices.add(f"{case}: {chosen}, not {other}", benchmark.interleaved(pair, rounds=options.rounds, warm_up=1))
+
+
+def name_of(way):
+    return way.algorithm.__name__.rpartition(".")[2]
+
+
+def draw_conv(x_shape, features, size, groups=1):
+    """Return a problem, and random images, weights and a gradient of the output, in the order the kernels store."""
+    rng = np.random.default_rng(0)
+    weight_shape = (features, x_shape[1] // groups, size, size)
+    problem = Convolution(x_shape, np.dtype(np.float32), Window((size, size)), weight_shape, groups)
+    x, weight = (rng.standard_normal(shape, np.float32) for shape in (x_shape, weight_shape))
+    grad = rng.standard_normal((x_shape[0], features, *problem.positions), np.float32)
+    order = conv.first(problem, "forward").order
+    return problem, order.images(order.store(x)), weight, order.images(order.store(grad))
+
+
+def shapes(x_shape, features, size):
+    n, c, h, w = x_shape
+    return f"{c}-{features} {size}×{size}, {n}×{h}×{w}"
+
+
+def choose_algorithm(line, x_shape, features, size):
+    """Compare a line of the convolutions' table with what is chosen without it: forward, and both gradients."""
+    problem, x, weight, grad = draw_conv(x_shape, features, size)
+
+    def step(way):
+        way.forward(problem, x, weight, None)
+        way.grad_weight(problem, grad, x)
+        if way.algorithm is im2col or line.algorithm is im2col:  # `shifted` has no gradient of the input of its own
+            way.grad_input(problem, grad, weight)
+
+    chosen = conv.first(problem, "forward")
+    rest = next(w for w in conv.TABLE if w is not line and w.algorithm.suits(problem, "forward"))
+    calls = {name_of(way): (lambda way=way: step(way)) for way in (line, rest)}
+    choose(shapes(x_shape, features, size), name_of(chosen), calls)
+
+
+def choose_turning(x_shape, features, size, groups=1):
+    """Compare the two gradients of the input: a convolution by turned filters, and the algorithm's own."""
+    problem, _, weight, grad = draw_conv(x_shape, features, size, groups)
+    way, window = conv.first(problem, "grad_input"), problem.window.turned()
+    calls = {
+        "turned": lambda: conv2d(grad, conv.turned(weight, groups), None, window, groups),
+        "scattered": lambda: way.grad_input(problem, grad, weight),
+    }
+    case = shapes(x_shape, features, size) + (f", {groups} groups" if groups > 1 else "")
+    choose(case, "turned" if conv._turns(problem) else "scattered", calls)
+
+
+def choose_pooling(x_shape):
+    """Compare both lines of the pooling's table: the maxima, and their gradient."""
+    problem = Pooling(x_shape, np.dtype(np.float32), Window((2, 2), (2, 2)))
+    x = np.random.default_rng(0).standard_normal(x_shape, np.float32)
+    if not problem.has_few_images:  # as a convolution before it stores them
+        x = ROWS.images(ROWS.store(x))
+    out = pool.max_pool2d(x, problem.window)
+
+    def step(way):
+        way.grad_input(problem, out, x, way.forward(problem, x))
+
+    calls = {name_of(way): (lambda way=way: step(way)) for way in pool.TABLE}
+    choose(f"max pool {x_shape}", name_of(pool.first(problem, "forward")), calls)
+
+
+date = datetime.datetime.now(datetime.UTC).date()
+choices = benchmark.Report(
+    "choices", f"What the kernels choose, {date}", ["chosen", "alternative"], "ms", options.threads, options.rounds
+)
+assert conv.TABLE[-1].algorithm is banded, "the last line suits every problem"
+columns, shifts = conv.TABLE[:2]
+choose_algorithm(columns, (1, 6, 14, 14), 16, 5)
+choose_turning((8, 16, 16, 16), 8, 3)
+choose_pooling((1, 6, 24, 24))
+if not options.quick:
+    for n in (2, 3, 8):  # FEW_IMAGES
+        choose_algorithm(columns, (n, 6, 14, 14), 16, 5)
+    for channels in (16, 48):  # im2col.LARGEST_COLUMNS
+        choose_algorithm(columns, (1, channels, 64, 64), 32, 3)
+    for features in (8, 16, 32, 64):  # shifted.FEWEST_FEATURES, and no more features than channels
+        choose_algorithm(shifts, (32, 32, 16, 16), features, 3)
+    for n in (8, 16, 20):  # shifted.FEWEST_COLUMNS
+        choose_algorithm(shifts, (n, 32, 16, 16), 32, 3)
+    for side in (16, 24):  # shifted.LARGEST_SHIFT
+        choose_algorithm(shifts, (32, 32, side, side), 32, 5)
+    for n in (512, 1024):  # shifted.LARGEST_PRODUCT
+        choose_algorithm(shifts, (n, 128, 6, 14), 128, 3)
+    for side in (16, 32):  # conv.MOST_PLACES
+        choose_turning((32, 16, side, side), 8, 3)
+    for features in (2, 4, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
+        choose_turning((32, 16, 32, 32), features, 3)
+    choose_turning((32, 16, 32, 32), 16, 3, groups=16)
+    for x_shape in ((2, 6, 24, 24), (3, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32)):  # gathered.LARGEST_COPY
+        choose_pooling(x_shape)
 if options.out:
     report.save(options.out)

@@ -1,7 +1,7 @@
 """BLAS with one thread in what the package multiplies, and with the caller's own number everywhere else.
 
 Products of this size gain little from BLAS's threads, which spin while they wait for one another. Beside a busy process
-they make a small network's step several times slower; `python benchmarks/busy_machine.py` prints by how much.
+they make a small network's step several times slower.
 
 OpenBLAS has one number of threads for the whole process. While calls of `one_thread` run, in any thread, it is one; the
 last of them to end puts back what the first found. MKL, BLIS and OpenMP have a number for each thread, and each call
