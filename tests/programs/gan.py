@@ -47,11 +47,13 @@ def improve(optimizers, optimizer, loss):
     return loss.item()
 
 
-def run(seed=0, iterations=500, batch=64):
+def run(seed=0, iterations=300, batch=64):
     """Train; return both networks' losses, and generated points before and after."""
     rng = default_rng(seed)
-    generator, discriminator = init(rng, (2, 16, 2)), init(rng, (2, 16, 1))
-    optimizers = of_generator, of_discriminator = [ac.optim.Adam(p, lr=0.01) for p in (generator, discriminator)]
+    generator, discriminator = init(rng, (2, 32, 2)), init(rng, (2, 32, 1))
+    of_generator = ac.optim.Adam(generator, lr=0.005, betas=(0.0, 0.9))
+    of_discriminator = ac.optim.Adam(discriminator, lr=0.05, betas=(0.0, 0.9))
+    optimizers = of_generator, of_discriminator
     latent = rng.normal(size=(500, 2))
     before = apply(generator, ac.Tensor(latent)).detach().numpy()
     losses = []

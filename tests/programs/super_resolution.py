@@ -36,7 +36,7 @@ def pairs(split):
 
 
 def run(seed=0, epochs=4, batch=32):
-    """Train; return the losses, and the mean squared errors of the network and of repeated pixels on the test split."""
+    """Train; return the losses, and the network's and repeated pixels' mean squared errors on the test split."""
     rng = default_rng(seed)
     small, large = pairs("train")
     params = init(rng)

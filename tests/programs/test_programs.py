@@ -74,7 +74,7 @@ def pytorch():
         exp=torch.exp,
         linear=functional.linear,
         mse_loss=functional.mse_loss,
-        optim=SimpleNamespace(Adam=lambda params, lr: torch.optim.Adam(params.values(), lr=lr)),
+        optim=SimpleNamespace(Adam=lambda params, **options: torch.optim.Adam(params.values(), **options)),
         pixel_shuffle=functional.pixel_shuffle,
         relu=torch.relu,
         sigmoid=torch.sigmoid,
@@ -84,26 +84,23 @@ def pytorch():
     return {"ac": names}
 
 
-def agree(losses, theirs):
-    """Compare to rounding; over many steps of training that grows, on some machines more than on others."""
-    np.testing.assert_allclose(losses[:20], theirs[:20], rtol=1e-12)
-    np.testing.assert_allclose(losses, theirs, rtol=1e-8)
-
-
 @pytest.mark.parametrize("name", IN_NUMPY)
 def test_losses_are_those_of_hips_autograd(name):
     losses = run(name)[0]
-    agree(losses, run_with(name, **autograd())[0])
+    np.testing.assert_allclose(losses, run_with(name, **autograd())[0], rtol=1e-12)
 
 
 def test_losses_are_those_of_jax():
-    agree(run("mlp_jax_style")[0], run_with("mlp_jax_style", **jax())[0])
+    np.testing.assert_allclose(run("mlp_jax_style")[0], run_with("mlp_jax_style", **jax())[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", IN_PYTORCH)
 def test_losses_are_those_of_pytorch(name):
-    losses = run(name)[0]
-    agree(losses, run_with(name, **pytorch())[0])
+    # Two networks against each other amplify rounding errors: compare a GAN before these are seen.
+    compared = slice(200 if name == "gan" else None)
+    losses, expected = run(name)[0], run_with(name, **pytorch())[0]
+    assert len(losses) == len(expected)
+    np.testing.assert_allclose(losses[compared], expected[compared], rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:Using backward:UserWarning")  # PyTorch's of cycles that create_graph makes
@@ -189,10 +186,12 @@ def test_four_numbers_hold_more_of_a_digit_than_the_mean_image():
     assert np.mean((images - decoded) ** 2) < 0.7 * images.var(axis=0).mean()
 
 
-def test_the_generator_moves_to_the_data():
+def test_the_generator_learns_mean_and_deviation():
     _, before, after = run("gan")
     far, near = (np.linalg.norm(points.mean(axis=0) - [2, -1]) for points in (before, after))
-    assert near < 0.3 * far
+    assert near < 0.2 * far
+    ratios = after.std(axis=0) / [0.5, 1]
+    assert np.all((ratios > 0.5) & (ratios < 2)), ratios
 
 
 def test_the_network_enlarges_better_than_repeated_pixels():
