@@ -256,6 +256,26 @@ def conv_transpose2d(
     )
     if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
         raise ValueError(f"{op}: output_padding is smaller than stride {strides} or dilation {dilations}; got {extra}")
+    size = _transposed_size(op, x_shape, weight_shape, strides, paddings, extra, dilations)
+    filters = weight_shape[1] * operator.index(groups)
+    if bias is not None and bias.shape != (filters,):
+        raise ValueError(
+            f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {bias.shape}"
+        )
+    out = _transpose(x, weight, (x_shape[0], filters, *size), strides, paddings, extra, dilations, groups)
+    return out if bias is None else add(out, reshape(bias, (-1, 1, 1)))
+
+
+def _transposed_size(
+    op: str,
+    x_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    strides: kernels.Pair,
+    paddings: kernels.Pair,
+    extra: kernels.Pair,
+    dilations: kernels.Pair,
+) -> tuple[int, ...]:
+    """Return the size of the images that a convolution with these settings maps to x's."""
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, s, p, d, k, e in zip(x_shape[2:], strides, paddings, dilations, weight_shape[2:], extra, strict=True)
@@ -265,13 +285,7 @@ def conv_transpose2d(
             f"{op}: x {x_shape} with weight {weight_shape}, stride {strides} and padding {paddings} leaves an "
             f"image of {size[0]}×{size[1]}; use less padding"
         )
-    filters = weight_shape[1] * operator.index(groups)
-    if bias is not None and bias.shape != (filters,):
-        raise ValueError(
-            f"{op}: for weight {weight_shape} and groups={groups} the bias is ({filters},); got shape {bias.shape}"
-        )
-    out = _transpose(x, weight, (x_shape[0], filters, *size), strides, paddings, extra, dilations, groups)
-    return out if bias is None else add(out, reshape(bias, (-1, 1, 1)))
+    return size
 
 
 def _transpose(

@@ -76,6 +76,14 @@ def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype
     return weights.reshape((classes,) + (1,) * (len(shape) - 1 - axis))
 
 
+def _refuse_classes(op: str, labels: Array, shape: tuple[int, ...]) -> None:
+    """Refuse class indices of the shape that probabilities have."""
+    if labels.shape == shape:
+        raise TypeError(
+            f"{op}: targets of the logits' shape {shape} are probabilities, so floating point; got dtype {labels.dtype}"
+        )
+
+
 @functools.cache
 def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(dtype.str.replace("i", "u"))
@@ -237,23 +245,25 @@ def softmax_cross_entropy(
         losses = _softmax_cross_entropy(logits, multiply(smooth, weights), None)
         return _reduce(losses, reduction)
 
-    if labels.shape == shape:
-        raise TypeError(
-            f"{op}: targets of the logits' shape {shape} are probabilities, so floating point; got dtype {labels.dtype}"
-        )
+    _refuse_classes(op, labels, shape)
     ignored = _check_labels(op, labels, shape, ignore_index)
     if ignored:
         labels = np.where(labels == ignore_index, -1, labels)
     one_hot = _one_hot(labels, classes, dtype)
     dense = one_hot = one_hot if weight is None else one_hot * weights
     if label_smoothing:
-        spread = np.expand_dims(labels >= 0, axis) * weights * (label_smoothing / max(classes, 1))
-        dense = (one_hot * (1 - label_smoothing) + spread).astype(dtype, copy=False)
+        dense = _smoothed(one_hot, np.expand_dims(labels >= 0, axis) * weights, label_smoothing, classes)
     counted = labels.size if weight is None and not ignored else float(np.sum(one_hot))
     divisor = {"none": None, "sum": 1.0, "mean": float(counted)}[reduction]
     if divisor == 0:
         return _weighted_mean(_softmax_cross_entropy(logits, dense, None), one_hot)
     return _softmax_cross_entropy(logits, dense, divisor, weight is None and not ignored and not label_smoothing)
+
+
+def _smoothed(one_hot: Array, everywhere: Any, share: float, classes: int) -> Array:
+    """Spread a share of each target evenly over all classes, where it is not ignored."""
+    dense: Array = one_hot * (1 - share) + everywhere * (share / max(classes, 1))
+    return dense.astype(one_hot.dtype, copy=False)
 
 
 def _weighted_mean(losses: Any, one_hot: Array) -> Any:
