@@ -105,7 +105,7 @@ class Node:
         self.dtype: np.dtype[Any] = out.dtype
         self.order = history.now()  # a topological order: a node is made after everything it points to
         self.site = call_site(2)
-        self.watched_by: list[weakref.ref[Variable]] = _NOBODY
+        self.watched_by: tuple[weakref.ref[Variable], ...] = ()  # the variables that want its gradient
 
     def __repr__(self) -> str:
         kept = "freed" if self.kept is None else f"keeps {', '.join(name for name, _ in self.arrays()) or 'nothing'}"
@@ -153,9 +153,6 @@ class Node:
         if observers:
             return [(source, _observed_gradient(observers, edge, source, self, grad, kept)) for edge, source in pairs]
         return [(source, _gradient_of(edge, source, self, grad, kept)) for edge, source in pairs]
-
-
-_NOBODY: list[weakref.ref[Variable]] = []
 
 
 class Backward(NamedTuple):

@@ -300,7 +300,7 @@ class Tensor(Variable):
                 "with requires_grad=True, and outside no_grad()"
             )
         if self.node is not None and not any(x is self for x in self.node.watchers()):
-            self.node.watched_by = [*self.node.watched_by, weakref.ref(self)]
+            self.node.watched_by = (*self.node.watched_by, weakref.ref(self))
 
     def detach(self) -> Self:
         """Return a tensor of the same array that is cut off from the graph."""

@@ -9,7 +9,6 @@ inputs. What an input is, the op knows itself; the rest of a signature is taken 
 import inspect
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 from autograd_cnn import ops
@@ -18,7 +17,7 @@ from autograd_cnn.primitive import Primitive
 PATH = Path(ops.__file__).with_suffix(".pyi")
 HEAD = '''"""The ops, as type checkers see them: with a Tensor among its inputs an op returns a Tensor, else an array.
 
-Written by `python -m tests.stubs` from the ops' own signatures and docstrings.
+Written by `python -m tests.stubs` from the ops' own signatures; editors take the docstrings from the source.
 """
 
 from collections.abc import Sequence
@@ -60,9 +59,7 @@ def op_stub(name, op):
     parameters = [*inspect.signature(op).parameters.values()]
     result = str(inspect.signature(op).return_annotation)
     if not isinstance(op, Primitive) and result == "Array":
-        return definition(
-            name, parameters, {p.name: "Arrays | Tensors" for p in inputs(parameters)}, result, op.__doc__
-        )
+        return definition(name, parameters, {p.name: "Arrays | Tensors" for p in inputs(parameters)}, result)
     several = "list[{}]" if "list" in result else "{}"
     arrays = inputs(parameters)
     overloads = []
@@ -71,11 +68,10 @@ def op_stub(name, op):
             break  # it is given by name, after others that may be left out
         kinds = {p.name: "Arrays" for p in arrays[:i]} | {chosen.name: "Tensors"}
         kinds |= {p.name: "Arrays | Tensors" for p in arrays[i + 1 :]}
-        doc = None if overloads else op.__doc__
-        overloads.append(definition(name, parameters, kinds, several.format("Tensor"), doc, chosen.name))
-    overloads.append(definition(name, parameters, {p.name: "Arrays" for p in arrays}, several.format("Array"), None))
+        overloads.append(definition(name, parameters, kinds, several.format("Tensor"), chosen.name))
+    overloads.append(definition(name, parameters, {p.name: "Arrays" for p in arrays}, several.format("Array")))
     if any(p.kind is p.VAR_POSITIONAL or "Sequence[Any]" in str(p.annotation) for p in arrays):
-        overloads.append(definition(name, parameters, {p.name: "Any" for p in arrays}, "Any", None))
+        overloads.append(definition(name, parameters, {p.name: "Any" for p in arrays}, "Any"))
     return "".join(f"@overload\n{text}\n" for text in overloads)
 
 
@@ -84,7 +80,7 @@ def inputs(parameters):
     return [p for p in parameters if p.annotation in ("Any", "Sequence[Any]") and p.name not in OPTIONS]
 
 
-def definition(name, parameters, kinds, result, doc, given=None):
+def definition(name, parameters, kinds, result, given=None):
     """Return a function with these kinds of inputs; `given` names one that may not be left out."""
     shown = []
     for p in parameters:
@@ -95,8 +91,7 @@ def definition(name, parameters, kinds, result, doc, given=None):
             kind += " | None"
         default = "" if p.default is EMPTY or p.name == given else f" = {p.default!r}"
         shown.append(f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}: {kind}{default}")
-    body = f'    r"""{textwrap.indent(inspect.cleandoc(doc), "    ").strip()}\n    """\n' if doc else "    ...\n"
-    return f"def {name}({', '.join(shown)}) -> {result}:\n{body}"
+    return f"def {name}({', '.join(shown)}) -> {result}: ...\n"
 
 
 if __name__ == "__main__":

@@ -229,3 +229,18 @@ class TestParametersInTrees:
         (x * x).backward(create_graph=True)
         with pytest.raises(TypeError, match=r"parameter '0' is a Tensor, made by backward\(create_graph=True\)"):
             clip([x], 1.0)
+
+    def test_a_dataclass_bound_to_other_tensors_is_noticed(self):
+        @dataclasses.dataclass
+        class Model:
+            weight: Any
+
+        model = Model(ac.Tensor([1.0], requires_grad=True))
+        optimizer = ac.optim.SGD(model, lr=0.1)
+        model.weight = ac.Tensor([1.0], requires_grad=True)
+        with pytest.raises(RuntimeError, match="'weight' holds another Tensor"):
+            optimizer.step()
+
+    def test_a_tensor_alone_is_no_parameters(self):
+        with pytest.raises(TypeError, match=r"got a Tensor \(2,\): put it in a list"):
+            ac.optim.SGD(ac.Tensor([1.0, 2.0], requires_grad=True), lr=0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from typing import Any
 
@@ -12,10 +11,10 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.batching import of_one, of_one_image_too
+from autograd_cnn.ops.batching import of_images
 from autograd_cnn.ops.elementwise import add
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.ops.shape import getitem, pad, reshape
+from autograd_cnn.ops.shape import expand_dims, getitem, pad, reshape, squeeze
 from autograd_cnn.primitive import operand, primitive
 
 PairLike = int | tuple[int, int]
@@ -53,42 +52,6 @@ def _check_groups(op: str, groups: Any, **channels: int) -> None:
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")
 
 
-def _of_named_padding(op: Any) -> Any:
-    """Let `conv2d` take a padding by name, and one image without a batch."""
-
-    @functools.wraps(op)
-    def conv2d(x: Any, *args: Any, **kwargs: Any) -> Any:
-        padding = kwargs.get("padding") if len(args) < 4 else args[3]
-        if type(padding) is str:
-            x, args, kwargs = _by_number(x, *args, **kwargs)
-        return op(x, *args, **kwargs) if getattr(x, "ndim", 3) != 3 else of_one(op, x, *args, **kwargs)
-
-    conv2d.backward = op.backward  # type: ignore[attr-defined]
-    return conv2d
-
-
-def _by_number(
-    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: str = "valid", dilation: Any = 1, groups: Any = 1
-) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of `conv2d` with a padding by numbers; where it is uneven, `x` has its last row already."""
-    if padding not in ("same", "valid"):
-        raise ValueError(
-            f"conv2d: padding is an int or a pair of ints, each at least 0, or 'same' or 'valid'; got {padding!r}"
-        )
-    if padding == "valid":
-        return x, (weight, bias, stride, 0, dilation, groups), {}
-    if checks.pair("conv2d", "stride", stride, least=1) != (1, 1):
-        raise ValueError(f"conv2d: padding='same' is for a stride of 1; got {stride!r}")
-    x, weight = operand("conv2d", "x", x), operand("conv2d", "weight", weight)
-    steps = checks.pair("conv2d", "dilation", dilation, least=1)
-    totals = [max(n - 1, 0) * d for n, d in zip(weight.shape[2:], steps, strict=False)]
-    if any(total % 2 for total in totals) and x.ndim > 2:  # one more at the end, as in PyTorch
-        x = pad(x, [(0, 0)] * (x.ndim - 2) + [(0, total % 2) for total in totals])
-    return x, (weight, bias, stride, tuple(total // 2 for total in totals), dilation, groups), {}
-
-
-@_of_named_padding
-@primitive(domain="floating", products=True, residuals=("window",))
 def conv2d(
     x: Any,
     weight: Any,
@@ -132,28 +95,62 @@ def conv2d(
     >>> ac.conv2d(np.ones((1, 3, 28, 28)), np.ones((6, 3, 5, 5)), padding=2).shape
     (1, 6, 28, 28)
     """
+    if type(padding) is str:
+        x, padding = _named_padding(padding, x, weight, stride, dilation)
+    return of_images(_conv2d, x, weight, bias, stride, padding, dilation, groups)
+
+
+def _named_padding(padding: str, x: Any, weight: Any, stride: Any, dilation: Any) -> tuple[Any, PairLike]:
+    """Return the padding by numbers, and `x`, which has its last row and column already where the padding is uneven."""
+    if padding not in ("same", "valid"):
+        raise ValueError(
+            f"conv2d: padding is an int or a pair of ints, each at least 0, or 'same' or 'valid'; got {padding!r}"
+        )
+    if padding == "valid":
+        return x, 0
+    if checks.pair("conv2d", "stride", stride, least=1) != (1, 1):
+        raise ValueError(f"conv2d: padding='same' is for a stride of 1; got {stride!r}")
+    x, weight = operand("conv2d", "x", x), operand("conv2d", "weight", weight)
+    down, right = checks.pair("conv2d", "dilation", dilation, least=1)
+    tall, across = (down * max(n - 1, 0) for n, down in zip(weight.shape[2:], (down, right), strict=False))
+    if (tall % 2 or across % 2) and x.ndim > 2:  # one more at the end, as in PyTorch
+        x = pad(x, [(0, 0)] * (x.ndim - 2) + [(0, tall % 2), (0, across % 2)])
+    return x, (tall // 2, across // 2)
+
+
+@primitive(domain="floating", products=True, residuals=("window",))
+def _conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PairLike = 1,
+    padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolve a batch of images."""
     _check_shapes(x.shape, weight.shape, None if bias is None else bias.shape, groups)
     window = _window("conv2d", x.shape, weight.shape, stride, padding, dilation)
     return kernels.conv2d(x, weight, bias, window, groups), window
 
 
-@conv2d.backward("x")
+@_conv2d.backward("x")
 def _(grad, weight, x_shape, window, groups):
     return conv2d_grad_input(grad, weight, x_shape, window, groups)
 
 
-@conv2d.backward("weight")
+@_conv2d.backward("weight")
 def _(grad, x, weight_shape, window, groups):
     return conv2d_grad_weight(grad, x, weight_shape, window, groups)
 
 
-@conv2d.backward("bias")
+@_conv2d.backward("bias")
 def _(grad):
     return sum(grad, (0, 2, 3))
 
 
-def _conv2d(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
-    return conv2d(x, weight, None, window.stride, window.padding, window.dilation, groups)
+def _by_window(x: Any, weight: Any, window: kernels.Window, groups: int) -> Any:
+    return _conv2d(x, weight, None, window.stride, window.padding, window.dilation, groups)
 
 
 @primitive(domain="floating", products=True)
@@ -166,7 +163,7 @@ def conv2d_grad_input(
 
 @conv2d_grad_input.backward("cotangent")
 def _(grad, weight, window, groups):
-    return _conv2d(grad, weight, window, groups)
+    return _by_window(grad, weight, window, groups)
 
 
 @conv2d_grad_input.backward("weight")
@@ -184,7 +181,7 @@ def conv2d_grad_weight(
 
 @conv2d_grad_weight.backward("cotangent")
 def _(grad, x, window, groups):
-    return _conv2d(x, grad, window, groups)
+    return _by_window(x, grad, window, groups)
 
 
 @conv2d_grad_weight.backward("x")
@@ -192,7 +189,6 @@ def _(grad, cotangent, x_shape, window, groups):
     return conv2d_grad_input(cotangent, grad, x_shape, window, groups)
 
 
-@of_one_image_too
 @named
 def conv_transpose2d(
     x: Any,
@@ -240,6 +236,9 @@ def conv_transpose2d(
     op = "conv_transpose2d"
     x, weight = operand(op, "x", x), operand(op, "weight", weight)
     bias = None if bias is None else operand(op, "bias", bias)
+    if x.ndim == 3:
+        settings = stride, padding, output_padding, groups, dilation
+        return squeeze(conv_transpose2d(expand_dims(x, 0), weight, bias, *settings), 0)
     x_shape, weight_shape = x.shape, weight.shape
     checks.images(op, "x", x_shape)
     if 0 in x_shape[2:]:

@@ -8,7 +8,7 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.batching import of_one_image_too
+from autograd_cnn.ops.batching import of_images
 from autograd_cnn.ops.reduction import mean
 from autograd_cnn.primitive import operand, primitive
 
@@ -34,8 +34,6 @@ def _window(
     return window
 
 
-@of_one_image_too
-@primitive(residuals=("window",))
 def max_pool2d(
     x: Any,
     kernel_size: PairLike,
@@ -82,6 +80,14 @@ def max_pool2d(
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
+    return of_images(_max_pool2d, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+@primitive(residuals=("window",))
+def _max_pool2d(
+    x: Any, kernel_size: PairLike, stride: PairLike | None, padding: PairLike, dilation: PairLike, ceil_mode: bool
+) -> Any:
+    """Pool a batch of images."""
     checks.images("max_pool2d", "x", x.shape)
     window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     if x.dtype.kind != "f" and window.misses((x.shape[2], x.shape[3])):
@@ -93,7 +99,7 @@ def max_pool2d(
     return kernels.max_pool2d(x, window), window
 
 
-@max_pool2d.backward("x")
+@_max_pool2d.backward("x")
 def _(grad, x, out, window):
     return max_pool2d_grad(grad, x, out, window)
 
@@ -120,8 +126,6 @@ def _(grad, x, maxima, window):
     return max_pool2d_grad(grad, x, maxima, window)
 
 
-@of_one_image_too
-@primitive(domain="floating", residuals=("window",))
 def avg_pool2d(
     x: Any,
     kernel_size: PairLike,
@@ -164,12 +168,25 @@ def avg_pool2d(
     array([[[[ 5.,  6.],
              [ 9., 10.]]]])
     """
+    return of_images(_avg_pool2d, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+@primitive(domain="floating", residuals=("window",))
+def _avg_pool2d(
+    x: Any,
+    kernel_size: PairLike,
+    stride: PairLike | None,
+    padding: PairLike,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Any:
+    """Pool a batch of images."""
     checks.images("avg_pool2d", "x", x.shape)
     window = _window("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
     return kernels.avg_pool2d(x, window, count_include_pad), window
 
 
-@avg_pool2d.backward("x")
+@_avg_pool2d.backward("x")
 def _(grad, x_shape, window, count_include_pad):
     return avg_pool2d_grad(grad, x_shape, window, count_include_pad)
 
@@ -182,13 +199,12 @@ def avg_pool2d_grad(cotangent: Any, x_shape: tuple[int, ...], window: kernels.Wi
 
 @avg_pool2d_grad.backward("cotangent")
 def _(grad, window, count_include_pad):
-    return avg_pool2d(grad, window.size, window.stride, window.padding, window.ceil_mode, count_include_pad)
+    return _avg_pool2d(grad, window.size, window.stride, window.padding, window.ceil_mode, count_include_pad)
 
 
-@of_one_image_too
 @named
 def global_avg_pool2d(x: Any) -> Any:
-    """Mean of every channel of every image: (N, C, H, W) to (N, C).
+    """Mean of every channel of every image: (N, C, H, W) to (N, C), or (C, H, W) to (C,).
 
     Lin, Chen and Yan, "Network in network", 2014, section 3.2.
 
@@ -200,5 +216,6 @@ def global_avg_pool2d(x: Any) -> Any:
     array([[1.5, 5.5]])
     """
     x = operand("global_avg_pool2d", "x", x)
-    checks.images("global_avg_pool2d", "x", x.shape)
-    return mean(x, (2, 3))
+    if x.ndim != 3:
+        checks.images("global_avg_pool2d", "x", x.shape)
+    return mean(x, (-2, -1))

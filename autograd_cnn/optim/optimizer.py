@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array
-from autograd_cnn.optim.parameters import Parameters, named_parameters
+from autograd_cnn.optim.parameters import Parameters, lasting, named_parameters
 from autograd_cnn.recording import history
 from autograd_cnn.tensor import Tensor
 
@@ -74,8 +74,7 @@ class Optimizer:
     decoupled_weight_decay = False
 
     def __init__(self, params: Parameters, lr: float, weight_decay: float = 0) -> None:
-        if not isinstance(params, Mapping) and not isinstance(params, list | tuple):
-            params = named_parameters(params)
+        params = lasting(params)
         named = named_parameters(params)
         if not named:
             raise ValueError("an optimizer needs at least one parameter; it was given none")

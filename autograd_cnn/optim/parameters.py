@@ -18,6 +18,8 @@ def named_parameters(params: Parameters) -> dict[str, Any]:
 
     Raises
     ------
+    TypeError
+        If they are one Tensor.
     ValueError
         If two have the same name.
 
@@ -30,7 +32,7 @@ def named_parameters(params: Parameters) -> dict[str, Any]:
     ['0.0', '0.1']
     """
     named: dict[str, Any] = {}
-    for path, p in trees.leaves(params if _is_tree(params) else list(params)):
+    for path, p in trees.leaves(lasting(params)):
         name = trees.dotted(path)
         if name in named:
             raise ValueError(f"two parameters have the name {name!r}; choose other keys")
@@ -38,5 +40,8 @@ def named_parameters(params: Parameters) -> dict[str, Any]:
     return named
 
 
-def _is_tree(params: Any) -> bool:
-    return isinstance(params, Mapping | list | tuple | Tensor) or dataclasses.is_dataclass(params)
+def lasting(params: Parameters) -> Parameters:
+    """Return parameters in a form that can be looked at more than once, as an iterator cannot."""
+    if isinstance(params, Tensor):
+        raise TypeError(f"parameters are a dict or a list of Tensors; got a Tensor {params.shape}: put it in a list")
+    return params if isinstance(params, Mapping | list | tuple) or dataclasses.is_dataclass(params) else list(params)

@@ -6,12 +6,12 @@ import sys
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-_machinery_of_ops: list[str] = []  # prefixes of names of modules
+_prefixes: list[str] = []  # of the names of modules that belong to it
 
 
 def machinery(module: str) -> None:
     """Count a module, and what is in it, as standing between the user's line and the op; it calls this of itself."""
-    _machinery_of_ops.append(module)
+    _prefixes.append(module)
 
 
 class CallSite(NamedTuple):
@@ -43,7 +43,7 @@ def call_site(inside: int = 0) -> CallSite:
     frame: FrameType = sys._getframe(1 + inside)
     while (known := _machinery.get(name := frame.f_globals.get("__name__", ""))) is not False:
         if known is None:
-            _machinery[name] = name.startswith(tuple(_machinery_of_ops))
+            _machinery[name] = name.startswith(tuple(_prefixes))
         elif frame.f_back is None:
             break
         else:

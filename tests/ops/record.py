@@ -36,15 +36,12 @@ _PRIMITIVES = {id(op): op.name for op in registry.values()} | {
     id(op): name for name, op in public().items() if isinstance(op, Primitive)
 }
 _COMPOSED = {inspect.unwrap(op).__code__: name for name, op in public().items() if not isinstance(op, Primitive)}
-_OF_IMAGES = {op.__code__ for op in (ops.conv2d, ops.max_pool2d)}
 
 
 def _name(frame):
     """Name the op whose call a frame is; None for any other frame."""
     if frame.f_code is Primitive.__call__.__code__:
         return _PRIMITIVES.get(id(frame.f_locals["self"]))
-    if frame.f_code in _OF_IMAGES:  # of a batch or of one
-        return frame.f_locals["op"].__name__
     return _COMPOSED.get(frame.f_code)
 
 

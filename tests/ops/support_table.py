@@ -16,7 +16,7 @@ import pytest
 
 import tests.conftest  # noqa: F401 -- the profile of the checks' draws
 from autograd_cnn.ops import numpy_protocol
-from autograd_cnn.primitive import Primitive
+from autograd_cnn.primitive import Primitive, registry
 from tests.ops import record
 
 README = Path(__file__).parents[2] / "README.md"
@@ -32,11 +32,16 @@ def numpy_names(name):
     return ", ".join(f"`{function}`" for function in numpy_protocol.names().get(name.rpartition(".")[2], []))
 
 
+def arguments(op):
+    return [*inspect.signature(op).parameters]
+
+
 def gradient(op):
     """Tell by which inputs an op differentiates."""
     if op.__name__ in INDICES:
         return "none: indices"
-    if not hasattr(op, "rules"):
+    op = registry.get(op.__name__, op) if arguments(op) == arguments(registry.get(op.__name__, op)) else op
+    if not isinstance(op, Primitive):
         return "composed"
     inputs = [name for name in inspect.signature(op.forward).parameters if name in op.rules]
     return ", ".join(inputs) if op.differentiable else "none: piecewise constant"
