@@ -195,7 +195,7 @@ def bright_on_dark(image: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> bright_on_dark(np.ones((1, 3, 3), np.float32)).max()
     np.float32(0.0)
     """
-    return 1 - image if np.median(_border(image)) > 0.5 else image
+    return 1 - image if np.median(border(image)) > 0.5 else image
 
 
 def polarity(images: NDArray[np.float32]) -> str:
@@ -220,7 +220,7 @@ def polarity(images: NDArray[np.float32]) -> str:
     >>> polarity(np.ones((5, 1, 3, 3), np.float32))
     'dark on bright'
     """
-    bright = np.mean(np.median(_border(images), axis=(-2, -1)) > 0.5)
+    bright = np.mean(np.median(border(images), axis=(-2, -1)) > 0.5)
     return BRIGHT_ON_DARK if bright <= 0.1 else DARK_ON_BRIGHT if bright >= 0.9 else "mixed"
 
 
@@ -333,11 +333,11 @@ def _fit(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float3
     height, width = (max(1, round(length * scale)) for length in image.shape[1:])
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     fitted = np.empty((len(image), *size), np.float32)
-    fitted[:] = np.median(_border(image), axis=1)[:, np.newaxis, np.newaxis]
+    fitted[:] = np.median(border(image), axis=1)[:, np.newaxis, np.newaxis]
     fitted[:, top : top + height, left : left + width] = resize(image[np.newaxis], (height, width))[0]
     return fitted
 
 
-def _border(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def border(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the outermost pixels of each channel, (…, C, 2H + 2W)."""
     return np.concatenate([image[..., 0, :], image[..., -1, :], image[..., 0], image[..., -1]], axis=-1)

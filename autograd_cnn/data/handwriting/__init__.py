@@ -1,0 +1,1 @@
+"""Handwritten digits in pictures, brought into the form of MNIST's."""

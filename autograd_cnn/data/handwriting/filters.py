@@ -1,0 +1,112 @@
+"""Filters of a picture: blurs, and sliding medians and maxima, with array operations alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+def blur(image: Picture, deviation: float) -> Picture:
+    """Return an image (…, H, W) blurred with a Gaussian; at its edge the outermost pixels count on.
+
+    Examples
+    --------
+    >>> float(blur(np.eye(9, dtype=np.float32), 1.0).sum().round(3))
+    9.0
+    """
+    radius = int(3 * deviation + 0.5)
+    if radius == 0:
+        return image
+    weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    weight /= weight.sum()
+    for axis in (image.ndim - 2, image.ndim - 1):
+        padded = _pad(image, axis, radius, "edge")
+        length = image.shape[axis]
+        image = np.zeros_like(image)
+        for offset, share in enumerate(weight.tolist()):
+            image += share * padded.take(range(offset, offset + length), axis)
+    return image
+
+
+def ring_median(image: Picture, inner: int, outer: int) -> Picture:
+    """Return the median of the square ring from `inner` to `outer` pixels about each pixel of an image (…, H, W).
+
+    Beyond the edge the image counts on as in a mirror.
+
+    Examples
+    --------
+    >>> spot = np.zeros((5, 5), np.float32)
+    >>> spot[2, 2] = 1
+    >>> float(ring_median(spot, 1, 1).max())
+    0.0
+    """
+    y, x = (offset - outer for offset in np.indices((2 * outer + 1, 2 * outer + 1)))
+    in_ring = np.maximum(np.abs(y), np.abs(x)) >= inner
+    padded = _pad(_pad(image, image.ndim - 2, outer, "symmetric"), image.ndim - 1, outer, "symmetric")
+    height, width = image.shape[-2:]
+    members = [
+        padded[..., outer + i : outer + i + height, outer + j : outer + j + width]
+        for i, j in zip(y[in_ring].tolist(), x[in_ring].tolist(), strict=True)
+    ]
+    ring = np.stack(members)
+    return np.partition(ring, len(ring) // 2, axis=0)[len(ring) // 2]
+
+
+def highest(image: Picture, width: int) -> Picture:
+    """Return the highest value in the square of `width` pixels, an odd number, about each pixel of an image (…, H, W).
+
+    Examples
+    --------
+    >>> spot = np.zeros((5, 5), np.float32)
+    >>> spot[2, 2] = 1
+    >>> int(highest(spot, 3).sum())
+    9
+    """
+    for axis in (image.ndim - 2, image.ndim - 1):
+        length = image.shape[axis]
+        image = _pad(image, axis, width // 2, "edge")
+        # Maxima over 2, 4, 8 … pixels, each of two of half the width; the last two overlap.
+        covered = 1
+        while covered < width:
+            step = min(covered, width - covered)
+            n = image.shape[axis] - step
+            image = np.maximum(image.take(range(n), axis), image.take(range(step, step + n), axis))
+            covered += step
+        assert image.shape[axis] == length
+    return image
+
+
+def lowest(image: Picture, width: int) -> Picture:
+    """Return the lowest value in the square of `width` pixels about each pixel of an image, as `highest` does."""
+    return -highest(-image, width)
+
+
+def closed(image: Picture, width: int) -> Picture:
+    """Return a grey closing of an image (…, H, W): what is darker than its surroundings and narrower is filled.
+
+    J. Serra, "Image Analysis and Mathematical Morphology", 1982.
+
+    Examples
+    --------
+    >>> line = np.ones((5, 5), np.float32)
+    >>> line[:, 2] = 0
+    >>> float(closed(line, 3).min())
+    1.0
+    """
+    return lowest(highest(image, width), width)
+
+
+def grown(mask: Mask, pixels: int) -> Mask:
+    """Return a mask (H, W) grown by a number of pixels on all sides.
+
+    Examples
+    --------
+    >>> grown(np.array([[False, False, True]]), 1).tolist()
+    [[False, True, True]]
+    """
+    return highest(mask.astype(np.float32), 2 * pixels + 1) > 0
+
+
+def _pad(image: Picture, axis: int, pixels: int, mode: str) -> Picture:
+    return np.pad(image, [(pixels, pixels) if a == axis else (0, 0) for a in range(image.ndim)], mode=mode)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,139 @@
+"""Ink told from paper: how much of it there is at each point of a picture, whatever their colours and the light."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_cnn.data.handwriting.components import label_components
+from autograd_cnn.data.handwriting.filters import Mask, Picture, blur, closed, grown, ring_median
+from autograd_cnn.data.images import border, resize
+
+#: Longer side of the picture in which paper is looked for first, and of the square whose median it is, in pixels.
+COARSE, RING = 48, (6, 9)
+
+#: A drawing, as against a photograph, has a flat background: this share of its border is within this of one level.
+FLAT_SHARE, FLAT = 0.5, 0.004
+
+#: Differences from paper count relative to its brightness and this, below which a camera sees little but noise.
+DARKEST = 0.1
+
+#: The faintest ink: a lower contrast is that of paper's own texture, and of noise.
+FAINTEST = 0.08
+
+#: Longer side of the smallest digit, as a share of the picture's.
+SMALLEST = 0.06
+
+
+def find_ink(image: Picture) -> Picture:
+    """Return how much ink is at each point of a picture, relative to most of the ink.
+
+    The background is estimated twice: roughly, to learn the colour of the ink and the width of its strokes, then as
+    what remains when whatever is narrower than these strokes has been filled.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (C, H, W)
+        Pixels in [0, 1].
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+        About 0 on paper, about 1 in ink. All 0 if nothing stands out.
+    """
+    smooth = blur(image, 1.0)
+    paper = rough_paper(smooth)
+    for _ in range(2):
+        direction, mask = find_strokes(relative_difference(smooth, paper))
+        if not mask.any():
+            return np.zeros(image.shape[1:], np.float32)
+        paper = paper_between(smooth, direction, thickness(mask))
+    difference = relative_difference(smooth, paper)
+    ink = np.tensordot(direction, difference, 1)
+    threshold = ink_threshold(ink)
+    noise = float(np.median(np.abs(ink - np.median(ink)))) / 0.6745
+    return (ink / (2 * threshold)).astype(np.float32) if threshold > max(FAINTEST / 2, 3 * noise) else np.zeros_like(ink)
+
+
+def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
+    """Return the direction in colour of the ink, (C,), and a mask (H, W) of it.
+
+    What reaches the picture's edge is a shadow or a table rather than ink, if there is anything else.
+    """
+    flat = difference.reshape(len(difference), -1)
+    strength = np.sqrt((flat**2).sum(0)).reshape(difference.shape[1:])
+    inner = without_border_parts(strength > ink_threshold(strength))
+    direction = principal_direction(difference[:, inner])
+    ink = np.tensordot(direction, difference, 1)
+    if (ink[inner] ** 3).sum() < 0:
+        direction, ink = -direction, -ink
+    return direction, without_border_parts(ink > ink_threshold(ink))
+
+
+def without_border_parts(mask: Mask) -> Mask:
+    """Return a mask without the parts that touch its border, or as it is if there are no others worth the name."""
+    labels, count = label_components(mask)
+    inner = mask & ~np.isin(labels, border(labels[np.newaxis])[0])
+    y, x = np.nonzero(inner)
+    return inner if y.size and max(np.ptp(y), np.ptp(x)) >= SMALLEST * max(mask.shape) else mask
+
+
+def rough_paper(image: Picture) -> Picture:
+    """Return a first estimate of the paper without ink, (C, H, W) or (C, 1, 1).
+
+    It is the most common level of the border if that is flat, as in a drawing; otherwise the median of a large square
+    about each point, which follows the edges of shadows.
+    """
+    edge = border(image)
+    level = np.median(edge, axis=1)[:, np.newaxis]
+    if np.mean(np.all(np.abs(edge - level) < FLAT, axis=0)) >= FLAT_SHARE:
+        return level[:, :, np.newaxis]
+    height, width = image.shape[1:]
+    scale = min(1.0, COARSE / max(height, width))
+    small = resize(image[np.newaxis], (max(1, round(height * scale)), max(1, round(width * scale))))[0]
+    return resize(ring_median(small, *RING)[np.newaxis], (height, width))[0]
+
+
+def relative_difference(image: Picture, paper: Picture) -> Picture:
+    """Return by what share of the paper's brightness each channel differs from it; shadows do not change that."""
+    return (image - paper) / (paper + np.float32(DARKEST))
+
+
+def principal_direction(difference: Picture) -> NDArray[np.float32]:
+    """Return the first principal component (C,) of differences (C, N)."""
+    _, vectors = np.linalg.eigh(difference @ difference.T)
+    return vectors[:, -1].astype(np.float32)
+
+
+def ink_threshold(ink: Picture) -> float:
+    """Return half of the mean of all that is above it, with paper at 0.
+
+    T. W. Ridler and S. Calvard, "Picture Thresholding Using an Iterative Selection Method", 1978.
+    """
+    threshold = float(ink.max()) / 2
+    for _ in range(20):
+        above = ink[ink > threshold]
+        if not above.size:
+            return float(np.inf)
+        last, threshold = threshold, float(above.mean()) / 2
+        if abs(threshold - last) < 1e-4:
+            break
+    return threshold
+
+
+def thickness(mask: Mask) -> int:
+    """Return the width in pixels of the widest stroke in a mask: how often it can be eroded, twice."""
+    times = 0
+    while mask.any():
+        mask = ~grown(~mask, 1)
+        times += 1
+    return 2 * times
+
+
+def paper_between(image: Picture, direction: NDArray[np.float32], width: int) -> Picture:
+    """Return the paper (C, H, W): the image with all that is narrower than `width`, and of the ink's colour, filled."""
+    side = 2 * (width // 2 + width // 4) + 3
+    smooth = blur(image, 1.0)
+    channels = [
+        closed(channel, side) if sign < 0 else 1 - closed(1 - channel, side)
+        for channel, sign in zip(smooth, direction, strict=True)
+    ]
+    return blur(np.stack(channels), side / 6)
