@@ -335,10 +335,6 @@ class TestInTheMidstOfAnEpoch:
         assert resumed[2].epochs[-1].test_loss is None
 
 
-class StoppedError(Exception):
-    """Stands for an interrupt."""
-
-
 class TestEarlyStopping:
     @staticmethod
     def contrary():

@@ -24,8 +24,8 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
     history : dict
         ``{"steps": {"loss": [float, …]}, "epochs": [{"epoch": 1, "train_loss": …, "train_accuracy": …,
         "test_loss": …, "test_accuracy": …}, …]}``, as `History.to_dict` returns it, which may have
-        "validation_loss" and "validation_accuracy" too. The figures of a set that there was not are None. Steps are spread evenly over the epochs; those whose loss is not finite are marked at the
-        foot of the picture.
+        "validation_loss" and "validation_accuracy" too. The figures of a set that there was not are None. Steps are
+        spread evenly over the epochs; those whose loss is not finite are marked at the foot of the picture.
     path : path-like
         The PNG file to write.
 
