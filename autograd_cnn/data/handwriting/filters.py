@@ -25,7 +25,7 @@ def blur(image: Picture, deviation: float) -> Picture:
         length = image.shape[axis]
         image = np.zeros_like(image)
         for offset, share in enumerate(weight.tolist()):
-            image += share * padded.take(range(offset, offset + length), axis)
+            image += share * _part(padded, axis, offset, length)
     return image
 
 
@@ -64,16 +64,14 @@ def highest(image: Picture, width: int) -> Picture:
     9
     """
     for axis in (image.ndim - 2, image.ndim - 1):
-        length = image.shape[axis]
         image = _pad(image, axis, width // 2, "edge")
         # Maxima over 2, 4, 8 … pixels, each of two of half the width; the last two overlap.
         covered = 1
         while covered < width:
             step = min(covered, width - covered)
             n = image.shape[axis] - step
-            image = np.maximum(image.take(range(n), axis), image.take(range(step, step + n), axis))
+            image = np.maximum(_part(image, axis, 0, n), _part(image, axis, step, n))
             covered += step
-        assert image.shape[axis] == length
     return image
 
 
@@ -106,6 +104,10 @@ def grown(mask: Mask, pixels: int) -> Mask:
     [[False, True, True]]
     """
     return highest(mask.astype(np.float32), 2 * pixels + 1) > 0
+
+
+def _part(image: Picture, axis: int, start: int, length: int) -> Picture:
+    return image[(..., slice(start, start + length), *[slice(None)] * (image.ndim - 1 - axis))]
 
 
 def _pad(image: Picture, axis: int, pixels: int, mode: str) -> Picture:

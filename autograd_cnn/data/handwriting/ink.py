@@ -7,8 +7,11 @@ from autograd_cnn.data.handwriting.components import label_components
 from autograd_cnn.data.handwriting.filters import Mask, Picture, blur, closed, grown, ring_median
 from autograd_cnn.data.images import border, resize
 
-#: Longer side of the picture in which paper is looked for first, and of the square whose median it is, in pixels.
-COARSE, RING = 48, (6, 9)
+#: Longer side of the picture in which paper is looked for first, and of the rings whose median it is, in pixels.
+COARSE, RINGS = 48, ((6, 9), (16, 20))
+
+#: What counts as near the border, of the distance from there to the middle.
+NEAR_BORDER = 0.15
 
 #: A drawing, as against a photograph, has a flat background: this share of its border is within this of one level.
 FLAT_SHARE, FLAT = 0.5, 0.004
@@ -40,17 +43,34 @@ def find_ink(image: Picture) -> Picture:
         About 0 on paper, about 1 in ink. All 0 if nothing stands out.
     """
     smooth = blur(image, 1.0)
-    paper = rough_paper(smooth)
+    return max((ink_over(smooth, paper) for paper in rough_papers(smooth)), key=separability)
+
+
+def ink_over(image: Picture, paper: Picture) -> Picture:
+    """Return how much ink is at each point (H, W) of a picture, given a rough estimate of its paper (C, h, w)."""
+    small = resize(image[np.newaxis], paper.shape[1:])[0]
     for _ in range(2):
-        direction, mask = find_strokes(relative_difference(smooth, paper))
+        direction, mask = find_strokes(relative_difference(small, paper))
         if not mask.any():
             return np.zeros(image.shape[1:], np.float32)
-        paper = paper_between(smooth, direction, thickness(mask))
-    difference = relative_difference(smooth, paper)
+        paper = paper_between(small, direction, thickness(mask))
+    difference = relative_difference(image, resize(paper[np.newaxis], image.shape[1:])[0])
     ink = np.tensordot(direction, difference, 1)
     threshold = ink_threshold(ink)
     noise = float(np.median(np.abs(ink - np.median(ink)))) / 0.6745
     return (ink / (2 * threshold)).astype(np.float32) if threshold > max(FAINTEST / 2, 3 * noise) else np.zeros_like(ink)
+
+
+def separability(ink: Picture) -> float:
+    """Return the share of the variance that lies between what is above and what is below a half.
+
+    N. Otsu, "A Threshold Selection Method from Gray-Level Histograms", 1979.
+    """
+    above = ink > 0.5
+    share = above.mean()
+    if share in (0, 1):
+        return 0.0
+    return float(share * (1 - share) * (ink[above].mean() - ink[~above].mean()) ** 2 / ink.var())
 
 
 def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
@@ -76,20 +96,37 @@ def without_border_parts(mask: Mask) -> Mask:
     return inner if y.size and max(np.ptp(y), np.ptp(x)) >= SMALLEST * max(mask.shape) else mask
 
 
-def rough_paper(image: Picture) -> Picture:
-    """Return a first estimate of the paper without ink, (C, H, W) or (C, 1, 1).
+def rough_papers(image: Picture) -> list[Picture]:
+    """Return first estimates of the paper without ink, (C, h, w), at half the picture's resolution.
 
-    It is the most common level of the border if that is flat, as in a drawing; otherwise the median of a large square
-    about each point, which follows the edges of shadows.
+    If the border is flat, as in a drawing, its level is the paper. Otherwise an estimate is the median of a ring about
+    each point, which follows the edges of shadows. A ring has to be wider than the strokes, and they are not known yet.
     """
+    height, width = image.shape[1:]
+    half = (-(-height // 2), -(-width // 2))
     edge = border(image)
     level = np.median(edge, axis=1)[:, np.newaxis]
     if np.mean(np.all(np.abs(edge - level) < FLAT, axis=0)) >= FLAT_SHARE:
-        return level[:, :, np.newaxis]
-    height, width = image.shape[1:]
+        return [np.broadcast_to(level[:, :, np.newaxis], (len(image), *half)).astype(np.float32)]
     scale = min(1.0, COARSE / max(height, width))
     small = resize(image[np.newaxis], (max(1, round(height * scale)), max(1, round(width * scale))))[0]
-    return resize(ring_median(small, *RING)[np.newaxis], (height, width))[0]
+    estimates = [*(ring_median(small, *ring) for ring in RINGS), paper_from_border(small)]
+    return [resize(np.clip(estimate, 0, 1)[np.newaxis], half)[0] for estimate in estimates]
+
+
+def paper_from_border(image: Picture) -> Picture:
+    """Return a quadratic function of place, (C, H, W), fitted to most of what is near the border of an image."""
+    height, width = image.shape[1:]
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    near = np.maximum(np.abs(x), np.abs(y)) > 1 - NEAR_BORDER
+    kept = near
+    for _ in range(4):
+        weights, *_ = np.linalg.lstsq(terms[kept], image[:, kept].T, rcond=None)
+        fitted = np.moveaxis(terms @ weights, -1, 0).astype(np.float32)
+        off = np.abs(image - fitted).max(0)
+        kept = near & (off <= max(2 * float(np.median(off[near])), FLAT))
+    return fitted
 
 
 def relative_difference(image: Picture, paper: Picture) -> Picture:

@@ -1,136 +1,146 @@
-"""A picture of a handwritten digit turned into what MNIST has: 28×28, the digit in a box of 20×20, bright on dark."""
+"""A picture of handwritten digits turned into what MNIST has: 28×28, the digit in a box of 20×20, bright on dark."""
 
-from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autograd_cnn.data.dataset import DataError
+from autograd_cnn.data.dataset import DataError, as_pixels
 from autograd_cnn.data.handwriting.components import label_components
-from autograd_cnn.data.handwriting.filters import Mask, Picture, blur, grown
+from autograd_cnn.data.handwriting.filters import Mask, Picture, grown
+from autograd_cnn.data.handwriting.grouping import group_parts
 from autograd_cnn.data.handwriting.ink import find_ink
+from autograd_cnn.data.handwriting.mnist_form import box, has_mnist_form, to_mnist_form
 from autograd_cnn.data.handwriting.ruled_lines import without_ruled_lines
-from autograd_cnn.data.images import resize
+from autograd_cnn.data.images import bright_on_dark, read_image, resize
 
-SIDE, BOX = 28, 20
-
-#: Longer side of the picture that is looked at: a larger one is shrunk, and a much smaller one enlarged.
+#: Longer side of the picture that is looked at: a larger one is shrunk, and one less than the shortest enlarged.
 LONGEST, SHORTEST = 400, 112
 
-#: From half the ink's level on it is ink; from this share on, where it touches such ink.
-FAINT = 0.35
-FAINTEST_LINE = 0.2
+#: Ink relative to most of the ink. What is stronger than `SURE` is ink, with all that touches it and is stronger than
+#: `FAINT`; ruled lines are looked for among all that is stronger than `TRACE`.
+SURE, FAINT, TRACE = 0.6, 0.35, 0.2
 
 
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in a picture, from `top` to before `bottom`."""
+def read_digit(image: Any) -> Picture:
+    """Return the one handwritten digit in a picture in the form of MNIST's images.
 
-    top: int
-    bottom: int
-    left: int
-    right: int
+    The ink is found against its paper, whatever their colours, under uneven light and among ruled lines. The digit is
+    cropped, scaled by its longer side to 20 pixels, and placed with its centre of mass in the middle of 28×28, with its
+    contrast stretched from 0 to 1. This is what was done to the digits of MNIST, so a model trained on them reads a
+    photograph. An image that has this form already comes back with the same pixels.
 
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
+    Parameters
+    ----------
+    image : array_like, shape (H, W), (1, H, W) or (3, H, W), or path-like
+        Pixels from 0 (black) to 1 (white), or uint8 from 0 to 255; or an image file.
 
-    @property
-    def width(self) -> int:
-        return self.right - self.left
+    Returns
+    -------
+    ndarray of float32, shape (1, 28, 28)
+        Bright on dark.
 
-    def __or__(self, other: "Box") -> "Box":
-        return Box(
-            min(self.top, other.top), max(self.bottom, other.bottom),
-            min(self.left, other.left), max(self.right, other.right),
-        )  # fmt: skip
+    Raises
+    ------
+    DataError
+        If no digit is found or more than one, or if a file cannot be read.
+    ValueError
+        If the array has another shape, or pixels outside 0 to 1.
+
+    See Also
+    --------
+    read_digits : the same for several digits.
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-Based Learning Applied to Document Recognition",
+    Proceedings of the IEEE, 1998, section III A.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.full((90, 60), 0.8, np.float32)
+    >>> picture[20:60, 25:31] = 0.1
+    >>> digit = read_digit(picture)
+    >>> digit.shape, int((digit > 0.5).any(axis=2).sum())
+    ((1, 28, 28), 20)
+    """
+    digits = read_digits(image)
+    name = image if isinstance(image, str | PathLike) else "the picture"
+    if len(digits) != 1:
+        raise DataError(
+            f"{name} seems to have {len(digits)} digits: expected one; crop it, or read them one by one with "
+            "read_digits (--split)"
+        )
+    return digits[0]
 
 
-def read_digits(image: Picture) -> list[Picture]:
-    seen = workable(image)
-    ink = find_ink(seen)
-    mask = without_ruled_lines(ink > FAINTEST_LINE) & (ink > FAINT)
-    labels, count = label_components(mask)
-    parts = measure(labels, count, ink)
-    return [normalise(np.where(grown(np.isin(labels, d), 1) , ink, 0)) for d in find_digits(parts, mask.shape)]
+def read_digits(image: Any) -> list[Picture]:
+    """Return the handwritten digits in a picture, from left to right, each as `read_digit` does.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W), (1, H, W) or (3, H, W), or path-like
+        As in `read_digit`.
+
+    Returns
+    -------
+    list of ndarray of float32, shape (1, 28, 28)
+        At least one.
+
+    Raises
+    ------
+    DataError
+        If no digit is found, or if a file cannot be read.
+    ValueError
+        If the array has another shape, or pixels outside 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.full((60, 90), 0.8, np.float32)
+    >>> picture[20:50, 25:29] = picture[20:50, 60:64] = 0.1
+    >>> len(read_digits(picture))
+    2
+    """
+    pixels = _as_picture(image)
+    upright = bright_on_dark(pixels[:1])
+    if has_mnist_form(upright) and (pixels == pixels[:1]).all():
+        return [upright]
+    ink = find_ink(_at_working_size(pixels))
+    digits = [to_mnist_form(np.where(grown(mask, 1), ink, 0)) for mask in find_digits(ink)]
+    if not digits:
+        name = image if isinstance(image, str | PathLike) else "the picture"
+        raise DataError(f"{name} has no digit that can be told from its background: expected one in ink on paper")
+    return digits
 
 
-def workable(image: Picture) -> Picture:
+def find_digits(ink: Picture) -> list[Mask]:
+    """Return a mask (H, W) of each digit, from left to right, given how much ink is at each point (H, W)."""
+    mask = without_ruled_lines(ink > TRACE) & (ink > FAINT)
+    labels, _ = label_components(mask)
+    sure = np.unique(labels[(labels > 0) & (ink > SURE)])
+    parts = [(labels == number, box(labels == number)) for number in sure.tolist()]
+    return group_parts(parts, mask.shape)
+
+
+def _as_picture(image: Any) -> Picture:
+    """Return a picture (C, H, W) in [0, 1] of what was given."""
+    if isinstance(image, str | PathLike):
+        return read_image(image, channels=3)
+    pixels = as_pixels(image)
+    pixels = pixels[np.newaxis] if pixels.ndim == 2 else pixels
+    if pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or 0 in pixels.shape:
+        raise ValueError(
+            f"the picture has shape {pixels.shape}: expected (H, W), (1, H, W) or (3, H, W), one picture at a time"
+        )
+    if not ((pixels >= 0) & (pixels <= 1)).all():
+        raise ValueError(f"pixels from {pixels.min()} to {pixels.max()} were given: expected 0 to 1, or uint8")
+    return pixels
+
+
+def _at_working_size(image: Picture) -> Picture:
     height, width = image.shape[1:]
     longest = max(height, width)
     scale = LONGEST / longest if longest > LONGEST else max(1, -(-SHORTEST // longest))
     return resize(image[np.newaxis], (max(1, round(height * scale)), max(1, round(width * scale))))[0]
-
-
-def measure(labels, count, ink):
-    """Return (number, Box, area, strength) of each component."""
-    found = []
-    y, x = np.nonzero(labels)
-    which = labels[y, x]
-    area = np.bincount(which, minlength=count + 1)
-    tops = np.full(count + 1, len(labels)); np.minimum.at(tops, which, y)
-    bottoms = np.zeros(count + 1, int); np.maximum.at(bottoms, which, y + 1)
-    lefts = np.full(count + 1, labels.shape[1]); np.minimum.at(lefts, which, x)
-    rights = np.zeros(count + 1, int); np.maximum.at(rights, which, x + 1)
-    peak = np.zeros(count + 1); np.maximum.at(peak, which, ink[y, x])
-    return [(i, Box(tops[i], bottoms[i], lefts[i], rights[i]), area[i], peak[i]) for i in range(1, count + 1)]
-
-
-def find_digits(parts, shape):
-    parts = [p for p in parts if p[3] > 0.6]
-    if not parts: return []
-    def touches(b): return b.top == 0 or b.left == 0 or b.bottom == shape[0] or b.right == shape[1]
-    inner = [p for p in parts if not touches(p[1])]
-    if inner and max(max(p[1].height, p[1].width) for p in inner) >= 0.06 * max(shape):
-        parts = inner
-    main = max(parts, key=lambda p: p[2])
-    big = max(p[1].height for p in parts if p[2] >= 0.1 * main[2])
-    groups = [([p[0]], p[1], p[2]) for p in parts if p[2] > 0.01 * main[2]]
-    groups.sort(key=lambda g: -g[2])
-    # join
-    changed = True
-    while changed:
-        changed = False
-        for i in range(len(groups)):
-            for j in range(i + 1, len(groups)):
-                a, b = groups[i], groups[j]
-                gap_y = max(a[1].top, b[1].top) - min(a[1].bottom, b[1].bottom)
-                gap_x = max(a[1].left, b[1].left) - min(a[1].right, b[1].right)
-                small = min(a[1].height, b[1].height)
-                size = max(a[1].height, a[1].width)
-                overlap = -gap_x / max(1, min(a[1].width, b[1].width))
-                if (overlap > 0.3 and gap_y < 0.25 * size) or (small < 0.5 * a[1].height and max(gap_x, gap_y) < 0.12 * size):
-                    groups[i] = (a[0] + b[0], a[1] | b[1], a[2] + b[2]); del groups[j]; changed = True; break
-            if changed: break
-    largest = max(max(g[1].height, g[1].width * 0.7) for g in groups)
-    area = max(g[2] for g in groups)
-    groups = [g for g in groups if max(g[1].height, 0.7 * g[1].width) > 0.4 * largest and g[2] > 0.08 * area]
-    groups.sort(key=lambda g: g[1].left + g[1].right)
-    return [g[0] for g in groups]
-
-
-def normalise(ink: Picture) -> Picture:
-    """Return an image (1, 28, 28) of the ink (H, W) of one digit."""
-    solid = ink > 0.5
-    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
-    crop = np.clip((ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] - 0.25) / 0.5, 0, 1)
-    return centred(scaled(crop))
-
-
-def scaled(crop: Picture) -> Picture:
-    scale = BOX / max(crop.shape)
-    size = [max(1, round(n * scale)) for n in crop.shape]
-    small = resize(crop[np.newaxis, np.newaxis], size)[0, 0]
-    return small / small.max()
-
-
-def centred(digit: Picture) -> Picture:
-    digit = np.asarray(digit, np.float32)
-    corner = []
-    for axis in (0, 1):
-        profile = digit.sum(1 - axis)
-        middle = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
-        corner.append(int(np.clip(round(SIDE / 2 - middle), 0, SIDE - len(profile))))
-    image = np.zeros((1, SIDE, SIDE), np.float32)
-    image[0, corner[0] : corner[0] + digit.shape[0], corner[1] : corner[1] + digit.shape[1]] = digit
-    return image
