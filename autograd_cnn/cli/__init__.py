@@ -72,10 +72,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         # Networks of this size gain nothing from BLAS threads, which wait for one another on a busy machine:
         # benchmarks/busy_machine.py shows by how much.
         with threadpool_limits(1, user_api="blas"), _warnings_in_one_line():
-            given.run(given)
+            return given.run(given) or 0
     except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError) as error:
         return _fail(error)
-    return 0
 
 
 def _fail(error: object) -> int:

@@ -38,5 +38,6 @@ def run(given: argparse.Namespace) -> None:
     print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
     print(f"loss {result.loss:.4f}")
     print(f"mean confidence {result.mean_confidence:.4f}")
+    print(f"expected calibration error {result.calibration_error:.4f}")
     print(f"data {name}: {count(len(dataset), 'test image')}")
     print(metrics.classification_report(dataset.labels, result.predictions, dataset.class_names))

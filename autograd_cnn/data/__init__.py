@@ -5,6 +5,7 @@ from pathlib import Path
 
 from autograd_cnn.data import digits, folders, mnist
 from autograd_cnn.data.dataset import DataError, Dataset
+from autograd_cnn.data.handwriting import read_digit, read_digits
 from autograd_cnn.data.images import resize
 from autograd_cnn.data.loader import DataLoader
 from autograd_cnn.output.text import did_you_mean, meant
@@ -20,12 +21,16 @@ __all__ = [
     "canonical",
     "fetch",
     "load",
+    "read_digit",
+    "read_digits",
 ]
 
 FOLDER = "folder:"
 PUBLISHED = ("digits", *mnist.SOURCES)
 NAMES = (*PUBLISHED, f"{FOLDER}PATH")
 SPLITS = ("train", "test")
+#: Handwritten digits: models trained on these read one digit in a picture, in the form of MNIST's.
+HANDWRITTEN_DIGITS = ("digits", "mnist")
 
 
 def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad: bool = False) -> Dataset:

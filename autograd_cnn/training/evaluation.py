@@ -13,7 +13,7 @@ from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.arguments import Apply, Data, as_dataset
 from autograd_cnn.training.errors import TrainingError
-from autograd_cnn.training.metrics import accuracy
+from autograd_cnn.training.metrics import accuracy, expected_calibration_error
 from autograd_cnn.training.results import Evaluation
 
 
@@ -89,4 +89,5 @@ def evaluate(apply: Apply, params: Params, dataset: Data, *, batch_size: int = 2
         loss=float(ops.softmax_cross_entropy(logits, dataset.labels)),
         accuracy=accuracy(dataset.labels, predictions),
         mean_confidence=float(probabilities.max(1).mean()),
+        calibration_error=expected_calibration_error(dataset.labels, probabilities),
     )

@@ -42,6 +42,56 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
     return float((true == predicted).mean())
 
 
+def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+    """Return how far confidence is from accuracy, on average over the predictions.
+
+    Predictions are put into bins of equal width by their confidence, the probability of the predicted class. In each
+    bin the mean confidence is compared with the share of right predictions.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (N,)
+        True classes.
+    probabilities : array_like, shape (N, C)
+        Of each class.
+    bins : int, default 15
+        Number of bins from 0 to 1.
+
+    Returns
+    -------
+    float
+        Mean of the absolute differences, weighted by the predictions in a bin; 0 is best.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together, N is 0, or `bins` is less than 1.
+
+    References
+    ----------
+    M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
+    AAAI 2015; C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Examples
+    --------
+    >>> from autograd_cnn.training.metrics import expected_calibration_error
+    >>> round(expected_calibration_error([0, 1], [[0.9, 0.1], [0.9, 0.1]]), 3)
+    0.4
+    """
+    true, rows = np.asarray(labels), np.asarray(probabilities, np.float64)
+    if rows.ndim != 2 or true.shape != rows.shape[:1] or not true.size:
+        raise ValueError(
+            f"labels of shape {true.shape} and probabilities of shape {rows.shape} were given: expected (N,) and "
+            "(N, C), with N at least 1"
+        )
+    if bins < 1:
+        raise ValueError(f"bins is {bins!r}: expected a whole number, 1 or more")
+    confidence, right = rows.max(1), rows.argmax(1) == true
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(bin_of, confidence - right, bins)
+    return float(np.abs(gap).sum() / len(true))
+
+
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> NDArray[np.int64]:
     """Count how often each class is predicted for each class.
 

@@ -121,12 +121,14 @@ class Evaluation:
         Mean cross-entropy, and the share of correct predictions.
     mean_confidence : float
         Mean probability of the predicted class.
+    calibration_error : float
+        Expected calibration error, in 15 bins.
 
     Examples
     --------
     >>> import numpy as np
     >>> two = np.array([[0.9, 0.1], [0.2, 0.8]])
-    >>> found = Evaluation(two, two.argmax(axis=1), loss=0.16, accuracy=1.0, mean_confidence=0.85)
+    >>> found = Evaluation(two, two.argmax(axis=1), 0.16, 1.0, mean_confidence=0.85, calibration_error=0.15)
     >>> found.predictions.tolist()
     [0, 1]
     """
@@ -136,3 +138,4 @@ class Evaluation:
     loss: float
     accuracy: float
     mean_confidence: float
+    calibration_error: float

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograd_cnn import models, training
+from autograd_cnn import data, models, training
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.data.images import polarity
@@ -32,7 +32,7 @@ from autograd_cnn.training.model_files import FileModel, find, recall
 from autograd_cnn.training.results import EpochResult
 from autograd_cnn.training.run_folder import claim_folder
 from autograd_cnn.training.run_results import Results, write_results
-from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel, load_data
+from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel, load_data, reading_of
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import SCHEDULES, Settings
 from autograd_cnn.training.validation import hold_out
@@ -135,7 +135,8 @@ class Run:
     def _prepare(cls, settings: Settings, folder: Path, model: models.Model, checkpoints: Checkpoints | None) -> Run:
         """Load the data, and draw the initial parameters."""
         shape = getattr(model, "INPUT_SHAPE", None)
-        train, test = (load_data(settings.data, split, shape, settings.skip_bad) for split in ("train", "test"))
+        reading = reading_of(settings.data, shape)
+        train, test = (load_data(settings.data, split, shape, settings.skip_bad, reading) for split in data.SPLITS)
         validation = None
         if settings.validation:
             train, validation = hold_out(train, settings.validation, settings.seed)
@@ -255,6 +256,7 @@ class Run:
             self.train.images.shape[1:],
             data=self.settings.data,
             polarity=self._polarity,
+            reading=reading_of(self.settings.data, self.train.images.shape[1:]),
         )
 
     @functools.cached_property
@@ -295,6 +297,7 @@ class Run:
             "test_accuracy": result.accuracy,
             "test_loss": result.loss,
             "mean_confidence": result.mean_confidence,
+            "calibration_error": result.calibration_error,
             "seconds": self.history.seconds,
             "parameters": sum(p.size for p in models.trainable(self.params).values()),
             **dataclasses.asdict(self.settings),

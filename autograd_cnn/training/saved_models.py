@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn import data, models, ops
-from autograd_cnn.data import Dataset
+from autograd_cnn.data import DataError, Dataset
 from autograd_cnn.data.dataset import as_pixels
+from autograd_cnn.data.handwriting import read_digit, read_digits
 from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, resize, with_polarity
 from autograd_cnn.graph import Array
 from autograd_cnn.nn import serialization
@@ -34,6 +35,9 @@ WEIGHTS_FILE = "weights.safetensors"
 
 #: The file that holds the model after the epoch with the lowest validation loss.
 BEST_FILE = "best.safetensors"
+
+#: The `reading` of a model that takes one handwritten digit in the form of MNIST's.
+DIGIT = "digit"
 
 #: How many files are read before they are classified: memory stays bounded, however many there are.
 FILES_AT_A_TIME = 256
@@ -143,8 +147,9 @@ class SavedModel:
         ----------
         images : array_like, Dataset, path, or sequence of paths
             Images (N, C, H, W), or one image (C, H, W), with pixels in [0, 1], or uint8 from 0 to 255. Those of
-            another size are resized, if they have the proportions that the model takes. Files may be of any kind and
-            size that `data.images.read_image` reads.
+            the model's size are taken as they are; those of another size are resized, if they have the proportions
+            that the model takes. Files may be of any kind and size that `data.images.read_image` reads. A model of
+            handwritten digits reads files, and arrays of another size, as `data.read_digit` does.
 
         Returns
         -------
@@ -170,12 +175,26 @@ class SavedModel:
 
     def read_image(self, path: File) -> NDArray[np.float32]:
         """Read a file as the model takes it: in its channels, its size and its polarity, (C, H, W) in [0, 1]."""
+        if self.reading == DIGIT:
+            return read_digit(Path(path))
         channels, height, width = self.input_shape
         return with_polarity(read_image(Path(path), channels, (height, width)), self.polarity)
 
-    def read_images(self, paths: Sequence[File]) -> NDArray[np.float32]:
-        """Read files as `read_image` does, into one array (N, C, H, W)."""
-        return np.stack([self.read_image(path) for path in paths])
+    def read_images(self, paths: Sequence[File], *, split: bool = False) -> NDArray[np.float32]:
+        """Read files as `read_image` does, into one array (N, C, H, W); with `split`, all digits in each of them.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read.
+        RunError
+            If digits are to be split for a model that does not read handwritten digits.
+        """
+        if not split:
+            return np.stack([self.read_image(path) for path in paths])
+        if self.reading != DIGIT:
+            raise RunError(f"{self.name} takes whole images, in which no digits are told apart; leave out --split")
+        return np.stack([digit for path in paths for digit in read_digits(Path(path))])
 
     def prepare(self, images: Any) -> NDArray[np.float32]:
         """Return images as float32 (N, C, H, W) of the model's size, with pixels in [0, 1].
@@ -186,6 +205,8 @@ class SavedModel:
             If they are not numbers, or have other channels or proportions than the model takes.
         """
         pixels = as_pixels(images)
+        if self.reading == DIGIT and pixels.shape[-2:] != self.input_shape[1:]:
+            pixels = _digits(pixels)
         if pixels.ndim == 3 and (pixels.shape[0] == self.input_shape[0] or pixels.shape[1:] == self.input_shape[1:]):
             # One image (C, H, W), or grey ones (N, H, W).
             pixels = pixels[np.newaxis] if pixels.shape[0] == self.input_shape[0] else pixels[:, np.newaxis]
@@ -216,7 +237,7 @@ class SavedModel:
         RunError
             If it has a class that the model does not know.
         """
-        return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad))
+        return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad, self.reading))
 
     def match_classes(self, data_name: str, dataset: Dataset) -> Dataset:
         """Return a data set with its classes numbered as the model has them, by their names.
@@ -318,9 +339,42 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     return _build(file, name, model is not None, metadata, params)
 
 
-def load_data(name: str, split: str, shape: tuple[int, int, int] | None, skip_bad: bool = False) -> Dataset:
-    """Load a data set with its images as a model takes them, (C, H, W); without a shape they keep their own."""
-    return data.load(name, split, size=shape and shape[1:], skip_bad=skip_bad)
+def load_data(
+    name: str, split: str, shape: tuple[int, int, int] | None, skip_bad: bool = False, reading: str = ""
+) -> Dataset:
+    """Load a data set with its images as a model takes them, (C, H, W); without a shape they keep their own.
+
+    With the reading "digit", images of another size are read as handwritten digits.
+    """
+    if reading != DIGIT or shape is None:
+        return data.load(name, split, size=shape and shape[1:], skip_bad=skip_bad)
+    dataset = data.load(name, split, skip_bad=skip_bad)
+    if dataset.images.shape[1:] == shape:
+        return dataset
+    return dataclasses.replace(dataset, images=_digits(dataset.images))
+
+
+def reading_of(name: str, shape: tuple[int, int, int] | None) -> str:
+    """Return the reading of a model that is trained on a data set with images of this shape.
+
+    Examples
+    --------
+    >>> reading_of("mnist", (1, 28, 28)), reading_of("kmnist", (1, 28, 28))
+    ('digit', '')
+    """
+    return DIGIT if data.canonical(name) in data.HANDWRITTEN_DIGITS and shape == (1, 28, 28) else ""
+
+
+def _digits(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return pictures (N, C, H, W), or one (C, H, W) or (H, W), read as handwritten digits (N, 1, 28, 28)."""
+    pictures = images if images.ndim == 4 else images[np.newaxis]
+    digits = np.empty((len(pictures), 1, 28, 28), np.float32)
+    for i, picture in enumerate(pictures):
+        try:
+            digits[i] = read_digit(picture)
+        except DataError as error:
+            raise DataError(f"image {i} of {len(pictures)}: {error}") from error
+    return digits
 
 
 def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], params: Params) -> SavedModel:
@@ -352,11 +406,17 @@ def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], para
         metadata.get("polarity", BRIGHT_ON_DARK),
         tuple(mean),
         tuple(std),
-        metadata.get("reading", ""),
+        _known_reading(file, metadata.get("reading", "")),
         read("temperature", 1.0, lambda value: _is_numbers([value], 1) and value > 0, "a number above 0"),
         file,
         "class_names" in metadata,
     )
+
+
+def _known_reading(file: Path, reading: str) -> str:
+    if reading not in ("", DIGIT):
+        raise RunError(f"{file} has the reading {reading!r}; expected {DIGIT!r} or none")
+    return reading
 
 
 _STATISTICS = ("mean", "std")

@@ -58,7 +58,9 @@ def ink_over(image: Picture, paper: Picture) -> Picture:
     ink = np.tensordot(direction, difference, 1)
     threshold = ink_threshold(ink)
     noise = float(np.median(np.abs(ink - np.median(ink)))) / 0.6745
-    return (ink / (2 * threshold)).astype(np.float32) if threshold > max(FAINTEST / 2, 3 * noise) else np.zeros_like(ink)
+    return (
+        (ink / (2 * threshold)).astype(np.float32) if threshold > max(FAINTEST / 2, 3 * noise) else np.zeros_like(ink)
+    )
 
 
 def separability(ink: Picture) -> float:

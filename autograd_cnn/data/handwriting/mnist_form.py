@@ -16,6 +16,9 @@ OFF_SIZE, OFF_CENTRE, OFF_BLACK = 1, 0.75, 0.1
 #: Ink below the first share is paper, above the second it is solid: the edge of a stroke lies between.
 EDGE = 0.25, 0.75
 
+#: The faintest pixel of a clean digit, as a share of its brightest: less than a sixteenth, the faintest of `digits`.
+FAINTEST = 0.05
+
 
 class Box(NamedTuple):
     """A rectangle in a picture, of the rows from `top` to before `bottom` and the columns from `left` to `right`."""
@@ -54,6 +57,20 @@ def to_mnist_form(ink: Picture) -> Picture:
     crop = ink[around.top : around.bottom, around.left : around.right]
     low, high = EDGE
     return centred(scaled(np.clip((crop - low) / (high - low), 0, 1)))
+
+
+def framed(image: Picture) -> Picture:
+    """Return an image (1, 28, 28) of one clean digit (H, W), bright on black, however large and wherever it stands.
+
+    Its pixels are taken as they are. This is how `digits`, whose images of 8×8 are full, become like MNIST's.
+
+    Examples
+    --------
+    >>> framed(np.eye(8, dtype=np.float32)).shape
+    (1, 28, 28)
+    """
+    around = box(image > FAINTEST * image.max())
+    return centred(scaled(image[around.top : around.bottom, around.left : around.right]))
 
 
 def scaled(digit: Picture) -> Picture:

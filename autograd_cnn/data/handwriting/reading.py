@@ -10,9 +10,9 @@ from autograd_cnn.data.handwriting.components import label_components
 from autograd_cnn.data.handwriting.filters import Mask, Picture, grown
 from autograd_cnn.data.handwriting.grouping import group_parts
 from autograd_cnn.data.handwriting.ink import find_ink
-from autograd_cnn.data.handwriting.mnist_form import box, has_mnist_form, to_mnist_form
+from autograd_cnn.data.handwriting.mnist_form import LONGER, box, framed, has_mnist_form, to_mnist_form
 from autograd_cnn.data.handwriting.ruled_lines import without_ruled_lines
-from autograd_cnn.data.images import bright_on_dark, read_image, resize
+from autograd_cnn.data.images import border, bright_on_dark, read_image, resize
 
 #: Longer side of the picture that is looked at: a larger one is shrunk, and one less than the shortest enlarged.
 LONGEST, SHORTEST = 400, 112
@@ -104,9 +104,11 @@ def read_digits(image: Any) -> list[Picture]:
     2
     """
     pixels = _as_picture(image)
-    upright = bright_on_dark(pixels[:1])
-    if has_mnist_form(upright) and (pixels == pixels[:1]).all():
+    upright = bright_on_dark(pixels.mean(0, keepdims=True) if (pixels != pixels[:1]).any() else pixels[:1])
+    if has_mnist_form(upright):
         return [upright]
+    if max(upright.shape) <= LONGER and np.ptp(upright) > 0.5:
+        return [framed(np.maximum(upright[0] - np.median(border(upright)), 0))]
     ink = find_ink(_at_working_size(pixels))
     digits = [to_mnist_form(np.where(grown(mask, 1), ink, 0)) for mask in find_digits(ink)]
     if not digits:
