@@ -12,7 +12,8 @@ from autograd_cnn.cli import options
 def add_parser(commands: options.Commands) -> None:
     """Add the command, its two verbs and their options."""
     parser = commands.add_parser("data", help="fetch and export data sets", description="Fetch and export data sets.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser.set_defaults(run=lambda _: parser.print_help())
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _add_fetch(verbs)
     _add_export(verbs)
 

@@ -20,7 +20,7 @@ class DataError(Exception):
     Traceback (most recent call last):
         ...
     autograd_cnn.data.dataset.DataError: there is no data set 'digit': expected one of digits, mnist, fashion-mnist, \
-kmnist, folder:PATH
+kmnist, folder:PATH; did you mean 'digits'?
     """
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from autograd_cnn.recording.call_site import CallSite
@@ -29,6 +30,33 @@ def count(number: int, one: str, many: str | None = None) -> str:
     ('1 epoch', '1,437 images', '2 classes')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def meant(given: str, known: Iterable[str]) -> str:
+    """Return the known name that is spelled like the given one but for case, spaces, "-" and "_"; else the given one.
+
+    Examples
+    --------
+    >>> meant("Fashion_MNIST", ["mnist", "fashion-mnist"]), meant("cats", ["mnist"])
+    ('fashion-mnist', 'cats')
+    """
+    return next((name for name in known if _letters(name) == _letters(given)), given)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a question after the known name that is nearest to an unknown one; nothing if none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("lenet", ["mlp", "lenet5"]), did_you_mean("cats", ["mlp", "lenet5"])
+    ("; did you mean 'lenet5'?", '')
+    """
+    near = difflib.get_close_matches(given.lower(), list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _letters(name: str) -> str:
+    return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
 def size(bytes_: int) -> str:
