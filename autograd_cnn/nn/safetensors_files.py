@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.output.text import ShownError
+
 FORMAT_KEY = "autograd_cnn_format"
 FORMAT_VERSION = "1"
 
@@ -23,7 +25,7 @@ MAX_TENSORS = 10_000
 _EXPECTED = "expected a file that save_weights or safetensors wrote"
 
 
-class WeightsError(ValueError):
+class WeightsError(ShownError, ValueError):
     """Weights that cannot be saved, read or used; the message is one line that names what is wrong.
 
     Examples

@@ -15,11 +15,13 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn
 
+from autograd_cnn.output.text import ShownError
+
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
 _LONGEST = 60  # characters of a value that an error shows
 
 
-class SchemaError(ValueError):
+class SchemaError(ShownError, ValueError):
     """JSON that does not fit; the message is ``path.of.the.key: expected …, found …``.
 
     Examples
