@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd_cnn.cli import options, streams
-from autograd_cnn.output.text import count, did_you_mean, meant
+from autograd_cnn.output.text import count, did_you_mean, meant, shown
 
 if TYPE_CHECKING:
     from autograd_cnn.training.checkpoints import Checkpoints
@@ -130,7 +130,7 @@ def _describe(run: Run) -> None:
     shape = " × ".join(map(str, run.train.images.shape[1:]))
     held_out = "" if run.validation is None else f", {count(len(run.validation), 'image')} held out for validation"
     print(
-        f"{s.model} on {s.data}: {count(len(run.train), 'image')}, {shape}, "
+        f"{shown(s.model)} on {shown(s.data)}: {count(len(run.train), 'image')}, {shape}, "
         f"{count(len(run.train.class_names), 'class', 'classes')}{held_out}, {count(s.epochs, 'epoch')}, seed {s.seed}"
     )
 
@@ -147,7 +147,7 @@ def _train(run: Run) -> Results:
     except KeyboardInterrupt:
         if run.history.step_losses:
             step = f"step {len(run.history.step_losses):,} of {run.steps:,}"
-            print(f"stopped after {step}; go on with: train --resume {run.folder}", file=sys.stderr)
+            print(f"stopped after {step}; go on with: train --resume {shown(run.folder)}", file=sys.stderr)
         raise
 
 
@@ -155,14 +155,14 @@ def _show_results(run: Run, results: Results) -> None:
     summary = results.summary
     print(results.report)
     if run.history.stopped:
-        print(f"\nstopped early: {run.history.stopped}")
+        print(f"\nstopped early: {shown(run.history.stopped)}")
     elif run.validation is not None:
         print(f"\nthe weights after epoch {summary['tested_epoch']} are tested, with the lowest validation loss")
     print(
         f"\ntest accuracy {summary['test_accuracy']:.2%}, mean confidence {summary['mean_confidence']:.2%}, "
         f"trained in {summary['seconds']:.1f} s"
     )
-    print(f"weights, metrics and pictures are in {run.folder}")
+    print(shown(f"weights, metrics and pictures are in {run.folder}"))
 
 
 def _start(given: argparse.Namespace, folder: Path) -> Run:
@@ -213,7 +213,7 @@ def _is_finished(given: argparse.Namespace, defaults: Mapping[str, Any]) -> bool
     if tested_epochs(given.resume) != done or (done < asked and not stopped) or asked < done:
         return False
     why = f", where it stopped early: {stopped}" if stopped else f"; --epochs {done + 1} or more goes on with it"
-    print(f"{given.resume} is finished: it has run {count(done, 'epoch')}{why}")
+    print(shown(f"{given.resume} is finished: it has run {count(done, 'epoch')}{why}"))
     return True
 
 

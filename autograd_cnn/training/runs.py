@@ -19,7 +19,7 @@ import numpy as np
 
 from autograd_cnn import data, models, training
 from autograd_cnn.data import DataLoader, Dataset
-from autograd_cnn.data.augment import augment
+from autograd_cnn.data.augment import augment, vary_handwriting
 from autograd_cnn.data.images import polarity
 from autograd_cnn.kernels import get_num_threads, set_num_threads
 from autograd_cnn.nn import serialization
@@ -153,7 +153,8 @@ class Run:
     def loader(self) -> DataLoader:
         """The training images, in batches."""
         s = self.settings
-        transform = augment if s.augment else None
+        varied = vary_handwriting if reading_of(s.data, self.train.images.shape[1:]) else augment
+        transform = varied if s.augment else None
         return DataLoader(self.train, s.batch_size, shuffle=True, transform=transform, seed=s.seed)
 
     @property
