@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 Pixels = np.ndarray[Any, np.dtype[np.float32]]
 Rng = np.random.Generator
 
 PAPERS = {
     "white": (246, 246, 244), "cream": (244, 236, 212), "grey": (205, 206, 208), "yellow note": (250, 236, 120),
-    "pink note": (248, 184, 200), "blue note": (168, 208, 240), "green note": (186, 232, 168), "cardboard": (196, 160, 116),
+    "pink note": (248, 184, 200), "blue note": (168, 208, 240), "green note": (186, 232, 168),
+    "cardboard": (196, 160, 116),
 }  # fmt: skip
 INKS = {
     "black": (28, 28, 32), "blue": (36, 52, 150), "red": (190, 34, 44), "green": (20, 110, 60), "pencil": (98, 98, 102),

@@ -31,11 +31,11 @@ def image_files(arguments: Sequence[str], list_file: str | None = None) -> Itera
     for argument in (*arguments, *(() if list_file is None else _lines(list_file))):
         if isinstance(argument, DataError) or argument == STDIN:
             yield argument
-        elif os.path.isdir(argument):
+        elif Path(argument).is_dir():
             yield from _or_error(_in_folder(argument), f"{argument} has no image file in it: {EXPECTED}")
         elif glob.has_magic(argument) and not os.path.lexists(argument):
-            found = sorted(glob.iglob(argument, recursive=True), key=_natural)
-            files = (path for path in found if os.path.isfile(path))
+            found = sorted(glob.glob(argument, recursive=True), key=_natural)  # noqa: PTH207 -- it may be absolute
+            files = (path for path in found if Path(path).is_file())
             yield from _or_error(files, f"{argument} matches no file: {EXPECTED}")
         else:
             yield argument
@@ -67,10 +67,11 @@ def on_disk(path: str) -> Iterator[Path]:
 
 def _lines(name: str) -> Iterator[str | DataError]:
     """Yield the lines of a text file that are not empty."""
-    encoding, errors = sys.getfilesystemencoding(), "surrogateescape"
+    # Names that are not text in this encoding are kept as the system has them, as Python keeps them everywhere.
+    options = {"encoding": sys.getfilesystemencoding(), "errors": "surrogateescape"}
     try:
-        # A copy of standard input's descriptor: closing the file leaves that open.
-        with open(os.dup(sys.stdin.fileno()) if name == STDIN else name, encoding=encoding, errors=errors) as file:
+        # Of standard input a copy of the descriptor is opened, because closing the file closes that too.
+        with os.fdopen(os.dup(sys.stdin.fileno()), **options) if name == STDIN else Path(name).open(**options) as file:
             yield from (line.rstrip("\r\n") for line in file if line.strip())
     except OSError as error:
         yield DataError(f"{name} cannot be read ({error.strerror}): expected a text file with a path in each line")
@@ -80,8 +81,9 @@ def _in_folder(folder: str) -> Iterator[str]:
     for path, folders, files in os.walk(folder):
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
         for name in sorted(files, key=_natural):
-            if os.path.splitext(name)[1].lower() in ENDINGS and not name.startswith("."):
-                yield os.path.join(path, name)
+            file = Path(path, name)
+            if file.suffix.lower() in ENDINGS and not name.startswith("."):
+                yield str(file)
 
 
 def _or_error(paths: Iterator[str], message: str) -> Iterator[str | DataError]:

@@ -43,24 +43,30 @@ def find_ink(image: Picture) -> Picture:
         About 0 on paper, about 1 in ink. All 0 if nothing stands out.
     """
     smooth = blur(image, 1.0)
-    return max((ink_over(smooth, paper) for paper in rough_papers(smooth)), key=separability)
+    half = tuple(-(-length // 2) for length in image.shape[1:])
+    small = resize(smooth[np.newaxis], half)[0]
+    estimates = [_paper_and_direction(small, rough) for rough in rough_papers(small)]
+    paper, direction = max(estimates, key=lambda estimate: separability(_ink(small, *estimate)))
+    return _ink(smooth, resize(paper[np.newaxis], image.shape[1:])[0], direction)
 
 
-def ink_over(image: Picture, paper: Picture) -> Picture:
-    """Return how much ink is at each point (H, W) of a picture, given a rough estimate of its paper (C, h, w)."""
-    small = resize(image[np.newaxis], paper.shape[1:])[0]
+def _paper_and_direction(image: Picture, paper: Picture) -> tuple[Picture, NDArray[np.float32]]:
+    """Return a better estimate of the paper than a rough one, (C, H, W), and the direction of the ink, (C,)."""
+    direction = np.ones(len(image), np.float32)
     for _ in range(2):
-        direction, mask = find_strokes(relative_difference(small, paper))
-        if not mask.any():
-            return np.zeros(image.shape[1:], np.float32)
-        paper = paper_between(small, direction, thickness(mask))
-    difference = relative_difference(image, resize(paper[np.newaxis], image.shape[1:])[0])
-    ink = np.tensordot(direction, difference, 1)
+        direction, mask = find_strokes(relative_difference(image, paper))
+        if mask.any():
+            paper = paper_between(image, direction, thickness(mask))
+    return paper, direction
+
+
+def _ink(image: Picture, paper: Picture, direction: NDArray[np.float32]) -> Picture:
+    ink: Picture = np.tensordot(direction, relative_difference(image, paper), 1)
     threshold = ink_threshold(ink)
-    noise = float(np.median(np.abs(ink - np.median(ink)))) / 0.6745
-    return (
-        (ink / (2 * threshold)).astype(np.float32) if threshold > max(FAINTEST / 2, 3 * noise) else np.zeros_like(ink)
-    )
+    noise = float(np.median(np.abs(ink - np.median(ink)))) / 0.6745  # a standard deviation, whatever the ink
+    if not max(FAINTEST / 2, 3 * noise) < threshold < np.inf:
+        return np.zeros_like(ink)
+    return ink / np.float32(2 * threshold)
 
 
 def separability(ink: Picture) -> float:
@@ -76,12 +82,11 @@ def separability(ink: Picture) -> float:
 
 
 def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
-    """Return the direction in colour of the ink, (C,), and a mask (H, W) of it.
+    """Return the direction in colour of the ink, (C,), and a mask (H, W) of it, empty if nothing stands out.
 
     What reaches the picture's edge is a shadow or a table rather than ink, if there is anything else.
     """
-    flat = difference.reshape(len(difference), -1)
-    strength = np.sqrt((flat**2).sum(0)).reshape(difference.shape[1:])
+    strength = np.sqrt((difference**2).sum(0))
     inner = without_border_parts(strength > ink_threshold(strength))
     direction = principal_direction(difference[:, inner])
     ink = np.tensordot(direction, difference, 1)
@@ -92,28 +97,28 @@ def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
 
 def without_border_parts(mask: Mask) -> Mask:
     """Return a mask without the parts that touch its border, or as it is if there are no others worth the name."""
-    labels, count = label_components(mask)
+    labels, _ = label_components(mask)
     inner = mask & ~np.isin(labels, border(labels[np.newaxis])[0])
     y, x = np.nonzero(inner)
     return inner if y.size and max(np.ptp(y), np.ptp(x)) >= SMALLEST * max(mask.shape) else mask
 
 
 def rough_papers(image: Picture) -> list[Picture]:
-    """Return first estimates of the paper without ink, (C, h, w), at half the picture's resolution.
+    """Return first estimates of the paper without ink, (C, H, W).
 
     If the border is flat, as in a drawing, its level is the paper. Otherwise an estimate is the median of a ring about
-    each point, which follows the edges of shadows. A ring has to be wider than the strokes, and they are not known yet.
+    each point, which follows the edges of shadows. A ring has to be wider than the strokes, and they are not known yet,
+    so there are several. The last estimate is for a digit that fills the picture.
     """
-    height, width = image.shape[1:]
-    half = (-(-height // 2), -(-width // 2))
     edge = border(image)
     level = np.median(edge, axis=1)[:, np.newaxis]
     if np.mean(np.all(np.abs(edge - level) < FLAT, axis=0)) >= FLAT_SHARE:
-        return [np.broadcast_to(level[:, :, np.newaxis], (len(image), *half)).astype(np.float32)]
+        return [np.broadcast_to(level[:, :, np.newaxis], image.shape)]
+    height, width = image.shape[1:]
     scale = min(1.0, COARSE / max(height, width))
-    small = resize(image[np.newaxis], (max(1, round(height * scale)), max(1, round(width * scale))))[0]
-    estimates = [*(ring_median(small, *ring) for ring in RINGS), paper_from_border(small)]
-    return [resize(np.clip(estimate, 0, 1)[np.newaxis], half)[0] for estimate in estimates]
+    coarse = resize(image[np.newaxis], (max(1, round(height * scale)), max(1, round(width * scale))))[0]
+    estimates = [*(ring_median(coarse, *ring) for ring in RINGS), paper_from_border(coarse)]
+    return [resize(np.clip(estimate, 0, 1)[np.newaxis], (height, width))[0] for estimate in estimates]
 
 
 def paper_from_border(image: Picture) -> Picture:
