@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def weights(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def pictures(tmp_path, monkeypatch):
     """A folder to work in, with pictures of a digit in folders of their own, and other files."""
     monkeypatch.chdir(tmp_path)
@@ -57,9 +58,9 @@ def files(out):
 
 
 class TestWhatIsTaken:
-    def test_files_folders_and_patterns(self, pictures, weights, capsys):
+    def test_files_folders_and_patterns(self, weights, capsys):
         out = predict(capsys, weights, "scan10.png", ".", "scan*.png").out
-        joined = [os.path.join(".", name) for name in ("scan2.png", "scan10.png", os.path.join("more", "scan1.JPG"))]
+        joined = ["scan2.png", "scan10.png", "more/scan1.JPG"]
         shown = [os.path.normpath(name) for name in files(out)]
         assert shown == ["scan10.png", *map(os.path.normpath, joined), "scan2.png", "scan10.png"]
 
@@ -70,7 +71,7 @@ class TestWhatIsTaken:
     def test_a_list_of_files(self, pictures, weights, capsys):
         (pictures / "list.txt").write_text("scan2.png\n\nmore\n")
         out = predict(capsys, weights, "--files-from", "list.txt").out
-        assert files(out) == ["scan2.png", os.path.join("more", "scan1.JPG")]
+        assert files(out) == ["scan2.png", str(Path("more", "scan1.JPG"))]
 
     def test_a_list_is_read_as_it_goes(self):
         assert next(image_files([], os.devnull), None) is None
@@ -87,13 +88,13 @@ class TestWhatIsTaken:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("error: standard input is empty: expected an image file")
 
-    def test_standard_input_only_once_and_something_at_all(self, pictures, weights, capsys):
+    def test_standard_input_only_once_and_something_at_all(self, weights, capsys):
         assert "standard input was given more than once" in predict(capsys, weights, "-", "-", status=2).err
         assert "there is no image to classify" in predict(capsys, weights, status=2).err
 
 
 class TestBadFiles:
-    def test_they_are_reported_and_the_others_answered(self, pictures, weights, capsys):
+    def test_they_are_reported_and_the_others_answered(self, weights, capsys):
         printed = predict(capsys, weights, "gone.png", "scan2.png", "notes.txt", "none*.png", "scan10.png", status=2)
         assert files(printed.out) == ["scan2.png", "scan10.png"]
         errors = printed.err.splitlines()
@@ -112,7 +113,7 @@ class TestBadFiles:
             "pipe.png cannot be read (it is not a regular file)" in predict(capsys, weights, "pipe.png", status=2).err
         )
 
-    def test_several_digits_or_none_are_said(self, pictures, weights, capsys):
+    def test_several_digits_or_none_are_said(self, weights, capsys):
         Image.fromarray(np.concatenate([SEVEN, SEVEN], axis=1)).resize((224, 112)).save("pair.png")
         Image.new("L", (40, 40), 200).save("blank.png")
         err = predict(capsys, weights, "pair.png", "blank.png", status=2).err
@@ -120,14 +121,14 @@ class TestBadFiles:
         assert "blank.png has no digit that can be told from its background" in err
         assert files(predict(capsys, weights, "pair.png", "--split").out) == ["pair.png", "pair.png"]
 
-    def test_split_is_for_handwritten_digits(self, pictures, weights, capsys):
+    def test_split_is_for_handwritten_digits(self, weights, capsys):
         arguments = ["predict", "--weights", str(weights / "cats.safetensors"), "--split", "scan2.png"]
         assert main(arguments) == 2
         assert "leave out --split" in capsys.readouterr().err
 
 
 class TestFormats:
-    def test_json_lines(self, pictures, weights, capsys):
+    def test_json_lines(self, weights, capsys):
         out = predict(capsys, weights, "scan2.png", "scan10.png", "--format", "jsonl", "--top-k", 3).out
         rows = [json.loads(line) for line in out.splitlines()]
         assert [row["file"] for row in rows] == ["scan2.png", "scan10.png"]
@@ -158,7 +159,7 @@ class TestFormats:
         assert set(row[1::2]) == {'a "big" cat', *"bcdefghij"}
         assert sum(map(float, row[2::2])) == pytest.approx(1, abs=1e-3)
 
-    def test_text_names_the_top_classes_in_one_line(self, pictures, weights, capsys):
+    def test_text_names_the_top_classes_in_one_line(self, weights, capsys):
         line = predict(capsys, weights, "scan2.png", "--top-k", 99).out
         assert len(line.split()) == 1 + 2 * 10
 
@@ -169,7 +170,7 @@ class TestFormats:
         assert printed.out.startswith(r"red\x1b[31m.png ")
         assert printed.err.startswith(r"error: gone\x1b[31m.png ")
 
-    def test_show_draws_what_the_model_saw(self, pictures, weights, capsys):
+    def test_show_draws_what_the_model_saw(self, weights, capsys):
         predict(capsys, weights, "scan2.png", "scan10.png", "--show", "seen.png")
         with Image.open("seen.png") as picture:
             assert picture.format == "PNG"
@@ -178,7 +179,7 @@ class TestFormats:
 
 
 class TestModel:
-    def test_the_library_answers_as_the_command_does(self, pictures, weights, capsys):
+    def test_the_library_answers_as_the_command_does(self, weights, capsys):
         label, probability = predict(capsys, weights, "scan2.png").out.split()[1:]
         saved = ac.load_model(weights / "digits.safetensors")
         labels, probabilities = saved.predict(["scan2.png"])

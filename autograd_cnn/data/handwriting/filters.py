@@ -55,7 +55,8 @@ def ring_median(image: Picture, inner: int, outer: int) -> Picture:
         for i, j in zip(y[in_ring].tolist(), x[in_ring].tolist(), strict=True)
     ]
     ring = np.stack(members)
-    return np.partition(ring, len(ring) // 2, axis=0)[len(ring) // 2]
+    middle: Picture = np.partition(ring, len(ring) // 2, axis=0)[len(ring) // 2]
+    return middle
 
 
 def highest(image: Picture, width: int) -> Picture:
@@ -112,7 +113,8 @@ def grown(mask: Mask, pixels: int) -> Mask:
 
 
 def _part(image: Picture, axis: int, start: int, length: int) -> Picture:
-    return image[(..., slice(start, start + length), *[slice(None)] * (image.ndim - 1 - axis))]
+    part = slice(start, start + length)
+    return image[..., part] if axis == image.ndim - 1 else image[..., part, :]
 
 
 def _pad(image: Picture, axis: int, pixels: int, mode: str) -> Picture:
