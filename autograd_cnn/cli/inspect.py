@@ -42,8 +42,11 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Write the files, and print summary and profile."""
+    from autograd_cnn.training.run_folder import claim_folder
     from autograd_cnn.training.saved_models import load_model
 
+    if given.out:
+        claim_folder(given.out, FILES)
     saved = load_model(given.weights) if given.weights else new_model(given.model, given.data, given.seed)
     folder = given.out or options.new_folder(f"inspect-{saved.name}")
     summary, profile = inspect_step(saved, given.data, given.batch_size, given.seed, folder)
@@ -70,18 +73,11 @@ def inspect_step(
     """Take one training step with Adam, and write its summary, graph and profile to a folder.
 
     One step comes first that is not timed, as some work is done only once.
-
-    Raises
-    ------
-    RunError
-        If the folder already holds such files, or cannot hold any.
     """
     import numpy as np
 
     from autograd_cnn import inspection, models, ops, optim
-    from autograd_cnn.training import run_folder
 
-    run_folder.claim_folder(folder, FILES)
     dataset = saved.load_data(data_name, "train")
     images, labels = dataset.images[:batch_size], dataset.labels[:batch_size]
     params, apply, rng = saved.params, saved.apply, np.random.default_rng(seed)
