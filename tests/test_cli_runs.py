@@ -115,7 +115,8 @@ class TestRecipe:
         """And is kept: a run that is stopped goes on with it."""
         settings = [
             (), ("--weight-decay", "0.1"), ("--schedule", "one-cycle"), ("--schedule", "Warm_Up"),
-            ("--clip-norm", "0.1"), ("--optimizer", "AdamW"), ("--optimizer", "adamw", "--weight-decay", "0"), ("--validation", "0.2"),
+            ("--clip-norm", "0.1"), ("--optimizer", "AdamW"), ("--optimizer", "adamw", "--weight-decay", "0"),
+            ("--validation", "0.2"),
         ]  # fmt: skip
         outcomes = []
         for i, options in enumerate(settings):
