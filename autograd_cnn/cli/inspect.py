@@ -79,9 +79,9 @@ def inspect_step(
     import numpy as np
 
     from autograd_cnn import inspection, models, ops, optim
-    from autograd_cnn.training import runs
+    from autograd_cnn.training import run_folder
 
-    runs.claim_folder(folder, FILES)
+    run_folder.claim_folder(folder, FILES)
     dataset = saved.load_data(data_name, "train")
     images, labels = dataset.images[:batch_size], dataset.labels[:batch_size]
     params, apply, rng = saved.params, saved.apply, np.random.default_rng(seed)
