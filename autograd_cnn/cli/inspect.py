@@ -55,13 +55,16 @@ def new_model(name: str, data_name: str, seed: int) -> SavedModel:
     """Return a model with its initial parameters, for the classes of a data set."""
     import numpy as np
 
-    from autograd_cnn import data, models
+    from autograd_cnn import models
+    from autograd_cnn.training.inputs import Inputs, options_for
     from autograd_cnn.training.saved_models import SavedModel
 
     model = models.get(name)
-    names = data.load(data_name, "train").class_names
-    params = model.init(np.random.default_rng(seed), num_classes=len(names))
-    return SavedModel(name, model, params, names, model.INPUT_SHAPE)
+    train = Inputs.of(model).load(data_name, "train")
+    shape = train.images.shape[1:]
+    options = options_for(model, shape)
+    params = model.init(np.random.default_rng(seed), num_classes=len(train.class_names), **options)
+    return SavedModel(name, model, params, train.class_names, shape, options)
 
 
 def inspect_step(

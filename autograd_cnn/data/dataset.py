@@ -25,7 +25,7 @@ class DataError(ShownError):
     Traceback (most recent call last):
         ...
     autograd_cnn.data.dataset.DataError: there is no data set 'digit': expected one of digits, mnist, fashion-mnist, \
-kmnist, folder:PATH; did you mean 'digits'?
+kmnist, cifar10, folder:PATH; did you mean 'digits'?
     """
 
 
@@ -195,7 +195,7 @@ def as_pixels(images: Any) -> NDArray[np.float32]:
     """
     array = _as_array(images, "images")
     if array.dtype == np.uint8:
-        return np.divide(array, 255, dtype=np.float32)
+        return np.asarray(np.divide(array, 255, dtype=np.float32))
     if array.dtype.kind not in "fb":
         raise TypeError(
             f"the images are {array.dtype}: expected float with pixels from 0 to 1, or uint8 from 0 to 255, which "
