@@ -17,6 +17,7 @@ from typing import Any
 
 from autograd_cnn import __version__, starting
 from autograd_cnn.cli import bench, completion, datasets, evaluate, inspect, options, predict, reproduce, streams, train
+from autograd_cnn.output.text import shown
 
 __all__ = ["main"]
 
@@ -79,7 +80,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(error: object) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {shown(error)}", file=sys.stderr)
     return options.FAILURE
 
 
@@ -107,7 +108,7 @@ def _warnings_in_one_line() -> Iterator[None]:
     """Show warnings as errors are shown, without the line of code that warns."""
 
     def show(message: Any, *_: Any, **__: Any) -> None:
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {shown(message)}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

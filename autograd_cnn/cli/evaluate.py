@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from autograd_cnn.cli import options
-from autograd_cnn.output.text import count
+from autograd_cnn.output.text import count, shown
 
 
 def add_parser(commands: options.Commands) -> None:
@@ -38,5 +38,5 @@ def run(given: argparse.Namespace) -> None:
     print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
     print(f"loss {result.loss:.4f}")
     print(f"mean confidence {result.mean_confidence:.4f}")
-    print(f"data {name}: {count(len(dataset), 'test image')}")
+    print(f"data {shown(name)}: {count(len(dataset), 'test image')}")
     print(metrics.classification_report(dataset.labels, result.predictions, dataset.class_names))

@@ -58,13 +58,16 @@ def new_model(name: str, data_name: str, seed: int) -> SavedModel:
     """Return a model with its initial parameters, for the classes of a data set."""
     import numpy as np
 
+    from autograd_cnn.training.inputs import Inputs, options_for
     from autograd_cnn.training.model_files import find
-    from autograd_cnn.training.saved_models import SavedModel, load_data
+    from autograd_cnn.training.saved_models import SavedModel
 
     model = find(name)
-    train = load_data(data_name, "train", getattr(model, "INPUT_SHAPE", None))
-    params = model.init(np.random.default_rng(seed), num_classes=len(train.class_names))
-    return SavedModel(Path(name).stem, model, params, train.class_names, train.images.shape[1:])
+    train = Inputs.of(model).load(data_name, "train")
+    shape = train.images.shape[1:]
+    options = options_for(model, shape)
+    params = model.init(np.random.default_rng(seed), num_classes=len(train.class_names), **options)
+    return SavedModel(Path(name).stem, model, params, train.class_names, shape, options)
 
 
 def inspect_step(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from autograd_cnn import data, models
+from autograd_cnn.output.text import shown
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -26,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit."""
-        self.exit(FAILURE, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(FAILURE, f"error: {shown(message)} (see {self.prog} --help)\n")
 
 
 def positive(text: str) -> int:
@@ -129,7 +130,7 @@ def show_skipped(*datasets: data.Dataset) -> None:
     """List the files that were left out, on standard error."""
     skipped = dict.fromkeys(file for dataset in datasets for file in dataset.skipped)
     for path, reason in skipped:
-        print(f"skipped: {path} {reason}", file=sys.stderr)
+        print(shown(f"skipped: {path} {reason}"), file=sys.stderr)
     if skipped:
         print(f"skipped {len(skipped)} in all", file=sys.stderr)
 

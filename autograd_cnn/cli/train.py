@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd_cnn.cli import options, streams
-from autograd_cnn.output.text import count, did_you_mean, meant
+from autograd_cnn.output.text import count, did_you_mean, meant, shown
 
 if TYPE_CHECKING:
     from autograd_cnn.training.checkpoints import Checkpoints
@@ -28,7 +28,9 @@ def add_parser(commands: options.Commands) -> None:
         "once, at the end.",
     )
     options.add_data(parser)
+    parser.add_argument("--gray", action="store_true", help="read colour images in grey")
     options.add_model(parser)
+    parser.add_argument("--depth", type=options.positive, metavar="N", help="of resnet: 8, 14 or 20 (default: 14)")
     _add_recipe(parser.add_argument_group("how to train"))
     _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
     options.add_skip_bad(parser)
@@ -44,25 +46,30 @@ def add_parser(commands: options.Commands) -> None:
 
 def _add_recipe(group: Any) -> None:
     group.add_argument(
-        "--epochs", type=options.positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist, else 10)"
-    )
-    group.add_argument("--batch-size", type=options.positive, metavar="N", help="images a step (default: 32)")
+        "--epochs", type=options.positive, metavar="N",
+        help="total epochs (default: 25 for resnet; else 60 on digits, 3 on mnist, 10 on others)",
+    )  # fmt: skip
     group.add_argument(
-        "--optimizer", default="adam", metavar="NAME",
-        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam)",
+        "--batch-size", type=options.positive, metavar="N", help="images a step (default: 32; 64 for resnet)"
+    )
+    group.add_argument(
+        "--optimizer", metavar="NAME",
+        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam; sgd for "
+        "resnet)",
     )  # fmt: skip
     group.add_argument(
         "--lr", type=options.above_zero, metavar="X",
-        help="the highest learning rate (default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others)",
+        help="the highest learning rate (default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others; "
+        "0.1 for resnet)",
     )  # fmt: skip
     group.add_argument(
-        "--schedule", default="cosine", metavar="NAME",
+        "--schedule", metavar="NAME",
         help="of the learning rate: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
-        "warm-up (over 10 %%, then cosine) (default: cosine)",
+        "warm-up (over 10 %%, then cosine) (default: cosine; one-cycle for resnet)",
     )  # fmt: skip
     group.add_argument(
         "--weight-decay", type=options.at_least_zero, metavar="X",
-        help="how far each step draws the weights to 0 (default: 0.01 for adamw, else 0)",
+        help="how far each step draws the weights to 0 (default: 0.01 for adamw, 0.0005 for resnet, else 0)",
     )  # fmt: skip
     group.add_argument(
         "--clip-norm", type=options.above_zero, metavar="X",
@@ -70,7 +77,12 @@ def _add_recipe(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
-        help="shift, rotate and scale the training images at random (default: on digits only)",
+        help="shift, rotate and scale the training images at random, and crop and mirror those in colour (default: on "
+        "digits, and on colour)",
+    )  # fmt: skip
+    group.add_argument(
+        "--label-smoothing", type=options.share, metavar="X",
+        help="how much of each label to share among all classes (default: 0.1 for resnet, else 0)",
     )  # fmt: skip
 
 
@@ -107,7 +119,7 @@ def _add_checkpoints(group: Any) -> None:
 #: What --resume takes from the run itself.
 _KEPT = (
     "data", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "clip_norm", "augment", "validation",
-    "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
+    "label_smoothing", "gray", "depth", "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
 )  # fmt: skip
 
 
@@ -130,7 +142,7 @@ def _describe(run: Run) -> None:
     shape = " × ".join(map(str, run.train.images.shape[1:]))
     held_out = "" if run.validation is None else f", {count(len(run.validation), 'image')} held out for validation"
     print(
-        f"{s.model} on {s.data}: {count(len(run.train), 'image')}, {shape}, "
+        f"{shown(s.model)} on {shown(s.data)}: {count(len(run.train), 'image')}, {shape}, "
         f"{count(len(run.train.class_names), 'class', 'classes')}{held_out}, {count(s.epochs, 'epoch')}, seed {s.seed}"
     )
 
@@ -147,7 +159,7 @@ def _train(run: Run) -> Results:
     except KeyboardInterrupt:
         if run.history.step_losses:
             step = f"step {len(run.history.step_losses):,} of {run.steps:,}"
-            print(f"stopped after {step}; go on with: train --resume {run.folder}", file=sys.stderr)
+            print(f"stopped after {step}; go on with: train --resume {shown(run.folder)}", file=sys.stderr)
         raise
 
 
@@ -155,14 +167,14 @@ def _show_results(run: Run, results: Results) -> None:
     summary = results.summary
     print(results.report)
     if run.history.stopped:
-        print(f"\nstopped early: {run.history.stopped}")
+        print(f"\nstopped early: {shown(run.history.stopped)}")
     elif run.validation is not None:
         print(f"\nthe weights after epoch {summary['tested_epoch']} are tested, with the lowest validation loss")
     print(
         f"\ntest accuracy {summary['test_accuracy']:.2%}, mean confidence {summary['mean_confidence']:.2%}, "
         f"trained in {summary['seconds']:.1f} s"
     )
-    print(f"weights, metrics and pictures are in {run.folder}")
+    print(shown(f"weights, metrics and pictures are in {run.folder}"))
 
 
 def _start(given: argparse.Namespace, folder: Path) -> Run:
@@ -173,8 +185,8 @@ def _start(given: argparse.Namespace, folder: Path) -> Run:
     settings = Settings.resolve(
         model=given.model,
         epochs=given.epochs,
-        optimizer=_known("--optimizer", given.optimizer, OPTIMIZERS),
-        schedule=_known("--schedule", given.schedule, SCHEDULES),
+        optimizer=given.optimizer and _known("--optimizer", given.optimizer, OPTIMIZERS),
+        schedule=given.schedule and _known("--schedule", given.schedule, SCHEDULES),
         **kept,
     )
     return Run.start(settings, folder, _checkpoints(given))
@@ -213,7 +225,7 @@ def _is_finished(given: argparse.Namespace, defaults: Mapping[str, Any]) -> bool
     if tested_epochs(given.resume) != done or (done < asked and not stopped) or asked < done:
         return False
     why = f", where it stopped early: {stopped}" if stopped else f"; --epochs {done + 1} or more goes on with it"
-    print(f"{given.resume} is finished: it has run {count(done, 'epoch')}{why}")
+    print(shown(f"{given.resume} is finished: it has run {count(done, 'epoch')}{why}"))
     return True
 
 

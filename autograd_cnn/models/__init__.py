@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from autograd_cnn.models import conv3x3, convnet_bn, lenet5, mlp, resnet, simple_convnet
-from autograd_cnn.output.text import did_you_mean, meant
+from autograd_cnn.output.text import ShownError, did_you_mean, meant
 from autograd_cnn.tensor import Params, Tensor
 
 
-class UnknownModelError(ValueError):
+class UnknownModelError(ShownError, ValueError):
     """A name that no model has.
 
     Examples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from autograd_cnn.recording.call_site import CallSite
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Return rows as a table: the first `left` columns are aligned left, the others right."""
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
         "  ".join(
@@ -102,3 +104,29 @@ def place(site: CallSite) -> str:
     path, here = Path(site.file), Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else Path(*path.parts[-2:])
     return f"{shown}:{site.line}"
+
+
+def shown(text: object) -> str:
+    r"""Return text such that a terminal shows it and does nothing else, in one line.
+
+    Control characters, line breaks and characters without a shape of their own, such as those that reverse the
+    direction of writing, are shown by their codes.
+
+    Examples
+    --------
+    >>> print(shown("red \x1b[31mcat\n"), shown("Käse 猫"))
+    red \x1b[31mcat\n Käse 猫
+    """
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode() for c in line
+    )
+
+
+class ShownError(Exception):
+    """An error whose message is `shown`: it often has names in it that came from elsewhere."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
