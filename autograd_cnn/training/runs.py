@@ -37,7 +37,6 @@ from autograd_cnn.training.run_results import Results, write_results
 from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import SCHEDULES, Settings
-from autograd_cnn.training.validation import hold_out
 
 
 @dataclass
@@ -146,7 +145,7 @@ class Run:
             settings = dataclasses.replace(settings, augment=_in_colour(train))
         validation = None
         if settings.validation:
-            train, validation = hold_out(train, settings.validation, settings.seed)
+            train, validation = _hold_out(train, settings.validation, settings.seed)
         options = settings.model_options(model, train.images.shape[1:])
         try:
             params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names), **options)
@@ -327,6 +326,17 @@ class Run:
             "validation_accuracy": best and best.validation_accuracy,
         }
         return write_results(self.folder, summary, self.history, self.test, result, self.params)
+
+
+def _hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
+    try:
+        kept, held_out = dataset.split(1 - share, seed)
+    except ValueError as error:
+        raise RunError(
+            f"--validation {share:g} of {len(dataset)} training images leaves none to validate with, or to train on; "
+            "give another share"
+        ) from error
+    return kept, dataclasses.replace(held_out, skipped=())
 
 
 def _in_colour(dataset: Dataset) -> bool:
