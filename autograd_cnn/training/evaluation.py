@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn import ops
+from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Params
-from autograd_cnn.training.arguments import Apply, Data, as_dataset
+from autograd_cnn.training.arguments import Apply, Data
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.metrics import accuracy, expected_calibration_error
 from autograd_cnn.training.results import Evaluation

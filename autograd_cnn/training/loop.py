@@ -13,12 +13,13 @@ import numpy as np
 
 from autograd_cnn import ops
 from autograd_cnn.data import DataLoader, Dataset
+from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.graph import Array
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.optim.clipping import clip_grad_norm
 from autograd_cnn.optim.schedules import Schedule, cosine
 from autograd_cnn.tensor import Params
-from autograd_cnn.training.arguments import Apply, Data, Loss, accepted, as_dataset, as_loader
+from autograd_cnn.training.arguments import Apply, Data, Loss, accepted, as_loader
 from autograd_cnn.training.callbacks import Callback
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.evaluation import evaluate

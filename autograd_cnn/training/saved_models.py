@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn import data, models, ops
-from autograd_cnn.data import DataError, Dataset
+from autograd_cnn.data import Dataset
 from autograd_cnn.data.dataset import as_pixels
 from autograd_cnn.data.handwriting import read_digit, read_digits
 from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, resize, with_polarity
@@ -25,6 +25,7 @@ from autograd_cnn.nn import serialization
 from autograd_cnn.output.text import count
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.arguments import Apply
+from autograd_cnn.training.digit_images import DIGIT, as_digits
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.evaluation import batches, predict
 from autograd_cnn.training.model_files import FileModel, find, recall
@@ -35,9 +36,6 @@ WEIGHTS_FILE = "weights.safetensors"
 
 #: The file that holds the model after the epoch with the lowest validation loss.
 BEST_FILE = "best.safetensors"
-
-#: The `reading` of a model that takes one handwritten digit in the form of MNIST's.
-DIGIT = "digit"
 
 #: How many files are read before they are classified: memory stays bounded, however many there are.
 FILES_AT_A_TIME = 256
@@ -206,7 +204,7 @@ class SavedModel:
         """
         pixels = as_pixels(images)
         if self.reading == DIGIT and pixels.shape[-2:] != self.input_shape[1:]:
-            pixels = _digits(pixels)
+            pixels = as_digits(pixels)
         if pixels.ndim == 3 and (pixels.shape[0] == self.input_shape[0] or pixels.shape[1:] == self.input_shape[1:]):
             # One image (C, H, W), or grey ones (N, H, W).
             pixels = pixels[np.newaxis] if pixels.shape[0] == self.input_shape[0] else pixels[:, np.newaxis]
@@ -230,6 +228,8 @@ class SavedModel:
     def load_data(self, name: str, split: str, skip_bad: bool = False) -> Dataset:
         """Load a data set with its images as the model takes them, and its classes numbered as the model has them.
 
+        A warning tells of images in colour that are read in grey, or the other way, because the model takes such.
+
         Raises
         ------
         DataError
@@ -237,7 +237,17 @@ class SavedModel:
         RunError
             If it has a class that the model does not know.
         """
-        return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad, self.reading))
+        if self.reading == DIGIT:
+            dataset = data.load(name, split, skip_bad=skip_bad)
+            return self.match_classes(name, dataclasses.replace(dataset, images=as_digits(dataset.images)))
+        channels, *size = self.input_shape
+        if data.absolute(name) != self.data:  # what it was trained on is read as it was then
+            dataset = data.load(name, split, size=(size[0], size[1]), skip_bad=skip_bad)
+            if dataset.images.shape[1] == channels:
+                return self.match_classes(name, dataset)
+            has, takes = ("grey" if count == 1 else "colour" for count in (dataset.images.shape[1], channels))
+            warnings.warn(f"{name} is in {has}, and {self.name} takes {takes}: it is read in {takes}", stacklevel=2)
+        return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad))
 
     def match_classes(self, data_name: str, dataset: Dataset) -> Dataset:
         """Return a data set with its classes numbered as the model has them, by their names.
@@ -339,42 +349,9 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     return _build(file, name, model is not None, metadata, params)
 
 
-def load_data(
-    name: str, split: str, shape: tuple[int, int, int] | None, skip_bad: bool = False, reading: str = ""
-) -> Dataset:
-    """Load a data set with its images as a model takes them, (C, H, W); without a shape they keep their own.
-
-    With the reading "digit", images of another size are read as handwritten digits.
-    """
-    if reading != DIGIT or shape is None:
-        return data.load(name, split, size=shape and shape[1:], skip_bad=skip_bad)
-    dataset = data.load(name, split, skip_bad=skip_bad)
-    if dataset.images.shape[1:] == shape:
-        return dataset
-    return dataclasses.replace(dataset, images=_digits(dataset.images))
-
-
-def reading_of(name: str, shape: tuple[int, int, int] | None) -> str:
-    """Return the reading of a model that is trained on a data set with images of this shape.
-
-    Examples
-    --------
-    >>> reading_of("mnist", (1, 28, 28)), reading_of("kmnist", (1, 28, 28))
-    ('digit', '')
-    """
-    return DIGIT if data.canonical(name) in data.HANDWRITTEN_DIGITS and shape == (1, 28, 28) else ""
-
-
-def _digits(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return pictures (N, C, H, W), or one (C, H, W) or (H, W), read as handwritten digits (N, 1, 28, 28)."""
-    pictures = images if images.ndim == 4 else images[np.newaxis]
-    digits = np.empty((len(pictures), 1, 28, 28), np.float32)
-    for i, picture in enumerate(pictures):
-        try:
-            digits[i] = read_digit(picture)
-        except DataError as error:
-            raise DataError(f"image {i} of {len(pictures)}: {error}") from error
-    return digits
+def load_data(name: str, split: str, shape: tuple[int, int, int], skip_bad: bool = False) -> Dataset:
+    """Load a data set with its images as a model takes them, (C, H, W)."""
+    return data.load(name, split, size=shape[1:], channels=shape[0], skip_bad=skip_bad)
 
 
 def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], params: Params) -> SavedModel:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_cnn import optim
+from autograd_cnn import models, optim
 from autograd_cnn.data import absolute
 from autograd_cnn.optim import schedules
 from autograd_cnn.tensor import Params
+from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.inputs import options_for
 
 #: Each optimizer by its name on the command line, with its learning rate there.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
@@ -34,6 +36,20 @@ SCHEDULES: dict[str, schedules.Schedule] = {
 #: The share of the training images that is held out to stop early by, unless another is given.
 VALIDATION = 0.1
 
+#: The settings that a model has by default, where they are not those of `Settings`.
+RECIPES: dict[str, dict[str, Any]] = {
+    "resnet": {
+        "optimizer": "sgd",
+        "lr": 0.1,
+        "schedule": "one-cycle",
+        "batch_size": 64,
+        "weight_decay": 5e-4,
+        "label_smoothing": 0.1,
+        "epochs": 25,
+        "depth": 14,
+    },
+}
+
 #: Epochs by default: a few seconds of small images, or about as long on MNIST's 60,000.
 EPOCHS = {"digits": 60, "mnist": 3}
 
@@ -48,7 +64,8 @@ class Settings:
     The defaults of `lr`, `epochs` and `augment` depend on the optimizer and the data: see `resolve`. `model_digest` is
     that of a model's own file, `validation` the share of the training images that is held out, and `patience` the
     epochs without a lower validation loss after which training stops. With `weight_decay` None it is the optimizer's
-    default.
+    default. Photographs are augmented unless `augment` says otherwise. `gray` reads colour images in grey, and `depth`
+    is that of a residual network.
     """
 
     data: str = "digits"
@@ -57,7 +74,7 @@ class Settings:
     batch_size: int = 32
     optimizer: str = "adam"
     lr: float = 2e-3
-    augment: bool = True
+    augment: bool | None = None
     seed: int = 0
     skip_bad: bool = False
     model_digest: str | None = None
@@ -68,6 +85,9 @@ class Settings:
     clip_norm: float | None = None
     threads: int = 1
     test_every_epoch: bool = False
+    gray: bool = False
+    depth: int | None = None
+    label_smoothing: float = 0.0
 
     def make_optimizer(self, params: Params) -> optim.Optimizer:
         """Return the optimizer of these settings, for the parameters that are trainable."""
@@ -75,14 +95,33 @@ class Settings:
         decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
         return make(params, self.lr, **decay)
 
+    def model_options(self, model: models.Model, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return the arguments of a model's `init` that follow from its images (C, H, W) and from these settings.
+
+        Raises
+        ------
+        RunError
+            If the model has no such option, or refuses it.
+        """
+        others = {} if self.depth is None else {"depth": self.depth}
+        options = options_for(model, shape, **others)
+        if unknown := others.keys() - options.keys():
+            raise RunError(f"{self.model} has no {unknown.pop()} to choose; leave out --depth")
+        return options
+
     @classmethod
-    def resolve(cls, *, data: str = "digits", optimizer: str = "adam", **given: Any) -> Settings:
-        """Return settings in which what was left open (None) has its default for this data and optimizer."""
+    def resolve(cls, *, data: str = "digits", model: str = "lenet5", **given: Any) -> Settings:
+        """Return settings in which what was left open (None) has its default for this data, model and optimizer."""
+        given = {name: value for name, value in given.items() if value is not None}
+        recipe = RECIPES.get(model, {})
+        if "optimizer" in given:  # a recipe's learning rate and decay are its optimizer's
+            recipe = {name: value for name, value in recipe.items() if name not in ("lr", "weight_decay")}
+        optimizer = given.get("optimizer", recipe.get("optimizer", "adam"))
         defaults = {
             "epochs": EPOCHS.get(data, 10),
             "lr": OPTIMIZERS[optimizer][1],
-            "augment": data in AUGMENTED,
+            "augment": True if data in AUGMENTED else None,
             "validation": VALIDATION if given.get("patience") else 0.0,
         }
-        chosen = defaults | {name: value for name, value in given.items() if value is not None}
-        return cls(data=absolute(data), optimizer=optimizer, **chosen)
+        chosen = defaults | recipe | given | {"optimizer": optimizer}
+        return cls(data=absolute(data), model=model, **chosen)
