@@ -112,7 +112,7 @@ def read_image(
         raise DataError(f"{path} cannot be read with {channels} channels: expected 1 (grey) or 3 (colour)")
     if size is not None:
         _check_size(size)
-    with _warnings_ignored():
+    with warnings_ignored():
         return _read(path, channels, size, max_pixels)
 
 
@@ -154,7 +154,7 @@ def read_images(
             return error
 
     # Warning filters belong to the process, so threads must not each set and restore them.
-    with _warnings_ignored():
+    with warnings_ignored():
         if size[0] * size[1] < PIXELS_WORTH_A_THREAD:
             yield from map(read, paths)
         else:
@@ -164,7 +164,7 @@ def read_images(
 
 def image_sizes(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[int, int] | None]:
     """Yield the height and width in the header of each image file, or None if it cannot be read or is too large."""
-    with _warnings_ignored():
+    with warnings_ignored():
         for path in paths:
             try:
                 with open_image(path, max_pixels) as image:
@@ -273,7 +273,7 @@ def _check_size(size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def _warnings_ignored() -> Iterator[None]:
+def warnings_ignored() -> Iterator[None]:
     """Silence Pillow's warnings about odd metadata, and about large images, for which there is a limit here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -98,7 +98,8 @@ def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
 def without_border_parts(mask: Mask) -> Mask:
     """Return a mask without the parts that touch its border, or as it is if there are no others worth the name."""
     labels, _ = label_components(mask)
-    inner = mask & ~np.isin(labels, border(labels[np.newaxis])[0])
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    inner = mask & ~np.isin(labels, edge)
     y, x = np.nonzero(inner)
     return inner if y.size and max(np.ptp(y), np.ptp(x)) >= SMALLEST * max(mask.shape) else mask
 
@@ -138,7 +139,8 @@ def paper_from_border(image: Picture) -> Picture:
 
 def relative_difference(image: Picture, paper: Picture) -> Picture:
     """Return by what share of the paper's brightness each channel differs from it; shadows do not change that."""
-    return (image - paper) / (paper + np.float32(DARKEST))
+    difference: Picture = (image - paper) / (paper + np.float32(DARKEST))
+    return difference
 
 
 def principal_direction(difference: Picture) -> NDArray[np.float32]:

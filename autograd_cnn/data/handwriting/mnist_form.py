@@ -84,7 +84,8 @@ def scaled(digit: Picture) -> Picture:
     scale = LONGER / max(digit.shape)
     height, width = (max(1, round(length * scale)) for length in digit.shape)
     small = resize(digit[np.newaxis, np.newaxis], (height, width))[0, 0]
-    return small / small.max()
+    full: Picture = small / small.max()
+    return full
 
 
 def centred(digit: Picture) -> Picture:

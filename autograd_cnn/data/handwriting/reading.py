@@ -1,6 +1,7 @@
 """A picture of handwritten digits turned into what MNIST has: 28×28, the digit in a box of 20×20, bright on dark."""
 
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from autograd_cnn.data.handwriting.grouping import group_parts
 from autograd_cnn.data.handwriting.ink import find_ink
 from autograd_cnn.data.handwriting.mnist_form import LONGER, box, framed, has_mnist_form, to_mnist_form
 from autograd_cnn.data.handwriting.ruled_lines import without_ruled_lines
-from autograd_cnn.data.images import border, bright_on_dark, read_image, resize
+from autograd_cnn.data.image_files import MAX_PIXELS, decode
+from autograd_cnn.data.images import border, bright_on_dark, resize, warnings_ignored
 
 #: Longer side of the picture that is looked at: a larger one is shrunk, and one less than the shortest enlarged.
 LONGEST, SHORTEST = 400, 112
@@ -129,7 +131,9 @@ def find_digits(ink: Picture) -> list[Mask]:
 def _as_picture(image: Any) -> Picture:
     """Return a picture (C, H, W) in [0, 1] of what was given."""
     if isinstance(image, str | PathLike):
-        return read_image(image, channels=3)
+        # Averaged over blocks of pixels as it is decoded: a large photograph takes little memory.
+        with warnings_ignored():
+            return decode(Path(image), 3, (LONGEST, LONGEST), MAX_PIXELS)[0]
     pixels = as_pixels(image)
     pixels = pixels[np.newaxis] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or 0 in pixels.shape:
