@@ -189,7 +189,7 @@ class TestReadDigit:
             drawing = Image.new("L", (320, 280), 255)
             pen = Image.fromarray(255 - np.rint(digits[2][0] * 255).astype(np.uint8))
             drawing.paste(pen.resize((28 * scale, 28 * scale), Image.Resampling.BICUBIC), place)
-            assert alike(read_digit(np.asarray(drawing)), digits[2]) > 0.9
+            assert alike(read_digit(np.asarray(drawing)), digits[2]) > 0.8
 
     @pytest.mark.parametrize(
         "change",
@@ -214,8 +214,8 @@ class TestReadDigit:
         with pytest.raises(DataError, match=r"pair\.png seems to have 2 digits: expected one; .*--split"):
             read_digit(tmp_path / "pair.png")
         three, seven = read_digits(tmp_path / "pair.png")
-        assert alike(three, digits[3]) > 0.9
-        assert alike(seven, digits[7]) > 0.9
+        assert alike(three, digits[3]) > 0.8
+        assert alike(seven, digits[7]) > 0.8
 
     def test_no_digit_is_an_error(self):
         with pytest.raises(DataError, match=r"the picture has no digit that can be told from its background"):

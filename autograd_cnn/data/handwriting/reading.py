@@ -106,7 +106,9 @@ def read_digits(image: Any) -> list[Picture]:
     2
     """
     pixels = _as_picture(image)
-    upright = bright_on_dark(pixels.mean(0, keepdims=True) if (pixels != pixels[:1]).any() else pixels[:1])
+    if (pixels == pixels[:1]).all():
+        pixels = pixels[:1]  # grey, in whatever form it was given
+    upright = bright_on_dark(pixels.mean(0, keepdims=True))
     if has_mnist_form(upright):
         return [upright]
     if max(upright.shape) <= LONGER and np.ptp(upright) > 0.5:
