@@ -67,11 +67,12 @@ def on_disk(path: str) -> Iterator[Path]:
 
 def _lines(name: str) -> Iterator[str | DataError]:
     """Yield the lines of a text file that are not empty."""
-    # Names that are not text in this encoding are kept as the system has them, as Python keeps them everywhere.
-    options = {"encoding": sys.getfilesystemencoding(), "errors": "surrogateescape"}
+    # Of standard input a copy of the descriptor is opened, because closing the file closes that too. Names that are not
+    # text in the system's encoding are kept as Python keeps them everywhere.
+    encoding = sys.getfilesystemencoding()
     try:
-        # Of standard input a copy of the descriptor is opened, because closing the file closes that too.
-        with os.fdopen(os.dup(sys.stdin.fileno()), **options) if name == STDIN else Path(name).open(**options) as file:
+        source = os.dup(sys.stdin.fileno()) if name == STDIN else name
+        with open(source, encoding=encoding, errors="surrogateescape") as file:  # noqa: PTH123 -- or a descriptor
             yield from (line.rstrip("\r\n") for line in file if line.strip())
     except OSError as error:
         yield DataError(f"{name} cannot be read ({error.strerror}): expected a text file with a path in each line")

@@ -69,7 +69,8 @@ def run(given: argparse.Namespace) -> int:
     _check(given)
     saved = saved_models.load_model(given.weights, given.model)
     write = _WRITERS[given.format](min(given.top_k, len(saved.class_names)))
-    status, drawn = 0, []
+    status = 0
+    drawn: list[tuple[Any, Any, str]] = []
     for file in image_arguments.image_files(given.images, given.files_from):
         try:
             if isinstance(file, DataError):

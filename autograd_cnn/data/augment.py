@@ -170,7 +170,8 @@ def vary_handwriting(images: NDArray[np.float32], rng: np.random.Generator) -> N
     """
     varied = augment(elastic(images, rng), rng, scale=0.2, shear=20)
     pressure = rng.uniform(0.7, 1.6, (len(images), 1, 1, 1)).astype(np.float32)
-    return np.minimum(varied * pressure, np.float32(1))
+    varied *= pressure
+    return np.minimum(varied, 1, out=varied)
 
 
 def affine(

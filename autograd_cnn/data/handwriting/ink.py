@@ -46,7 +46,11 @@ def find_ink(image: Picture) -> Picture:
     half = tuple(-(-length // 2) for length in image.shape[1:])
     small = resize(smooth[np.newaxis], half)[0]
     estimates = [_paper_and_direction(small, rough) for rough in rough_papers(small)]
-    paper, direction = max(estimates, key=lambda estimate: separability(_ink(small, *estimate)))
+    weights = np.array([separability(_ink(small, *estimate)) for estimate in estimates])
+    # Paper inside a loop may look like ink. Whether ink is darker than paper is what most of the estimates say.
+    darker = np.array([direction.sum() < 0 for _, direction in estimates])
+    agreeing = darker == (weights[darker].sum() >= weights[~darker].sum())
+    paper, direction = estimates[int(np.where(agreeing, weights, -1).argmax())]
     return _ink(smooth, resize(paper[np.newaxis], image.shape[1:])[0], direction)
 
 

@@ -16,8 +16,8 @@ OFF_SIZE, OFF_CENTRE, OFF_BLACK = 1, 0.75, 0.1
 #: Ink below the first share is paper, above the second it is solid: the edge of a stroke lies between.
 EDGE = 0.25, 0.75
 
-#: The faintest pixel of a clean digit, as a share of its brightest: less than a sixteenth, the faintest of `digits`.
-FAINTEST = 0.05
+#: By how much a small image is enlarged before its edges are sharpened.
+ENLARGED = 10
 
 
 class Box(NamedTuple):
@@ -62,15 +62,17 @@ def to_mnist_form(ink: Picture) -> Picture:
 def framed(image: Picture) -> Picture:
     """Return an image (1, 28, 28) of one clean digit (H, W), bright on black, however large and wherever it stands.
 
-    Its pixels are taken as they are. This is how `digits`, whose images of 8×8 are full, become like MNIST's.
+    This is how `digits`, whose images of 8×8 are full, become like MNIST's. They are enlarged first, so that their edges
+    can be made as sharp as those of ink.
 
     Examples
     --------
     >>> framed(np.eye(8, dtype=np.float32)).shape
     (1, 28, 28)
     """
-    around = box(image > FAINTEST * image.max())
-    return centred(scaled(image[around.top : around.bottom, around.left : around.right]))
+    padded = np.pad(image / image.max(), 1)
+    height, width = padded.shape
+    return to_mnist_form(resize(padded[np.newaxis, np.newaxis], (ENLARGED * height, ENLARGED * width))[0, 0])
 
 
 def scaled(digit: Picture) -> Picture:
