@@ -15,8 +15,10 @@ def blur(image: Picture, deviation: float) -> Picture:
 
     Examples
     --------
-    >>> float(blur(np.eye(9, dtype=np.float32), 1.0).sum().round(3))
-    9.0
+    >>> spot = np.zeros((9, 9), np.float32)
+    >>> spot[4, 4] = 1
+    >>> float(blur(spot, 1.0).sum().round(3))
+    1.0
     """
     radius = int(3 * deviation + 0.5)
     if radius == 0:

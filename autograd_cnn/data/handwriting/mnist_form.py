@@ -62,7 +62,7 @@ def to_mnist_form(ink: Picture) -> Picture:
 def framed(image: Picture) -> Picture:
     """Return an image (1, 28, 28) of one clean digit (H, W), bright on black, however large and wherever it stands.
 
-    This is how `digits`, whose images of 8×8 are full, become like MNIST's. They are enlarged first, so that their edges
+    This is how `digits`, whose images of 8×8 are full, become like MNIST's. They are enlarged first, so that edges
     can be made as sharp as those of ink.
 
     Examples
