@@ -163,7 +163,9 @@ class Run:
     def loader(self) -> DataLoader:
         """The training images, in batches."""
         s = self.settings
-        transform = (crop_and_flip if _in_colour(self.train) else augment) if s.augment else None
+        # A shift of so many pixels is meant for images of 28×28.
+        shifted = functools.partial(augment, shift=2 * min(self.train.images.shape[2:]) / 28)
+        transform = (crop_and_flip if _in_colour(self.train) else shifted) if s.augment else None
         return DataLoader(self.train, s.batch_size, shuffle=True, transform=transform, seed=s.seed)
 
     @property
