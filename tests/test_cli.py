@@ -268,7 +268,7 @@ def assert_refused(done, beginning):
         (["train", "--model", "file"], "error: there is no model 'file'; the models are"),
         (["train", "--schedule", "sine"], "error: --schedule 'sine' is unknown; expected cosine, constant, one-cycle"),
         (["train", "--validation", "1"], "error: argument --validation: expected a number of at least 0 and below 1"),
-        (["train", "--validation", "1e-9"], "error: --validation 1e-09 would hold out 0 of 1437 training images"),
+        (["train", "--validation", "1e-9"], "error: --validation 1e-09 of 1437 training images leaves none"),
         (["train", "--patience", "0"], "error: argument --patience: expected a whole number of at least 1, got '0'"),
         (["train", "--patience", "2", "--validation", "0"], "error: --patience 2 needs a validation set; give"),
         (["train", "--weight-decay", "-1"], "error: argument --weight-decay: expected a number of at least 0"),

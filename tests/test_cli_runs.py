@@ -110,6 +110,24 @@ class TestValidation:
         assert contents(tmp_path / "run") == before
 
 
+class TestEvaluate:
+    def test_colour_that_is_read_in_grey_is_told(self, run, tmp_path):
+        assert run(*FEW, "--epochs", "1", "--out", "run")[0] == 0
+        colour = np.zeros((4, 3, 8, 8), np.float32)
+        colour[:, 0] = 1
+        write_folder(tmp_path / "red" / "train", Dataset(colour, np.arange(4) % 2, ("left", "right")))
+        write_folder(tmp_path / "red" / "test", Dataset(colour, np.arange(4) % 2, ("left", "right")))
+        status, out, err = run("evaluate", "--weights", "run", "--data", "red")
+        assert (status, err) == (0, "warning: red is in colour, and mlp takes grey: it is read in grey\n")
+        assert "data red: 4 test images" in out
+
+    def test_classes_that_do_not_match_are_told(self, run):
+        assert run(*FEW, "--epochs", "1", "--out", "run")[0] == 0
+        status, out, err = run("evaluate", "--weights", "run", "--data", "digits")
+        assert (status, out) == (2, "")
+        assert err.startswith("error: digits has the class '0', and the model in run/weights.safetensors knows left, r")
+
+
 class TestRecipe:
     def test_every_setting_changes_the_outcome(self, run, tmp_path):
         """And is kept: a run that is stopped goes on with it."""

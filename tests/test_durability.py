@@ -24,12 +24,18 @@ import sys
 sys.argv[0] = "autograd-cnn"
 print("begun", flush=True)
 from autograd_cnn.cli import main
+from autograd_cnn.training import run_results
+run_results._draw = lambda *_: None  # pictures take the most time, and are written as the other files are
 sys.exit(main())
 """
 TRAIN = (
     "train", "--data", "few", "--model", "mlp", "--batch-size", "8", "--epochs", "4", "--validation", "0.2",
     "--checkpoint-every", "3", "--keep", "2", "--augment",
 )  # fmt: skip
+
+
+#: As long as it takes to stop it.
+LONG = (*TRAIN[:8], "2000", *TRAIN[9:11])
 
 
 def start(*arguments, cwd, **options):
@@ -98,7 +104,7 @@ def test_runs_that_are_killed_at_any_time_end_with_the_same_bits(place, request)
 def test_a_signal_saves_the_step_and_says_how_to_go_on(place, tmp_path, name, status):
     cwd, _ = place
     (tmp_path / "few").symlink_to(cwd / "few")
-    process = start(*TRAIN[:-4], "--epochs", "2000", "--out", "run", cwd=tmp_path)
+    process = start(*LONG, "--out", "run", cwd=tmp_path)
     while not (tmp_path / "run" / STATE_FILE).exists():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
@@ -112,7 +118,7 @@ def test_a_signal_saves_the_step_and_says_how_to_go_on(place, tmp_path, name, st
 def test_the_lock_of_a_killed_run_dies_with_it(place, tmp_path):
     cwd, _ = place
     (tmp_path / "few").symlink_to(cwd / "few")
-    process = start(*TRAIN[:-4], "--epochs", "2000", "--out", "run", cwd=tmp_path)
+    process = start(*LONG, "--out", "run", cwd=tmp_path)
     while not (tmp_path / "run" / STATE_FILE).exists():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)

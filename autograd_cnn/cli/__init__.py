@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from autograd_cnn import __version__, starting
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # For a disk that is full, or a folder that may not be written: the system's message, and the file's name.
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except KeyboardInterrupt as error:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         return 128 + getattr(error, "number", signal.SIGINT)
 
 
@@ -80,8 +80,14 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(error: object) -> int:
-    print(f"error: {shown(error)}", file=sys.stderr)
+    _say(f"error: {shown(error)}")
     return options.FAILURE
+
+
+def _say(text: str) -> None:
+    """Print a line on standard error, whether or not anybody reads it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 @contextmanager

@@ -37,7 +37,6 @@ from autograd_cnn.training.run_results import Results, write_results
 from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import SCHEDULES, Settings
-from autograd_cnn.training.validation import hold_out
 
 
 @dataclass
@@ -146,7 +145,7 @@ class Run:
             settings = dataclasses.replace(settings, augment=_in_colour(train))
         validation = None
         if settings.validation:
-            train, validation = hold_out(train, settings.validation, settings.seed)
+            train, validation = _hold_out(train, settings.validation, settings.seed)
         options = settings.model_options(model, train.images.shape[1:])
         try:
             params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names), **options)
@@ -164,7 +163,9 @@ class Run:
     def loader(self) -> DataLoader:
         """The training images, in batches."""
         s = self.settings
-        transform = (crop_and_flip if _in_colour(self.train) else augment) if s.augment else None
+        # A shift of so many pixels is meant for images of 28×28.
+        shifted = functools.partial(augment, shift=2 * min(self.train.images.shape[2:]) / 28)
+        transform = (crop_and_flip if _in_colour(self.train) else shifted) if s.augment else None
         return DataLoader(self.train, s.batch_size, shuffle=True, transform=transform, seed=s.seed)
 
     @property
@@ -328,6 +329,17 @@ class Run:
             "validation_accuracy": best and best.validation_accuracy,
         }
         return write_results(self.folder, summary, self.history, self.test, result, self.params)
+
+
+def _hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
+    try:
+        kept, held_out = dataset.split(1 - share, seed)
+    except ValueError as error:
+        raise RunError(
+            f"--validation {share:g} of {len(dataset)} training images leaves none to validate with, or to train on; "
+            "give another share"
+        ) from error
+    return kept, dataclasses.replace(held_out, skipped=())
 
 
 def _in_colour(dataset: Dataset) -> bool:

@@ -209,6 +209,8 @@ class SavedModel:
     def load_data(self, name: str, split: str, skip_bad: bool = False) -> Dataset:
         """Load a data set with its images as the model takes them, and its classes numbered as the model has them.
 
+        A warning tells of images in colour that are read in grey, or the other way, because the model takes such.
+
         Raises
         ------
         DataError
@@ -216,6 +218,13 @@ class SavedModel:
         RunError
             If it has a class that the model does not know.
         """
+        channels, *size = self.input_shape
+        if data.absolute(name) != self.data:  # what it was trained on is read as it was then
+            dataset = data.load(name, split, size=(size[0], size[1]), skip_bad=skip_bad)
+            if dataset.images.shape[1] == channels:
+                return self.match_classes(name, dataset)
+            has, takes = ("grey" if count == 1 else "colour" for count in (dataset.images.shape[1], channels))
+            warnings.warn(f"{name} is in {has}, and {self.name} takes {takes}: it is read in {takes}", stacklevel=2)
         return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad))
 
     def match_classes(self, data_name: str, dataset: Dataset) -> Dataset:
