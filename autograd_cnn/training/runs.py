@@ -173,7 +173,9 @@ class Run:
         """What is varied at random in images of this kind."""
         if _in_colour(self.train):
             return crop_and_flip
-        return vary_handwriting if self._reading else augment
+        # A shift of so many pixels is meant for images of 28×28.
+        shifted = functools.partial(augment, shift=2 * min(self.train.images.shape[2:]) / 28)
+        return vary_handwriting if self._reading else shifted
 
     @property
     def _reading(self) -> str:
@@ -236,6 +238,7 @@ class Run:
                 clip_norm=s.clip_norm,
                 callbacks=callbacks,
                 history=self.history,
+                progress=False,
             )
         except TrainingError as error:
             if (self.folder / STATE_FILE).exists():

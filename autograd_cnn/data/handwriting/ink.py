@@ -70,7 +70,8 @@ def _ink(image: Picture, paper: Picture, direction: NDArray[np.float32]) -> Pict
     noise = float(np.median(np.abs(ink - np.median(ink)))) / 0.6745  # a standard deviation, whatever the ink
     if not max(FAINTEST / 2, 3 * noise) < threshold < np.inf:
         return np.zeros_like(ink)
-    return ink / np.float32(2 * threshold)
+    ink /= np.float32(2 * threshold)
+    return ink
 
 
 def separability(ink: Picture) -> float:

@@ -151,4 +151,6 @@ def _at_working_size(image: Picture) -> Picture:
     height, width = image.shape[1:]
     longest = max(height, width)
     scale = LONGEST / longest if longest > LONGEST else max(1, -(-SHORTEST // longest))
-    return resize(image[np.newaxis], (max(1, round(height * scale)), max(1, round(width * scale))))[0]
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    at_size: Picture = resize(image[np.newaxis], size)[0]
+    return at_size
