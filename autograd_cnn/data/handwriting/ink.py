@@ -136,7 +136,7 @@ def paper_from_border(image: Picture) -> Picture:
     kept = near
     for _ in range(4):
         weights, *_ = np.linalg.lstsq(terms[kept], image[:, kept].T, rcond=None)
-        fitted = np.moveaxis(terms @ weights, -1, 0).astype(np.float32)
+        fitted: Picture = np.moveaxis(terms @ weights, -1, 0).astype(np.float32)
         off = np.abs(image - fitted).max(0)
         kept = near & (off <= max(2 * float(np.median(off[near])), FLAT))
     return fitted
