@@ -1,69 +1,76 @@
-"""Is the residual network as accurate as the identical PyTorch program, on photographs, and how long does it take?
+"""Is the residual network as accurate as the identical PyTorch program on photographs, and how long does it take?
 
-Both train on the same batches, cropped and mirrored alike, from the same initial parameters, by SGD with Nesterov's
-momentum, along one cycle of the learning rate, with smoothed labels. They alternate step by step, so that whatever else
-the machine does slows both. The result is the accuracy on the test images, for each seed and as a mean.
+Both start from the same weights and see the same batches, cropped and mirrored alike, with the same SGD, the same cycle
+of the learning rate and the same smoothed labels. They take turns step by step, so that whatever else the machine does
+slows both. A round is a training from another seed; the accuracies are means over the rounds, of all test images.
 
-    python benchmarks/residual_network.py --data folder:PATH
+`--data` is any data set in colour; with --quick it is a part of the embedded digits.
 """
 
 from __future__ import annotations
 
+import script
+
+parser = script.parser(__doc__, rounds=3)
+parser.add_argument(
+    "--data", default="cifar10", metavar="NAME", help="cifar10, or folder:PATH of photographs (default: cifar10)"
+)
+parser.add_argument("--depth", type=script.positive, default=8, metavar="N", help="8, 14 or 20 (default: 8)")
+parser.add_argument("--epochs", type=script.positive, default=5, metavar="N", help="(default: 5)")
+options = script.start(parser)
+
 import time
 from typing import Any
 
-import script
+import numpy as np
 
-DATA = "folder:../shared/data/cifar10-jpeg"
-EPOCHS, BATCH, SEEDS = 10, 64, 3
-RATE, DECAY, SMOOTHING = 0.1, 5e-4, 0.1
+import autograd_cnn as ac
+from autograd_cnn import data
+from autograd_cnn.data.augment import crop_and_flip
+from autograd_cnn.experiments import comparison as benchmark
+from autograd_cnn.experiments.comparison.questions import names, rivals, title
+from autograd_cnn.experiments.comparison.residual import torch_resnet
+from autograd_cnn.optim.schedules import one_cycle
+from autograd_cnn.training.inputs import channel_statistics
+from autograd_cnn.training.saved_models import standardized
+
+BATCH_SIZE, LABEL_SMOOTHING = 64, 0.1
+SETTINGS = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
 
 
 class Ours:
     """Our program."""
 
     def __init__(self, params: Any, mean: Any, std: Any) -> None:
-        import autograd_cnn as ac
-        from autograd_cnn.training.saved_models import standardized
-
         self.apply, self.params = standardized(ac.models.resnet.apply, mean, std), params
-        trainable = ac.models.trainable(params)
-        self.optimizer = ac.optim.SGD(trainable, RATE, momentum=0.9, nesterov=True, weight_decay=DECAY)
+        self.optimizer = ac.optim.SGD(ac.models.trainable(params), **SETTINGS)
 
     def step(self, images: Any, labels: Any, rate: float) -> None:
         """Take a step."""
-        import autograd_cnn as ac
-
         self.optimizer.lr = rate
         self.optimizer.zero_grad()
         logits = self.apply(self.params, images, training=True)
-        ac.softmax_cross_entropy(logits, labels, label_smoothing=SMOOTHING).backward()
+        ac.softmax_cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING).backward()
         self.optimizer.step()
 
-    def accuracy(self, test: Any) -> float:
-        """Return the share of test images that are right."""
-        import autograd_cnn as ac
-
-        return ac.training.evaluate(self.apply, self.params, test).accuracy
+    def logits(self, images: Any) -> Any:
+        """Return the logits of evaluation."""
+        return self.apply({name: p.data for name, p in self.params.items()}, images)
 
 
 class Theirs:
-    """The same in PyTorch."""
+    """The same in PyTorch, in the memory order in which it is fastest."""
 
-    def __init__(self, params: Any, depth: int, mean: Any, std: Any) -> None:
+    def __init__(self, params: Any, mean: Any, std: Any) -> None:
         import torch
 
-        from autograd_cnn.experiments.comparison.residual import torch_resnet
-
-        self.network = torch_resnet(depth)
+        self.network = torch_resnet(options.depth, num_classes=len(params["fc.bias"].data))
         self.network.load_state_dict({name: torch.tensor(p.data) for name, p in params.items()}, strict=False)
         self.network.to(memory_format=torch.channels_last)
         self.mean, self.std = (torch.tensor(v, dtype=torch.float32).reshape(-1, 1, 1) for v in (mean, std))
-        parameters = self.network.parameters()
-        self.optimizer = torch.optim.SGD(parameters, RATE, momentum=0.9, nesterov=True, weight_decay=DECAY)
+        self.optimizer = torch.optim.SGD(self.network.parameters(), **SETTINGS)
 
-    def forward(self, images: Any) -> Any:
-        """Return the logits."""
+    def _forward(self, images: Any) -> Any:
         import torch
 
         x = (torch.from_numpy(images) - self.mean) / self.std
@@ -74,78 +81,70 @@ class Theirs:
         import torch
 
         self.network.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.zero_grad()
         targets = torch.from_numpy(labels)
-        torch.nn.functional.cross_entropy(self.forward(images), targets, label_smoothing=SMOOTHING).backward()
+        torch.nn.functional.cross_entropy(
+            self._forward(images), targets, label_smoothing=LABEL_SMOOTHING
+        ).backward()  # fmt: skip
         self.optimizer.step()
 
-    def accuracy(self, test: Any) -> float:
-        """Return the share of test images that are right."""
+    def logits(self, images: Any) -> Any:
+        """Return the logits of evaluation."""
         import torch
 
         self.network.eval()
-        with torch.no_grad():
-            parts = [self.forward(test.images[i : i + 256]).argmax(1).numpy() for i in range(0, len(test), 256)]
-        right = sum(int((p == test.labels[256 * i :][: len(p)]).sum()) for i, p in enumerate(parts))
-        return right / len(test)
+        with torch.inference_mode():
+            return self._forward(images).numpy()
 
 
-def compare(train: Any, test: Any, depth: int, epochs: int, seed: int) -> tuple[tuple[float, float], list[float]]:
-    """Train both from one seed, and return their accuracies and their seconds."""
-    from autograd_cnn import data, models
-    from autograd_cnn.data.augment import crop_and_flip
-    from autograd_cnn.optim.schedules import one_cycle
+PROGRAMS = {"PyTorch": Theirs, "ours": Ours}
 
-    params = models.resnet.init(seed, in_channels=3, num_classes=len(train.class_names), depth=depth)
-    mean, std = train.images.mean((0, 2, 3)), train.images.std((0, 2, 3))
-    programs = Theirs(params, depth, mean, std), Ours(params, mean, std)  # ours trains `params` in place
-    loader = data.DataLoader(train, BATCH, shuffle=True, transform=crop_and_flip, seed=seed)
-    schedule, seconds, done = one_cycle(), [0.0, 0.0], 0
-    for epoch in range(1, epochs + 1):
-        for images, labels in loader.epoch(epoch):
-            rate = RATE * schedule(done / (epochs * len(loader)))
-            done += 1
-            for i, program in enumerate(programs):
+
+def train(seed: int) -> dict[str, tuple[float, float]]:
+    """Train all from one seed, and return the seconds and the accuracy of each."""
+    params = ac.models.resnet.init(seed, num_classes=len(train_set.class_names), depth=options.depth)
+    statistics = channel_statistics(train_set.images)
+    # PyTorch copies the parameters, and is first in the list.
+    programs = {f.name: PROGRAMS[f.name](params, *statistics) for f in frameworks}
+    first = {name: program.logits(train_set.images[:8]) for name, program in programs.items()}
+    benchmark.require_agreement("the first logits", first, 1e-3)
+    loader = data.DataLoader(train_set, BATCH_SIZE, shuffle=True, transform=crop_and_flip, seed=seed)
+    seconds, schedule, steps = dict.fromkeys(programs, 0.0), one_cycle(), options.epochs * len(loader)
+    for epoch in range(1, options.epochs + 1):
+        for step, (images, labels) in enumerate(loader.epoch(epoch), (epoch - 1) * len(loader)):
+            for name, program in programs.items():
                 started = time.perf_counter()
-                program.step(images, labels, rate)
-                seconds[i] += time.perf_counter() - started
-    theirs, ours = (program.accuracy(test) for program in programs)
-    return (theirs, ours), seconds
+                program.step(images, labels, SETTINGS["lr"] * schedule(step / steps))
+                seconds[name] += time.perf_counter() - started
+    return {name: (seconds[name], accuracy(program)) for name, program in programs.items()}
 
 
-def main() -> None:
-    """Train both for each seed, and print the table."""
-    parser = script.parser(__doc__ or "", rounds=SEEDS)
-    parser.add_argument("--data", default=DATA, metavar="NAME", help=f"what to train on (default: {DATA})")
-    parser.add_argument("--depth", type=script.positive, default=8, metavar="N", help="8, 14 or 20 (default: 8)")
-    parser.add_argument("--epochs", type=script.positive, metavar="N", help=f"(default: {EPOCHS})")
-    options = script.start(parser)
-
-    import numpy as np
-    import torch
-
-    from autograd_cnn import data
-
-    torch.set_num_threads(options.threads)
-    train, test = (data.load(options.data, split) for split in data.SPLITS)
-    epochs = options.epochs or EPOCHS
-    if options.quick:
-        from autograd_cnn.data.folders import take_evenly
-
-        train, test, epochs = train[take_evenly(train.labels, 256)], test[take_evenly(test.labels, 100)], 1
-    print(f"resnet of depth {options.depth} on {options.data}: {train}, {epochs} epochs in batches of {BATCH}")
-    found, taken = [], np.zeros(2)
-    for seed in range(options.rounds):
-        (theirs, ours), seconds = compare(train, test, options.depth, epochs, seed)
-        found.append((theirs, ours))
-        taken += seconds
-        print(f"seed {seed}: PyTorch {theirs:.1%}, ours {ours:.1%}", flush=True)
-    theirs, ours = np.mean(found, axis=0)
-    print(f"mean: PyTorch {theirs:.2%}, ours {ours:.2%}, difference {100 * (ours - theirs):+.2f} points")
-    print(f"time, ours / PyTorch's: {taken[1] / taken[0]:.2f}")
+def accuracy(program: Any) -> float:
+    """Return the share of test images that are classified rightly, in per cent."""
+    right = 0
+    for index in ac.training.batches(len(test_set), 256):
+        right += int((program.logits(test_set.images[index]).argmax(1) == test_set.labels[index]).sum())
+    return 100 * right / len(test_set)
 
 
-if __name__ == "__main__":
-    main()
+try:
+    name, size = ("digits", (16, 16)) if options.quick else (options.data, None)
+    train_set, test_set = (data.load(name, split, size=size, channels=3) for split in data.SPLITS)
+except data.DataError as error:
+    parser.error(str(error))
+if options.quick:
+    train_set, test_set, options.epochs = train_set[:256], test_set[:100], 1
+frameworks = rivals(options.threads)
+rounds = [train(seed) for seed in range(options.rounds)]
+means = {f"{f.name} %": float(np.mean([found[f.name][1] for found in rounds])) for f in frameworks}
+subject = title(f"resnet of depth {options.depth} on {name}, {options.epochs} epochs", frameworks)
+report = benchmark.Report(
+    "residual_network", subject, names(frameworks), "s", options.threads, options.rounds, list(means)
+)
+samples = {f.name: [found[f.name][0] for found in rounds] for f in frameworks}
+report.add(f"{len(train_set):,} images, {len(test_set):,} to test with", samples, means)
+for seed, found in enumerate(rounds):
+    print(f"seed {seed}: " + ", ".join(f"{framework} {right:.1f} %" for framework, (_, right) in found.items()))
+if options.out:
+    report.save(options.out)

@@ -6,8 +6,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.dataset import as_dataset
+from autograd_cnn.graph import Array
+
+#: Pixels beyond this are no pixels from 0 to 1, standardised or not.
+LARGE = 30
 
 Apply = Callable[..., Any]
 Loss = Callable[[Any, Any], Any]
@@ -35,3 +41,27 @@ def accepted(apply: Apply, **options: Any) -> dict[str, Any]:
 def as_loader(data: Data | DataLoader) -> DataLoader:
     """Return a loader as it is, and a loader that shuffles a data set, in batches of 32."""
     return data if isinstance(data, DataLoader) else DataLoader(as_dataset(data), shuffle=True)
+
+
+def odd_pixels(images: Array) -> str | None:
+    """Return what is wrong with images whose logits are no numbers, and what to do; None if nothing is.
+
+    Examples
+    --------
+    >>> odd_pixels(np.full((2, 1, 4, 4), 200.0))
+    'the pixels go from 200 to 200: divide them by 255, or pass them as uint8'
+    >>> odd_pixels(np.ones((2, 1, 4, 4)))
+    """
+    if not images.size:
+        return None
+    if images.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(1))
+        if bad.size:
+            return (
+                f"{bad.size} of {len(images)} images have pixels that are NaN or infinite, the first at index {bad[0]} "
+                "of the batch: leave such images out, or repair them with np.nan_to_num"
+            )
+    low, high = images.min(), images.max()
+    if max(-low, high) > LARGE:
+        return f"the pixels go from {low:g} to {high:g}: divide them by 255, or pass them as uint8"
+    return None

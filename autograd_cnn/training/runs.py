@@ -225,6 +225,7 @@ class Run:
                 clip_norm=s.clip_norm,
                 callbacks=callbacks,
                 history=self.history,
+                progress=False,
             )
         except TrainingError as error:
             if (self.folder / STATE_FILE).exists():

@@ -110,7 +110,7 @@ class Study:
         with training_bar(epochs, epochs * len(loader), history) as show:
             training.fit(
                 apply, params, loader, optimizer=optimizer, epochs=epochs, test=test, schedule=schedule, loss=loss,
-                callbacks=[training.Callback(on_step=show)], history=history,
+                callbacks=[training.Callback(on_step=show)], history=history, progress=False,
             )  # fmt: skip
             show.end()
         result = Trained(history, training.evaluate(apply, params, test))
