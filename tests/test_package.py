@@ -25,6 +25,12 @@ print(*sorted({m.partition(".")[0] for m in set(sys.modules) - before} - sys.std
     assert set(done.stdout.split()) <= {"autograd_cnn", "numpy"}
 
 
+def test_rooms_are_there_after_the_import_alone():
+    code = "import autograd_cnn as ac; print(*(f.__name__ for f in (ac.training.fit, ac.load_model, ac.data.Dataset)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["fit", "load_model", "Dataset"]
+
+
 def test_every_public_name_exists_and_is_documented():
     for name in ac.__all__:
         assert getattr(ac, name).__doc__, name

@@ -65,7 +65,7 @@ class Optimizer:
     >>> w.data.round(4)
     array([0.9968], dtype=float32)
     >>> optimizer
-    <Adadelta(lr=1.0, weight_decay=0, rho=0.9, eps=1e-06): 1 parameter, 1 value, 1 step taken>
+    <Adadelta(lr=1.0, weight_decay=0.0, rho=0.9, eps=1e-06): 1 parameter, 1 value, 1 step taken>
 
     `scratch` is memory to compute in: ``np.multiply(g, self.lr, out=scratch)`` makes no array.
     """

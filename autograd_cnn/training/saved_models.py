@@ -21,6 +21,7 @@ from autograd_cnn.data.dataset import as_pixels
 from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, resize, with_polarity
 from autograd_cnn.graph import Array
 from autograd_cnn.nn import serialization
+from autograd_cnn.ops import checks
 from autograd_cnn.output.text import count
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.arguments import Apply
@@ -341,21 +342,23 @@ def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], para
         warnings.warn(f"{found.name} has changed since {file} was made", stacklevel=3)
     options = read("model_options", {}, lambda value: isinstance(value, dict), "arguments of init")
     class_names = read("class_names", list("0123456789"), _is_names, "a list of names")
-    usual = getattr(found, "INPUT_SHAPE", (1, 28, 28))
-    usual = (options.get("in_channels", usual[0]), *options.get("image_size", usual[1:]))
-    shape = read("input_shape", list(usual), lambda value: _is_numbers(value, 3), "channels, height and width")
-    mean, std = (read(key, [], lambda v: _is_numbers(v, shape[0]), "a number for each channel") for key in _STATISTICS)
     try:
         template = found.init(np.random.default_rng(0), num_classes=len(class_names), **options)
-    except TypeError as error:
-        options = metadata["model_options"]
-        raise RunError(f"{file} has model_options {options!r}, which {name} refuses: {error}") from error
+        usual = _usual_shape(found, options)
+    except (TypeError, ValueError, MemoryError) as error:
+        given_options = metadata.get("model_options", "{}")
+        raise RunError(f"{file} has model_options {given_options!r}, which {name} refuses: {error}") from error
+    shape = read("input_shape", usual, _is_shape, "channels, height and width")
+    mean = read("mean", [], lambda value: _is_numbers(value, shape[0]), "a number for each channel")
+    std = read("std", [], lambda v: _is_numbers(v, shape[0]) and min(v) > 0, "a number above 0 for each channel")
+    if bool(mean) != bool(std):
+        raise RunError(f"{file} has only one of mean and std; expected both, or neither")
     return SavedModel(
         getattr(found, "name", name),
         found,
         serialization.match_weights(params, template),
         tuple(class_names),
-        tuple(map(int, shape)),  # type: ignore[arg-type]
+        tuple(shape),
         options,
         metadata.get("data"),
         metadata.get("polarity", BRIGHT_ON_DARK),
@@ -368,7 +371,11 @@ def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], para
     )
 
 
-_STATISTICS = ("mean", "std")
+def _usual_shape(model: models.Model, options: Mapping[str, Any]) -> list[int]:
+    """Return the shape of a model's images, by its options, where a file does not tell it."""
+    channels, *size = getattr(model, "INPUT_SHAPE", (1, 28, 28))
+    height, width = checks.pair("load_model", "image_size", options.get("image_size", size), least=1)
+    return [options.get("in_channels", channels), height, width]
 
 
 def _model_file(path: Path) -> Path:
@@ -415,6 +422,10 @@ def _is_names(value: Any) -> bool:
 
 def _is_numbers(value: Any, length: int) -> bool:
     return isinstance(value, list) and len(value) == length and all(type(x) in (int, float) for x in value)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(type(x) is int and x > 0 for x in value)
 
 
 def _files(images: Any) -> list[File] | None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from autograd_cnn.data.augment import _smoother, affine, augment, elastic
+from autograd_cnn.data.augment import _smoother, affine, augment, crop_and_flip, elastic
 
 
 def batches(square=False):
@@ -272,3 +272,49 @@ def test_wrong_bending(rng, strength, message):
 def test_wrong_images(rng, images, distort):
     with pytest.raises(ValueError, match=r"images are float.* of shape .*: expected float32 of shape \(N, C, H, W\)"):
         distort(images, rng)
+
+
+class TestCropAndFlip:
+    @given(batches(), st.integers(0, 3), st.booleans(), st.integers(0, 2**32))
+    def test_each_image_is_a_crop_of_its_reflection(self, images, padding, flip, seed):
+        before = images.copy()
+        result = crop_and_flip(images, np.random.default_rng(seed), padding=padding, flip=flip)
+        assert result.dtype == np.float32
+        assert result.shape == images.shape
+        np.testing.assert_array_equal(images, before)
+        height, width = images.shape[2:]
+        border = ((0, 0), (padding, padding), (padding, padding))
+        for image, moved in zip(images, result, strict=True):
+            padded = np.pad(image, border, mode="reflect") if min(height, width) > 1 else None
+            if padded is None:  # NumPy reflects no axis of one pixel as we do: it repeats it
+                continue
+            crops = [
+                padded[:, i : i + height, j : j + width] for i in range(2 * padding + 1) for j in range(2 * padding + 1)
+            ]
+            found = crops + [crop[:, :, ::-1] for crop in crops] if flip else crops
+            assert any(np.array_equal(moved, crop) for crop in found)
+
+    def test_an_axis_of_one_pixel_stays(self, rng):
+        images = rng.random((3, 2, 1, 1), np.float32)
+        np.testing.assert_array_equal(crop_and_flip(images, rng), images)
+
+    def test_all_shifts_and_both_sides_are_drawn_alike(self):
+        column = np.tile(np.arange(9, dtype=np.float32), (9, 1)) + 10 * np.arange(9, dtype=np.float32)[:, np.newaxis]
+        images = np.broadcast_to(column, (4000, 1, 9, 9))
+        result = crop_and_flip(images, np.random.default_rng(0), padding=1)[:, 0]
+        centres, counts = np.unique(result[:, 4, 4], return_counts=True)
+        assert centres.tolist() == [33, 34, 35, 43, 44, 45, 53, 54, 55]
+        assert (abs(counts - 4000 / 9) < 100).all()
+        mirrored = (np.diff(result[:, 4], axis=1)[:, 4] < 0).mean()
+        assert 0.45 < mirrored < 0.55
+        plain = crop_and_flip(images, np.random.default_rng(0), padding=0, flip=False)
+        np.testing.assert_array_equal(plain, images)
+
+    @pytest.mark.parametrize("padding", [-1, 1.5, "1"])
+    def test_another_padding_is_refused(self, padding, rng):
+        with pytest.raises(ValueError, match="expected a whole number, 0 or more"):
+            crop_and_flip(np.zeros((1, 1, 4, 4), np.float32), rng, padding=padding)
+
+    def test_other_images_are_refused(self, rng):
+        with pytest.raises(ValueError, match="expected float32"):
+            crop_and_flip(np.zeros((1, 4, 4), np.float32), rng)

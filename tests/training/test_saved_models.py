@@ -142,8 +142,16 @@ def test_what_is_no_image_is_refused(images, error, said):
         ("class_names", "digits"),
         ("model_options", "[1]"),
         ("model_options", '{"depht": 3}'),
+        ("model_options", '{"image_size": [0, 28]}'),
+        ("model_options", '{"image_size": 4}'),
+        ("model_options", '{"in_channels": -1}'),
+        ("model_options", '{"num_classes": 3}'),
         ("input_shape", "[1, 28]"),
+        ("input_shape", "[1.5, 28, 28]"),
+        ("input_shape", "[1, -28, 28]"),
         ("mean", "[0.1, 0.2]"),
+        ("mean", "[0.1]"),
+        ("std", "[0]"),
         ("temperature", "0"),
         ("temperature", "NaN"),
     ],
@@ -151,8 +159,15 @@ def test_what_is_no_image_is_refused(images, error, said):
 def test_metadata_that_makes_no_sense_is_refused(key, value, tmp_path):
     path = tmp_path / "w.safetensors"
     ac.save_weights(path, saved_lenet().params, metadata=saved_lenet().metadata() | {key: value})
-    with pytest.raises(RunError, match=f"{key} .*expected|which lenet5 refuses"):
+    with pytest.raises(RunError, match=f"{key} .*expected|which lenet5 refuses|only one of mean and std"):
         load_model(path)
+
+
+def test_the_options_tell_the_shape_where_nothing_else_does(tmp_path):
+    params = lenet5.init(0, in_channels=3, image_size=32)
+    options = json.dumps({"in_channels": 3, "image_size": 32})
+    ac.save_weights(tmp_path / "w.safetensors", params, metadata={"model": "lenet5", "model_options": options})
+    assert load_model(tmp_path / "w.safetensors").input_shape == (3, 32, 32)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
