@@ -80,7 +80,7 @@ class TestValidation:
         arguments = (*FEW, "--validation", "0.25", "--epochs", "6", "--lr", "0.08", "--schedule", "constant")
         status, out, err = run(*arguments, "--out", "run")
         assert status == 0, err
-        assert "44 images, 1 × 28 × 28, 2 classes, 16 images held out for validation, 6 epochs" in out
+        assert "45 images, 1 × 28 × 28, 2 classes, 15 images held out for validation, 6 epochs" in out
         metrics, epochs = read(tmp_path / "run/metrics.json"), read(tmp_path / "run/history.json")["epochs"]
         losses = [e["validation_loss"] for e in epochs]
         best = int(np.argmin(losses)) + 1

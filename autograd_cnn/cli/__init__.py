@@ -47,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.open_all()
     try:
         with _signals():
-            status = _run(arguments)
-            sys.stdout.flush()
-            return status
+            try:
+                return _run(arguments)
+            finally:
+                sys.stdout.flush()  # after --help too, which exits
     except BrokenPipeError:
         streams.abandon()
         return streams.BROKEN_PIPE

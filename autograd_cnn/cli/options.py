@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from autograd_cnn import data, models
 from autograd_cnn.output.text import shown
@@ -24,6 +24,10 @@ FAILURE = 2
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all other errors here."""
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; a pipe that nobody reads is an error, which argparse itself passes over."""
+        print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit."""
