@@ -17,7 +17,7 @@ from autograd_cnn.tensor import Tensor
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.schema import AboveZero, SchemaError, Where, parse
 
-_MAX_SIDE = 1024  # pixels: an image of more would take a network here gigabytes
+_MAX_SIDE = 512  # pixels: an image of more would take a network here hundreds of megabytes
 
 Side = Annotated[int, Where(f"a whole number from 1 to {_MAX_SIDE}", lambda n: 1 <= n <= _MAX_SIDE)]
 Names = Annotated[

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ class SavedModel:
             chunks = [self.prepare(images.images if isinstance(images, Dataset) else images)]
         else:
             chunks = (self.read_images(files[part]) for part in batches(len(files), FILES_AT_A_TIME))  # type: ignore[assignment]
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is checked
+        with self._computing():
             rows = [ops.softmax(predict(self.apply, self.params, chunk)) for chunk in chunks if len(chunk)]
         probabilities = np.concatenate([np.empty((0, len(self.class_names)), np.float32), *rows])
         self._check(probabilities)
@@ -183,10 +184,22 @@ class SavedModel:
         TrainingError
             If the data set is empty.
         """
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is checked
+        with self._computing():
             found = evaluate(self.apply, self.params, dataset)
         self._check(found.probabilities)
         return found
+
+    @contextlib.contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute without NumPy's warnings, as results are checked, and refuse a network that its images do not fit."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                yield
+        except (ValueError, TypeError) as error:
+            shape = "×".join(map(str, self.input_shape))
+            raise RunError(
+                f"{self.path or self.name} does not take the images of {shape} that it names: {error}"
+            ) from error
 
     def _check(self, probabilities: Array) -> None:
         """Refuse probabilities that are not finite: those of weights that are, but much too large."""
