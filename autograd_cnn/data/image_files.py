@@ -1,6 +1,7 @@
 """Decoding image files from anywhere: formats of a list, sizes up to a limit, and memory that follows from them."""
 
 import contextlib
+import logging
 import math
 import os
 import stat
@@ -31,6 +32,7 @@ _BYTES_A_PIXEL = 4  # the most that a file has, uncompressed
 _TILE = 1024  # pixels along each side of what is averaged at a time
 _OVERSAMPLED = 4  # how many pixels a side of the result has at least before it is resized
 
+_NOWHERE = logging.NullHandler()
 _STANDARD_ERROR = threading.Lock()  # belongs to the whole process
 
 # By EXIF orientation, the names of Pillow's transpositions that put an image upright.
@@ -90,6 +92,7 @@ def open_image(path: str | Path, max_pixels: int) -> Iterator["Image.Image"]:
 
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise DataError(f"{path} cannot be read (it is not a regular file): {EXPECTED}")  # a pipe would be waited for
+    logging.getLogger("PIL").addHandler(_NOWHERE)  # instead of the standard error; the exceptions say it all
     with Path(path).open("rb") as file:
         most_bytes = _BYTES_A_PIXEL * max_pixels + 2**20  # some readers hold the whole file
         if os.fstat(file.fileno()).st_size > most_bytes:

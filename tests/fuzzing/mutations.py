@@ -1,5 +1,6 @@
 """Ways of damaging a file: at random, and knowing its format, so that the damage is found no sooner than it must be."""
 
+import copy
 import gzip
 import json
 import struct
@@ -137,14 +138,14 @@ def _damage_json(rng, holder):
         node = node[key]
         keys = list(node) if isinstance(node, dict) else range(len(node))
         key = keys[int(rng.integers(0, len(keys)))]
-    value = VALUES[int(rng.integers(0, len(VALUES)))]
+    value = copy.deepcopy(VALUES[int(rng.integers(0, len(VALUES)))])
     action = int(rng.integers(0, 5)) if node is not holder else 0
     if action == 1:
         del node[key]
     elif action == 2 and isinstance(node, dict):
-        node[str(value)[:40]] = node[key]
+        node[str(value)[:40]] = copy.deepcopy(node[key])
     elif action == 3 and isinstance(node, list):
-        node.extend(node[:1000])
+        node.extend(copy.deepcopy(node[:1000]))
     elif action == 4 and isinstance(node[key], int | float):
         node[key] = node[key] * int(rng.choice([-1, 0, 2, 1000, 2**40]))
     else:
