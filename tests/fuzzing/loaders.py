@@ -146,7 +146,8 @@ def image_seeds():
         (colour, "TIFF", {}), (grey, "TIFF", {"compression": "tiff_lzw"}),
         (colour, "TIFF", {"compression": "tiff_deflate"}), (colour, "TIFF", {"compression": "jpeg"}),
         (grey.convert("1"), "TIFF", {"compression": "group4"}), (wide, "TIFF", {}),
-        (Image.fromarray(np.float32(y * x) / 2000), "TIFF", {}), (large, "TIFF", {"compression": "packbits"}), (colour, "EPS", {}),
+        (Image.fromarray(np.float32(y * x) / 2000), "TIFF", {}), (large, "TIFF", {"compression": "packbits"}),
+        (colour, "EPS", {}),
         (grey, "ICO", {}), (colour, "TGA", {}), (colour, "PDF", {}),
     ]  # fmt: skip
     exif = Image.Exif()
