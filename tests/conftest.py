@@ -29,3 +29,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--thorough", action="store_true", help="kill 200 trainings instead of a dozen")

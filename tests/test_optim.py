@@ -469,3 +469,15 @@ class TestADictThatChanges:
         params, optimizer = copy.deepcopy(self.model())
         optimizer.step()
         assert params["a"].item() == pytest.approx(0.9)
+
+
+def test_an_optimizer_shows_its_settings_and_what_it_holds():
+    params = {"w": ac.Tensor(np.zeros((3, 4)), requires_grad=True), "b": ac.Tensor(np.zeros(3), requires_grad=True)}
+    optimizer = ac.optim.SGD(params, 0.1, momentum=0.9)
+    shown = repr(optimizer)
+    assert shown.startswith("<SGD(lr=0.1, ")
+    assert "momentum=0.9" in shown
+    assert shown.endswith(": 2 parameters, 15 values, 0 steps taken>")
+    params["w"].sum().backward()
+    optimizer.step()
+    assert "1 step taken" in repr(optimizer)

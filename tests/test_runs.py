@@ -25,7 +25,7 @@ def stop_in_the_second_epoch(epoch, loss, accuracy):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_run_learns_and_when_resumed_ends_with_the_same_bits(name, tmp_path):
-    settings = Settings.resolve(optimizer=name, model="mlp", epochs=3, augment=False)
+    settings = Settings.resolve(optimizer=name, model="mlp", epochs=3, augment=False, test_every_epoch=True)
     whole = Run.start(settings, tmp_path / "whole")
     whole.fit()
     assert whole.history.epochs[-1].test_accuracy > 0.85

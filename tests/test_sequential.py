@@ -317,3 +317,45 @@ def test_it_agrees_with_pytorch(rng):
             np.testing.assert_allclose(p.grad, weights[k].grad.numpy(), rtol=1e-7, atol=1e-10)
         else:
             np.testing.assert_allclose(p.data, statistics[k].numpy(), rtol=1e-9)
+
+
+class TestWhatItShows:
+    def test_layers_with_shapes_and_counts(self):
+        net = ac.sequential(
+            layers.conv2d(1, 8, 3), layers.batch_norm(8), ac.relu, layers.max_pool2d(2), layers.flatten,
+            ("head", ac.sequential(layers.dropout(0.5), layers.linear(1352, 10))),
+        )  # fmt: skip
+        shown = [line.split() for line in repr(net).splitlines()]
+        assert shown[0][:4] == ["<sequential", "of", "7", "layers,"]
+        assert repr(net).splitlines()[0].endswith("13,626 trainable values>")
+        rows = {line[0]: line[1:] for line in shown[3:]}
+        assert rows["0"] == ["conv2d", "weight", "(8,", "1,", "3,", "3),", "bias", "(8,)", "80"]
+        assert rows["1"][0] == "batch_norm"
+        assert rows["1"][-1] == "16"
+        assert rows["2"] == ["relu"]
+        assert rows["3"][0].startswith("max_pool2d(kernel_size=(2,")
+        assert rows["head.0"] == ["dropout"]
+        assert rows["head.1"][0] == "linear"
+
+    def test_a_layer_alone(self):
+        assert repr(layers.linear(3, 2)) == "<Layer linear: weight (2, 3), bias (2,), 8 values>"
+        assert repr(layers.dropout(0.1)) == "<Layer dropout: no parameters>"
+
+    def test_a_layer_whose_parameters_cannot_be_made_is_shown_too(self):
+        odd = ac.nn.Layer(lambda rng, size: {"w": ac.Tensor(rng.random(size))}, lambda params, x, **_: params["w"] * x)
+        assert "no parameters" in repr(odd)
+        assert "<lambda>" in repr(ac.sequential(odd))
+
+    def test_calling_it_says_how_it_is_called(self):
+        net = ac.sequential(layers.linear(3, 2))
+        for call in (lambda: net(np.ones((1, 3))), lambda: net(), lambda: layers.linear(3, 2)(np.ones((1, 3)))):
+            with pytest.raises(TypeError, match=r"params = net.init\(0\) makes .* net.apply\(params, x\)"):
+                call()
+
+    def test_a_seed_is_a_generator(self):
+        net = ac.sequential(layers.linear(3, 2), layers.linear(2, 2))
+        seeded, drawn = net.init(4), net.init(np.random.default_rng(4))
+        for name, p in drawn.items():
+            np.testing.assert_array_equal(seeded[name].data, p.data)
+        assert not np.array_equal(seeded["0.weight"].data[:, :2], seeded["1.weight"].data)
+        np.testing.assert_array_equal(layers.linear(3, 2).init(4)["weight"].data, seeded["0.weight"].data)

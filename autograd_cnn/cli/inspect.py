@@ -42,8 +42,11 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Write the files, and print summary and profile."""
+    from autograd_cnn.training.run_folder import claim_folder
     from autograd_cnn.training.saved_models import load_model
 
+    if given.out:
+        claim_folder(given.out, FILES)
     saved = load_model(given.weights) if given.weights else new_model(given.model, given.data, given.seed)
     folder = given.out or options.new_folder(f"inspect-{saved.name}")
     summary, profile = inspect_step(saved, given.data, given.batch_size, given.seed, folder)
@@ -55,13 +58,16 @@ def new_model(name: str, data_name: str, seed: int) -> SavedModel:
     """Return a model with its initial parameters, for the classes of a data set."""
     import numpy as np
 
+    from autograd_cnn.training.inputs import Inputs, options_for
     from autograd_cnn.training.model_files import find
-    from autograd_cnn.training.saved_models import SavedModel, load_data
+    from autograd_cnn.training.saved_models import SavedModel
 
     model = find(name)
-    train = load_data(data_name, "train", getattr(model, "INPUT_SHAPE", None))
-    params = model.init(np.random.default_rng(seed), num_classes=len(train.class_names))
-    return SavedModel(Path(name).stem, model, params, train.class_names, train.images.shape[1:])
+    train = Inputs.of(model).load(data_name, "train")
+    shape = train.images.shape[1:]
+    options = options_for(model, shape)
+    params = model.init(np.random.default_rng(seed), num_classes=len(train.class_names), **options)
+    return SavedModel(Path(name).stem, model, params, train.class_names, shape, options)
 
 
 def inspect_step(
@@ -70,18 +76,11 @@ def inspect_step(
     """Take one training step with Adam, and write its summary, graph and profile to a folder.
 
     One step comes first that is not timed, as some work is done only once.
-
-    Raises
-    ------
-    RunError
-        If the folder already holds such files, or cannot hold any.
     """
     import numpy as np
 
     from autograd_cnn import inspection, models, ops, optim
-    from autograd_cnn.training import run_folder
 
-    run_folder.claim_folder(folder, FILES)
     dataset = saved.load_data(data_name, "train")
     images, labels = dataset.images[:batch_size], dataset.labels[:batch_size]
     params, apply, rng = saved.params, saved.apply, np.random.default_rng(seed)

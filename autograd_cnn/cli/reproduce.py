@@ -6,6 +6,7 @@ import argparse
 
 from autograd_cnn import data, models
 from autograd_cnn.cli import options
+from autograd_cnn.output.text import did_you_mean, meant
 
 
 def add_parser(commands: options.Commands) -> None:
@@ -37,14 +38,17 @@ def run(given: argparse.Namespace) -> None:
     if given.list:
         print("\n".join(REPRODUCTIONS))
         return
-    if given.name not in REPRODUCTIONS:
-        wrong = "no name was given" if given.name is None else f"there is no system {given.name!r}"
-        raise RunError(f"{wrong}: expected one of {', '.join(REPRODUCTIONS)}")
-    folder = given.out or options.new_folder(f"reproduce-{given.name}")
+    name = meant(given.name or "", REPRODUCTIONS)
+    if name not in REPRODUCTIONS:
+        wrong = f"there is no system {name!r}" if name else "no name was given"
+        raise RunError(f"{wrong}: expected one of {', '.join(REPRODUCTIONS)}{did_you_mean(name, REPRODUCTIONS)}")
+    folder = given.out or options.new_folder(f"reproduce-{name}")
     claim_folder(folder, FILES)
     train, test = (load_data(given.data, split, models.lenet5.INPUT_SHAPE) for split in data.SPLITS)
-    system = REPRODUCTIONS[given.name]
-    print(f"{given.name}: {system.TITLE}\n")
-    study = Study(given.name, folder, train, test, given.quick, given.seed)
+    system = REPRODUCTIONS[name]
+    print(f"{name}: {system.TITLE}\n")
+    study = Study(name, folder, train, test, given.quick, given.seed, data.canonical(given.data))
+    if not study.comparable:
+        print("a quick try: published figures are of all of MNIST, and left out\n")
     system.run(study)
     print(f"\n{study.save()}\n\nfigures and pictures are in {folder}")

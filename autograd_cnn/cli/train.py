@@ -28,7 +28,9 @@ def add_parser(commands: options.Commands) -> None:
         "once, at the end.",
     )
     options.add_data(parser)
+    parser.add_argument("--gray", action="store_true", help="read colour images in grey")
     options.add_model(parser)
+    parser.add_argument("--depth", type=options.positive, metavar="N", help="of resnet: 8, 14 or 20 (default: 14)")
     _add_recipe(parser.add_argument_group("how to train"))
     _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
     options.add_skip_bad(parser)
@@ -44,25 +46,30 @@ def add_parser(commands: options.Commands) -> None:
 
 def _add_recipe(group: Any) -> None:
     group.add_argument(
-        "--epochs", type=options.positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist, else 10)"
-    )
-    group.add_argument("--batch-size", type=options.positive, metavar="N", help="images a step (default: 32)")
+        "--epochs", type=options.positive, metavar="N",
+        help="total epochs (default: 25 for resnet; else 60 on digits, 3 on mnist, 10 on others)",
+    )  # fmt: skip
     group.add_argument(
-        "--optimizer", default="adam", metavar="NAME",
-        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam)",
+        "--batch-size", type=options.positive, metavar="N", help="images a step (default: 32; 64 for resnet)"
+    )
+    group.add_argument(
+        "--optimizer", metavar="NAME",
+        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam; sgd for "
+        "resnet)",
     )  # fmt: skip
     group.add_argument(
         "--lr", type=options.above_zero, metavar="X",
-        help="the highest learning rate (default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others)",
+        help="the highest learning rate (default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others; "
+        "0.1 for resnet)",
     )  # fmt: skip
     group.add_argument(
-        "--schedule", default="cosine", metavar="NAME",
+        "--schedule", metavar="NAME",
         help="of the learning rate: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
-        "warm-up (over 10 %%, then cosine) (default: cosine)",
+        "warm-up (over 10 %%, then cosine) (default: cosine; one-cycle for resnet)",
     )  # fmt: skip
     group.add_argument(
         "--weight-decay", type=options.at_least_zero, metavar="X",
-        help="how far each step draws the weights to 0 (default: 0.01 for adamw, else 0)",
+        help="how far each step draws the weights to 0 (default: 0.01 for adamw, 0.0005 for resnet, else 0)",
     )  # fmt: skip
     group.add_argument(
         "--clip-norm", type=options.above_zero, metavar="X",
@@ -70,7 +77,12 @@ def _add_recipe(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
-        help="shift, rotate and scale the training images at random (default: on digits only)",
+        help="shift, rotate and scale the training images at random, and crop and mirror those in colour (default: on "
+        "digits, and on colour)",
+    )  # fmt: skip
+    group.add_argument(
+        "--label-smoothing", type=options.share, metavar="X",
+        help="how much of each label to share among all classes (default: 0.1 for resnet, else 0)",
     )  # fmt: skip
 
 
@@ -107,7 +119,7 @@ def _add_checkpoints(group: Any) -> None:
 #: What --resume takes from the run itself.
 _KEPT = (
     "data", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "clip_norm", "augment", "validation",
-    "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
+    "label_smoothing", "gray", "depth", "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
 )  # fmt: skip
 
 
@@ -173,8 +185,8 @@ def _start(given: argparse.Namespace, folder: Path) -> Run:
     settings = Settings.resolve(
         model=given.model,
         epochs=given.epochs,
-        optimizer=_known("--optimizer", given.optimizer, OPTIMIZERS),
-        schedule=_known("--schedule", given.schedule, SCHEDULES),
+        optimizer=given.optimizer and _known("--optimizer", given.optimizer, OPTIMIZERS),
+        schedule=given.schedule and _known("--schedule", given.schedule, SCHEDULES),
         **kept,
     )
     return Run.start(settings, folder, _checkpoints(given))

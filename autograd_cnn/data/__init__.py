@@ -1,9 +1,11 @@
 """Data sets as plain arrays and in batches; reading, writing and augmenting images."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
-from autograd_cnn.data import digits, folders, mnist
+from autograd_cnn.data import cifar10, digits, folders, mnist
+from autograd_cnn.data.colour import with_channels
 from autograd_cnn.data.dataset import DataError, Dataset
 from autograd_cnn.data.images import resize
 from autograd_cnn.data.loader import DataLoader
@@ -28,22 +30,33 @@ NAMES = (*PUBLISHED, f"{FOLDER}PATH")
 SPLITS = ("train", "test")
 
 
-def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad: bool = False) -> Dataset:
+def load(
+    name: str,
+    split: str,
+    *,
+    size: tuple[int, int] | Callable[[tuple[int, int]], tuple[int, int]] | None = None,
+    channels: int | None = None,
+    skip_bad: bool = False,
+) -> Dataset:
     """Load one split of a data set.
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "kmnist"} or "folder:PATH"
+    name : {"digits", "mnist", "fashion-mnist", "kmnist", "cifar10"} or "folder:PATH"
         `digits` is part of the package. The files of `mnist`, plain or gzipped, are looked for in
         `$AUTOGRAD_CNN_DATA/mnist`, if that variable is set, then in the user's cache folder; if they are in neither,
         they are downloaded into the first of the two. `fashion-mnist` and `kmnist` work likewise, with the files
-        gzipped as published. "folder:PATH" reads image files from PATH/train/CLASS and PATH/test/CLASS, or from
-        PATH/CLASS, in which case it holds out a sixth of each class for testing: see `folders.read_folder`.
+        gzipped as published, and `cifar10` with the archive of its binary version. "folder:PATH" reads image files
+        from PATH/train/CLASS and PATH/test/CLASS, or from PATH/CLASS, in which case it holds out a sixth of each class
+        for testing: see `folders.read_folder`.
     split : {"train", "test"}
         Which split.
-    size : tuple of int, optional
+    size : tuple of int, or callable, optional
         Height and width of the images. By default the data set's own; for a folder, the most common size among its
-        training images.
+        training images. A function is called with that size, and returns the one to use.
+    channels : {1, 3}, optional
+        1 for grey, or 3 for red, green and blue. By default the data set's own; for a folder, 3 if one of its training
+        images shows colour.
     skip_bad : bool, default False
         Leave out files of a folder that cannot be read, and list them in `skipped`, instead of raising an error.
 
@@ -51,8 +64,8 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad
     -------
     Dataset
         Images (N, C, H, W), float32 in [0, 1]; labels (N,), int64; the names of the classes. `digits` has 1,437
-        and 360 images of 1×8×8, the others 60,000 and 10,000 of 1×28×28, all bright on dark. The images of a
-        folder are read in grey, 1×H×W, and stay dark on bright if their files are.
+        and 360 images of 1×8×8, `cifar10` 50,000 and 10,000 of 3×32×32, the others 60,000 and 10,000 of 1×28×28,
+        bright on dark. The images of a folder stay dark on bright if their files are.
 
     Raises
     ------
@@ -72,6 +85,8 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad
     T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto and D. Ha, "Deep Learning for Classical
     Japanese Literature", 2018, arXiv:1812.01718.
 
+    A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009, chapter 3: CIFAR-10.
+
     Examples
     --------
     >>> train = load("digits", "train")
@@ -83,10 +98,14 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad
     _check("split", split, SPLITS)
     name = canonical(name)
     if name.startswith(FOLDER):
-        return folders.read_folder(_path(name), split, size=size, skip_bad=skip_bad)
+        return folders.read_folder(_path(name), split, channels=channels, size=size, skip_bad=skip_bad)
     _check("data set", name, NAMES)
-    dataset = digits.load(split) if name == "digits" else mnist.load(name, split)
-    return dataset if size is None else dataclasses.replace(dataset, images=resize(dataset.images, size))
+    own = {"digits": digits.load, cifar10.NAME: cifar10.load}
+    dataset = own[name](split) if name in own else mnist.load(name, split)
+    images = dataset.images if channels is None else with_channels(dataset.images, channels)
+    if size is not None:
+        images = resize(images, size(images.shape[2:]) if callable(size) else size)
+    return dataclasses.replace(dataset, images=images)
 
 
 def canonical(name: str) -> str:
@@ -122,7 +141,7 @@ def fetch(name: str) -> list[Path]:
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "kmnist"}
+    name : {"digits", "mnist", "fashion-mnist", "kmnist", "cifar10"}
         Which data set.
 
     Returns

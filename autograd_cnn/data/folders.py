@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn.data.dataset import DataError, Dataset
+from autograd_cnn.data.colour import has_colour
+from autograd_cnn.data.dataset import DataError, Dataset, as_dataset
 from autograd_cnn.data.image_files import MAX_PIXELS
 from autograd_cnn.data.images import image_sizes, read_images, write_image
 
@@ -31,14 +33,16 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 ADVICE = "repair or remove it, or skip such files with skip_bad=True (--skip-bad)"
 
 Bad = tuple[Path, str]  # a file, and what is wrong with it
+Size = tuple[int, int]  # height and width
+Pair = tuple[Any, Any]  # images and labels
 
 
 def read_folder(
     path: str | Path,
     split: str | None = None,
     *,
-    channels: int = 1,
-    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    size: Size | Callable[[Size], Size] | None = None,
     skip_bad: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Dataset:
@@ -56,11 +60,13 @@ def read_folder(
         Which part to read; everything if not given. If the class folders are directly in PATH, a draw with a fixed
         seed from the sorted file names takes a sixth of each class for testing, and at least one image of a class that
         has two or more.
-    channels : {1, 3}, default 1
-        1 for grey, to which colour is converted, or 3 for red, green and blue.
-    size : tuple of int, optional
-        Height and width of the images; by default the most common size among the training images. An image of other
-        proportions is padded evenly with the median colour of its border.
+    channels : {1, 3}, optional
+        1 for grey, to which colour is converted, or 3 for red, green and blue; by default 3 if one of the training
+        images shows colour, else 1.
+    size : tuple of int, or callable, optional
+        Height and width of the images; by default the most common size among the training images. A function is
+        called with that size, and returns the one to use. An image of other proportions is padded evenly with the
+        median colour of its border.
     skip_bad : bool, default False
         Leave out files that cannot be read or that are where no file is expected, and list them in `skipped`.
     max_pixels : int, default 25 million
@@ -107,7 +113,8 @@ def read_folder(
             f"{path} has no image to test with, because each class has only one: add images, or put them into "
             f"{path / 'train'} and {path / 'test'}"
         )
-    size = size or _common_size([file for files in training.values() for file in files], max_pixels)
+    sample = [file for files in training.values() for file in files]
+    size, channels = _size(size, sample, max_pixels), _channels(channels, sample, max_pixels)
     labelled = [(file, label) for label, files in enumerate(classes.values()) for file in files]
     dataset = _read(labelled, tuple(classes), channels, size, skip_bad, max_pixels, bad)
     kept = np.bincount(dataset.labels, minlength=len(classes))
@@ -117,7 +124,7 @@ def read_folder(
     return dataset
 
 
-def write_folder(path: str | Path, dataset: Dataset, indices: Iterable[int] | None = None) -> None:
+def write_folder(path: str | Path, dataset: Dataset | Pair, indices: Iterable[int] | None = None) -> None:
     """Write a data set as PATH/CLASS/INDEX.png, in 8 bits; exact if pixels are multiples of 1/255.
 
     A class without images gets no folder. The folder appears under its name only once it is complete.
@@ -126,7 +133,7 @@ def write_folder(path: str | Path, dataset: Dataset, indices: Iterable[int] | No
     ----------
     path : str or Path
         A folder that does not exist yet, or is empty.
-    dataset : Dataset
+    dataset : Dataset, or pair (images, labels)
         What to write.
     indices : iterable of int, optional
         Which images; all if not given.
@@ -150,6 +157,7 @@ def write_folder(path: str | Path, dataset: Dataset, indices: Iterable[int] | No
     ...     sorted(str(file.relative_to(folder).as_posix()) for file in Path(folder).rglob("*.png"))
     ['digits/2/0.png', 'digits/3/1.png']
     """
+    dataset = as_dataset(dataset)
     _check_class_names(dataset.class_names)
     names = dataset.class_names
     _write(path, dataset, indices, lambda index, label: Path(names[label], f"{index}.png"))
@@ -159,8 +167,8 @@ def read_labelled_files(
     path: str | Path,
     class_names: Sequence[str] | None = None,
     *,
-    channels: int = 1,
-    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    size: Size | Callable[[Size], Size] | None = None,
     skip_bad: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Dataset:
@@ -218,20 +226,22 @@ def read_labelled_files(
     if not labelled:
         raise DataError(f"{path} contains no images: expected files named idx-N-label-L.png")
     names = class_names or map(str, range(1 + max(label for _, label in labelled)))
-    size = size or _common_size([file for file, _ in labelled], max_pixels)
+    files = [file for file, _ in labelled]
+    size, channels = _size(size, files, max_pixels), _channels(channels, files, max_pixels)
     dataset = _read(labelled, tuple(names), channels, size, skip_bad, max_pixels, bad)
     if not len(dataset):
         raise DataError(f"{path} contains no image that can be read, expected at least one")
     return dataset
 
 
-def write_labelled_files(path: str | Path, dataset: Dataset, indices: Iterable[int] | None = None) -> None:
+def write_labelled_files(path: str | Path, dataset: Dataset | Pair, indices: Iterable[int] | None = None) -> None:
     """Write a data set as PATH/idx-INDEX-label-LABEL.png; everything else is as in `write_folder`.
 
     Examples
     --------
     See `read_labelled_files`.
     """
+    dataset = as_dataset(dataset)
     _write(path, dataset, indices, lambda index, label: Path(f"idx-{index}-label-{label}.png"))
 
 
@@ -326,6 +336,19 @@ def _part(files: list[Path], split: str) -> list[Path]:
     return [file for i, file in enumerate(files) if (i in test) == (split == "test")]
 
 
+def _size(size: Size | Callable[[Size], Size] | None, files: list[Path], max_pixels: int) -> Size:
+    """Return the size to read images in: the one that is given, or made of the most common among the files."""
+    if isinstance(size, tuple):
+        return size
+    own = _common_size(files, max_pixels)
+    return own if size is None else size(own)
+
+
+def _channels(channels: int | None, files: list[Path], max_pixels: int) -> int:
+    """Return the channels to read images in: what is given, or what the files show."""
+    return (3 if has_colour(files, max_pixels) else 1) if channels is None else channels
+
+
 def _common_size(files: list[Path], max_pixels: int) -> tuple[int, int]:
     """Return the most common height and width; of equally common sizes the largest."""
     counts = Counter(size for size in image_sizes(files, max_pixels=max_pixels) if size)
@@ -336,7 +359,7 @@ def _read(
     labelled: list[tuple[Path, int]],
     class_names: tuple[str, ...],
     channels: int,
-    size: tuple[int, int],
+    size: Size,
     skip_bad: bool,
     max_pixels: int,
     bad: list[Bad],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn.data.dataset import Dataset
+from autograd_cnn.data.dataset import Dataset, as_dataset
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
 Transform = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
@@ -21,7 +22,7 @@ class DataLoader:
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, or pair (images, labels)
         The data set; not copied.
     batch_size : int, default 32
         Number of images in a batch.
@@ -39,7 +40,7 @@ class DataLoader:
     Raises
     ------
     TypeError
-        If `dataset` is not a Dataset.
+        If `dataset` is neither.
     ValueError
         If the numbers of images and labels differ, or an argument is out of range.
 
@@ -57,7 +58,7 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | tuple[Any, Any],
         batch_size: int = 32,
         shuffle: bool = False,
         *,
@@ -66,14 +67,7 @@ class DataLoader:
         drop_last: bool = False,
         seed: int = 0,
     ) -> None:
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"dataset is a {type(dataset).__name__}: expected a Dataset, such as data.load returns")
-        if len(dataset.images) != len(dataset.labels):
-            raise ValueError(
-                f"the data set has {len(dataset.images)} images and {len(dataset.labels)} labels: "
-                "expected a label for each image"
-            )
-        self.dataset = dataset
+        self.dataset = as_dataset(dataset)
         self.batch_size = _whole_number("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.limit = limit if limit is None else _whole_number("limit", limit, 1)

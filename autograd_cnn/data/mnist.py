@@ -1,4 +1,4 @@
-"""MNIST and data sets published in the same form: four gzipped IDX files, found on disk or downloaded."""
+"""MNIST and data sets like it, four gzipped IDX files; and how published files are found, downloaded and verified."""
 
 import contextlib
 import hashlib
@@ -30,6 +30,7 @@ BYTES = {
     "train-labels-idx1-ubyte": 8 + 60_000,
     "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
     "t10k-labels-idx1-ubyte": 8 + 10_000,
+    "cifar-10-binary.tar": 2**18 * 704,  # 60,000 records of 3,073 bytes, and the archive's own
 }
 ABANDONED = 3600  # seconds after which the part of a download belongs to no process any more
 
@@ -43,6 +44,8 @@ class Source:
     # files that somebody has compressed again are taken.
     md5: dict[str, str]
     class_names: tuple[str, ...]
+    # Without .gz.
+    files: tuple[str, ...] = tuple(file for files in FILES.values() for file in files)
 
 
 SOURCES = {
@@ -88,12 +91,21 @@ SOURCES = {
         },
         class_names=tuple("おきすつなはまやれを"),
     ),
+    # A. Krizhevsky, V. Nair and G. Hinton, 2009; the digest is on their page and in torchvision.
+    "cifar10": Source(
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        md5={"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
+        class_names=(
+            "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+        ),
+        files=("cifar-10-binary.tar",),
+    ),
 }  # fmt: skip
 
 
 def load(name: str, split: str) -> Dataset:
     """Load one split of a data set in `SOURCES`, images (N, 1, H, W); download what is not on disk."""
-    files = [_verified(name, file) for file in FILES[split]]
+    files = [verified(name, file) for file in FILES[split]]
     images, labels = (decode_idx(content, path) for path, content in files)
     pixels = np.divide(images[:, np.newaxis], 255, dtype=np.float32)
     return Dataset(pixels, labels.astype(np.int64), SOURCES[name].class_names)
@@ -101,7 +113,7 @@ def load(name: str, split: str) -> Dataset:
 
 def fetch(name: str) -> list[Path]:
     """Return the paths of a data set's files, plain or gzipped; download what is not on disk."""
-    return [_verified(name, file)[0] for files in FILES.values() for file in files]
+    return [verified(name, file)[0] for file in SOURCES[name].files]
 
 
 def folders(name: str) -> list[Path]:
@@ -113,8 +125,8 @@ def folders(name: str) -> list[Path]:
     return [Path(chosen, name).expanduser(), cache] if chosen else [cache]
 
 
-def _verified(name: str, file: str) -> tuple[Path, bytes]:
-    """Return the path of a file and its uncompressed content."""
+def verified(name: str, file: str) -> tuple[Path, bytes]:
+    """Return the path of a data set's file and its uncompressed content; download it if it is not on disk."""
     path = _find(name, file) or _download(name, file)
     try:
         return path, _verify(name, file, path)
@@ -173,7 +185,7 @@ def _download(name: str, file: str) -> Path:
                 traceback.clear_frames(error.__traceback__)
     finally:
         part.unlink(missing_ok=True)
-    names, form = [f for files in FILES.values() for f in files], "each plain or with .gz"
+    names, form = list(SOURCES[name].files), "each plain or with .gz"
     if file not in SOURCES[name].md5:
         names, form = [f"{file}.gz" for file in names], "as published"
     raise DataError(

@@ -104,7 +104,7 @@ class Profile:
                 row.backward += event.end - event.begin
         return dict(sorted(rows.items(), key=lambda item: -item[1].seconds))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         seen = sum(event.end - event.begin for event in self.events)
         whole = self.end - self.begin
         share = seen / whole if whole else 0.0

@@ -66,7 +66,7 @@ class Summary:
         """Bytes held between forward and backward, without the parameters."""
         return sum(row.bytes_kept for row in self.rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [
             [
                 row.op,

@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd_cnn import ops
 from autograd_cnn.nn.initialization import batch_norm, he, zeros
+from autograd_cnn.ops import checks
 from autograd_cnn.tensor import Tensor
 
 INPUT_SHAPE = (3, 32, 32)
@@ -29,6 +30,7 @@ def init(
     *,
     in_channels: int = 3,
     num_classes: int = 10,
+    image_size: int | tuple[int, int] = (32, 32),
     depth: int = 14,
     width: int = 16,
 ) -> dict[str, Tensor]:
@@ -39,6 +41,8 @@ def init(
     rng : numpy.random.Generator or int
         A generator, or a seed.
     in_channels, num_classes : int
+    image_size : int or pair of int
+        Height and width of the images. Every model takes it; here the parameters are the same for all.
     depth : int, default 14
         Layers with weights: 8, 14, 20 or any other 6·n + 2, of n blocks a stage.
     width : int, default 16
@@ -47,7 +51,7 @@ def init(
     Raises
     ------
     ValueError
-        If `depth` is not such a number.
+        If `depth` is not such a number, or there is no image of that size.
 
     Examples
     --------
@@ -59,6 +63,7 @@ def init(
     blocks, rest = divmod(depth - 2, 2 * STAGES)
     if rest or blocks < 1:
         raise ValueError(f"depth is {depth!r}: expected 8, 14, 20, or any other 6·n + 2")
+    checks.pair("resnet", "image_size", image_size, least=1)
     rng = np.random.default_rng(rng)
     widths = [width, *(width * 2**stage for stage in range(STAGES))]
     params = {"conv1.weight": he(rng, (width, in_channels, 3, 3)), **batch_norm(width, "bn1.")}

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.nn.layers import Layer, no_parameters
+from autograd_cnn.nn.layers import Layer, described, name_of, no_parameters
+from autograd_cnn.output import text
 from autograd_cnn.tensor import Tensor
 
 
@@ -30,8 +31,9 @@ def sequential(*layers: Any, **named: Any) -> Layer:
     Returns
     -------
     Layer
-        The functions `init` and `apply` of the whole model. The parameter "weight" of the layer "conv1" is named
-        "conv1.weight"; nested layers have longer names, such as "block.0.weight".
+        The functions `init` and `apply` of the whole model, which print as a table of the layers. The parameter
+        "weight" of the layer "conv1" is named "conv1.weight"; nested layers have longer names, such as
+        "block.0.weight".
 
     Raises
     ------
@@ -64,7 +66,8 @@ def sequential(*layers: Any, **named: Any) -> Layer:
     if not parts:
         raise ValueError("sequential: expected at least one layer, got none")
 
-    def init(rng: np.random.Generator) -> dict[str, Tensor]:
+    def init(rng: np.random.Generator | int) -> dict[str, Tensor]:
+        rng = np.random.default_rng(rng)
         return {f"{name}.{key}": p for name, part in parts.items() for key, p in part.init(rng).items()}
 
     def apply(
@@ -79,7 +82,47 @@ def sequential(*layers: Any, **named: Any) -> Layer:
                 )
         return x
 
-    return Layer(init, apply)
+    made = Sequential(init, apply)
+    made.parts = parts
+    return made
+
+
+class Sequential(Layer):
+    """A chain of layers, as `sequential` makes it; it prints as a table.
+
+    Examples
+    --------
+    >>> from autograd_cnn import ops
+    >>> from autograd_cnn.nn.layers import linear
+    >>> sequential(linear(64, 10), ops.relu, fc=linear(10, 2))
+    <sequential of 3 layers, 672 trainable values>
+    name  layer   parameters                   values
+    ────  ──────  ───────────────────────────  ──────
+    0     linear  weight (10, 64), bias (10,)     650
+    1     relu
+    fc    linear  weight (2, 10), bias (2,)        22
+    """
+
+    parts: Mapping[str, Layer]
+
+    def __repr__(self) -> str:
+        rows = [(name, *described(part)) for name, part in _leaves(self.parts)]
+        table = text.table(
+            ["name", "layer", "parameters", "values"],
+            [[name, kind, shapes, f"{size:,}" if size else ""] for name, kind, shapes, size in rows],
+            left=3,
+        )
+        total = text.count(sum(size for *_, size in rows), "trainable value")
+        return f"<sequential of {text.count(len(rows), 'layer')}, {total}>\n{table}"
+
+
+def _leaves(parts: Mapping[str, Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Yield every layer with its full name, those of nested chains too."""
+    for name, part in parts.items():
+        if isinstance(part, Sequential):
+            yield from _leaves(part.parts, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", part
 
 
 def _names(layers: list[Any]) -> Iterator[tuple[Any, Any]]:
@@ -98,13 +141,18 @@ def _layer(name: str, given: Any) -> Layer:
     """Return a layer as a pair of functions."""
     init, apply = given if _is_pair(given) else (getattr(given, "init", None), getattr(given, "apply", None))
     if callable(init) and callable(apply):
-        return Layer(init, apply)
+        return given if isinstance(given, Layer) else Layer(init, apply)
     if not callable(given):
         raise TypeError(
             f"sequential: layer {name!r} must be a function of x, or a pair of functions (init, apply) as the layers "
             f"of ac.nn are; got {given!r}"
         )
-    return Layer(no_parameters, lambda _, x, **__: given(x))
+
+    def alone(_: Any, x: Any, **__: Any) -> Any:
+        return given(x)
+
+    alone.__qualname__ = name_of(given)  # by which the layer is shown
+    return Layer(no_parameters, alone)
 
 
 def _is_pair(given: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from autograd_cnn import ops
 from autograd_cnn.nn import initialization
 from autograd_cnn.nn.initialization import he
 from autograd_cnn.ops import checks
+from autograd_cnn.output import text
 from autograd_cnn.tensor import Tensor
 
 Initializer = Callable[["np.random.Generator", tuple[int, ...]], Tensor]  # quoted: np.random is slow to import
@@ -39,6 +40,49 @@ class Layer(NamedTuple):
     """Return initial parameters: ``init(rng)``."""
     apply: Callable[..., Tensor]
     """Return the output: ``apply(params, x, *, training=False, rng=None)``."""
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise an error that says how a pair of functions is called."""
+        raise TypeError(
+            "a layer is a pair of functions: params = net.init(0) makes its parameters, and net.apply(params, x) "
+            "computes its output"
+        )
+
+    def __repr__(self) -> str:
+        kind, shapes, size = described(self)
+        return f"<Layer {kind}: {shapes}, {text.count(size, 'value')}>" if size else f"<Layer {kind}: no parameters>"
+
+
+def described(layer: Layer) -> tuple[str, str, int]:
+    """Return what a layer is, the shapes of its parameters, and how many values the trainable ones have.
+
+    Examples
+    --------
+    >>> described(linear(64, 10))
+    ('linear', 'weight (10, 64), bias (10,)', 650)
+    """
+    try:
+        params = layer.init(np.random.default_rng(0))
+    except Exception:  # noqa: BLE001 -- a user's own layer may need more than a generator
+        params = {}
+    shapes = ", ".join(f"{name} {p.shape}" for name, p in params.items())
+    return name_of(layer.apply), shapes, sum(p.size for p in params.values() if p.requires_grad)
+
+
+def name_of(function: Any) -> str:
+    """Return what a function is called, or the function that made it, with the options it is given.
+
+    Examples
+    --------
+    >>> name_of(max_pool2d(2)), name_of(linear(3, 4).apply), name_of(ops.relu)
+    ('max_pool2d(kernel_size=(2, 2))', 'linear', 'relu')
+    """
+    if isinstance(function, functools.partial):
+        given = [*map(repr, function.args)]
+        given += [f"{k}={v!r}" for k, v in function.keywords.items() if v not in (None, 0, 1, False)]
+        return f"{name_of(function.func)}({', '.join(given)})"
+    name: str = getattr(function, "__qualname__", type(function).__name__)
+    return name.removesuffix(".<locals>.apply").rpartition(".<locals>.")[2]
 
 
 def conv2d(
@@ -262,13 +306,14 @@ def _weighted(
 ) -> Layer:
     """Make a layer of an op that takes x, a weight of this shape, and a bias if there is one."""
 
-    def init(rng: np.random.Generator) -> dict[str, Tensor]:
-        params = {"weight": draw(rng, shape)}
+    def init(rng: np.random.Generator | int) -> dict[str, Tensor]:
+        params = {"weight": draw(np.random.default_rng(rng), shape)}
         return params | {"bias": initialization.zeros(shape[0])} if bias else params
 
     def apply(params: Mapping[str, Any], x: Any, *, training: bool = False, rng: Any = None) -> Any:  # noqa: ARG001
         return op(x, params["weight"], params["bias"] if bias else None, **options)
 
+    apply.__qualname__ = op.__name__  # by which the layer is shown
     return Layer(init, apply)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_cnn.graph import Array
 from autograd_cnn.optim.parameters import Parameters, lasting, named_parameters
+from autograd_cnn.output import text
 from autograd_cnn.recording import history
 from autograd_cnn.tensor import Tensor
 
@@ -63,6 +64,8 @@ class Optimizer:
     >>> optimizer.step()
     >>> w.data.round(4)
     array([0.9968], dtype=float32)
+    >>> optimizer
+    <Adadelta(lr=1.0, weight_decay=0, rho=0.9, eps=1e-06): 1 parameter, 1 value, 1 step taken>
 
     `scratch` is memory to compute in: ``np.multiply(g, self.lr, out=scratch)`` makes no array.
     """
@@ -106,6 +109,17 @@ class Optimizer:
     @lr.setter
     def lr(self, lr: float) -> None:
         self._lr = at_least_zero("lr", lr)
+
+    def __repr__(self) -> str:
+        hidden = {"params", "steps", "state", "slots", "lr"}
+        settings = {name: v for name, v in vars(self).items() if not name.startswith("_") and name not in hidden}
+        shown = ", ".join(f"{name}={value!r}" for name, value in {"lr": self.lr, **settings}.items())
+        values = sum(p.size for p in self.params.values())
+        taken = max(self.steps.values())
+        return (
+            f"<{type(self).__name__}({shown}): {text.count(len(self.params), 'parameter')}, "
+            f"{text.count(values, 'value')}, {text.count(taken, 'step')} taken>"
+        )
 
     def update(self, *args: Any, **slots: Any) -> None:
         """Update one parameter and the arrays kept for it, in place: ``update(self, w, g, scratch, step, **slots)``.

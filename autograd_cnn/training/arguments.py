@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` accept: a model's function, and data in one of several forms."""
+"""What `fit` and `evaluate` accept: a model's function, and data in one of several forms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.data import DataLoader, Dataset
-from autograd_cnn.tensor import Tensor
+from autograd_cnn.data.dataset import as_dataset
+from autograd_cnn.graph import Array
+
+#: Pixels beyond this are no pixels from 0 to 1, standardised or not.
+LARGE = 30
 
 Apply = Callable[..., Any]
 Loss = Callable[[Any, Any], Any]
@@ -34,42 +38,30 @@ def accepted(apply: Apply, **options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in names}
 
 
-def as_dataset(data: Data) -> Dataset:
-    """Return a pair of images (N, …) and labels (N,) as a data set, whose classes are named by their numbers.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a Dataset nor a pair, or the labels are not integers of shape (N,).
-    ValueError
-        If the numbers of images and labels differ, or a label is negative.
-
-    Examples
-    --------
-    >>> as_dataset((np.zeros((3, 1, 8, 8), np.float32), np.array([0, 2, 1])))
-    <Dataset: 3 images of 1×8×8 in 3 classes>
-    """
-    if isinstance(data, Dataset):
-        return data
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"data is a {type(data).__name__}: expected a Dataset or a pair (images, labels)")
-    images, labels = (part.numpy() if isinstance(part, Tensor) else np.asarray(part) for part in data)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise TypeError(
-            f"the labels are {labels.dtype} of shape {labels.shape}: expected the class of each image, integers of "
-            "shape (N,)"
-        )
-    if not images.ndim or len(images) != len(labels):
-        raise ValueError(
-            f"images of shape {images.shape} and {len(labels)} labels were given: expected a label for each image"
-        )
-    classes = labels.astype(np.int64)
-    if classes.min(initial=0) < 0:
-        raise ValueError(f"a label is {classes.min()}: expected classes from 0")
-    names = tuple(map(str, range(classes.max(initial=-1) + 1)))
-    return Dataset(images, classes, names)
-
-
 def as_loader(data: Data | DataLoader) -> DataLoader:
     """Return a loader as it is, and a loader that shuffles a data set, in batches of 32."""
     return data if isinstance(data, DataLoader) else DataLoader(as_dataset(data), shuffle=True)
+
+
+def odd_pixels(images: Array) -> str | None:
+    """Return what is wrong with images whose logits are no numbers, and what to do; None if nothing is.
+
+    Examples
+    --------
+    >>> odd_pixels(np.full((2, 1, 4, 4), 200.0))
+    'the pixels go from 200 to 200: divide them by 255, or pass them as uint8'
+    >>> odd_pixels(np.ones((2, 1, 4, 4)))
+    """
+    if not images.size:
+        return None
+    if images.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(1))
+        if bad.size:
+            return (
+                f"{bad.size} of {len(images)} images have pixels that are NaN or infinite, the first at index {bad[0]} "
+                "of the batch: leave such images out, or repair them with np.nan_to_num"
+            )
+    low, high = images.min(), images.max()
+    if max(-low, high) > LARGE:
+        return f"the pixels go from {low:g} to {high:g}: divide them by 255, or pass them as uint8"
+    return None

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn import ops
+from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Params
-from autograd_cnn.training.arguments import Apply, Data, as_dataset
+from autograd_cnn.training.arguments import Apply, Data, odd_pixels
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.metrics import accuracy
 from autograd_cnn.training.results import Evaluation
@@ -76,6 +77,8 @@ def evaluate(apply: Apply, params: Params, dataset: Data, *, batch_size: int = 2
     if not len(dataset):
         raise TrainingError("there is no image to evaluate on; the data set is empty")
     logits = predict(apply, params, dataset.images, batch_size=batch_size)
+    if not np.isfinite(logits).all() and (wrong := odd_pixels(dataset.images)):
+        raise TrainingError(f"there are logits that are no numbers; {wrong.replace(' of the batch', '')}")
     classes = logits.shape[1]
     if dataset.labels.max() >= classes:
         raise TrainingError(

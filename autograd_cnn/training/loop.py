@@ -13,15 +13,17 @@ import numpy as np
 
 from autograd_cnn import ops
 from autograd_cnn.data import DataLoader, Dataset
+from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.graph import Array
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.optim.clipping import clip_grad_norm
 from autograd_cnn.optim.schedules import Schedule, cosine
 from autograd_cnn.tensor import Params
-from autograd_cnn.training.arguments import Apply, Data, Loss, accepted, as_dataset, as_loader
+from autograd_cnn.training.arguments import Apply, Data, Loss, accepted, as_loader, odd_pixels
 from autograd_cnn.training.callbacks import Callback
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.evaluation import evaluate
+from autograd_cnn.training.progress import shown
 from autograd_cnn.training.results import EpochResult, History, Underway
 
 
@@ -39,6 +41,7 @@ def fit(
     clip_norm: float | None = None,
     callbacks: Sequence[Callback] = (),
     history: History | None = None,
+    progress: bool | None = None,
 ) -> History:
     """Train `params` in place by minimizing a loss of `apply(params, images)`.
 
@@ -75,6 +78,8 @@ def fit(
     history : History, optional
         Go on from here, in the midst of an epoch if it is `underway`. If it says that training was stopped, it is
         returned as it is.
+    progress : bool, optional
+        Whether to show a progress bar; by default where standard error is a terminal, or in a notebook.
 
     Returns
     -------
@@ -106,21 +111,14 @@ def fit(
     _check(loader, held_out, clip_norm, params, optimizer)
     history = History() if history is None else history
     peak = optimizer.lr
-    trainer = _Trainer(apply, params, loader, optimizer, peak, epochs, loss, schedule, clip_norm, callbacks)
-    try:
-        for epoch in range(len(history.epochs) + 1, epochs + 1):
-            if history.stopped is not None:
-                break
-            trained = trainer.run(epoch, history)
-            found = {name: evaluate(apply, params, dataset) for name, dataset in held_out.items()}
-            figures = {f"{name}_{figure}": getattr(e, figure) for name, e in found.items() for figure in _FIGURES}
-            history.epochs.append(EpochResult(epoch, *trained, **figures))
-            history.underway = None
-            for callback in callbacks:
-                if callback.on_epoch is not None:
-                    callback.on_epoch(history, params)
-    finally:
-        optimizer.lr = peak
+    with shown(epochs, epochs * len(loader), history, progress) as bar:
+        callbacks = [*callbacks, *bar]
+        trainer = _Trainer(apply, params, loader, optimizer, peak, epochs, loss, schedule, clip_norm, callbacks)
+        try:
+            while len(history.epochs) < epochs and history.stopped is None:
+                trainer.run_epoch(len(history.epochs) + 1, history, held_out)
+        finally:
+            optimizer.lr = peak
     return history
 
 
@@ -165,6 +163,17 @@ class _Trainer:
     clip_norm: float | None
     callbacks: Sequence[Callback]
 
+    def run_epoch(self, epoch: int, history: History, held_out: Mapping[str, Dataset]) -> None:
+        """Train for one epoch, or what is left of it, evaluate, and call the callbacks."""
+        trained = self.run(epoch, history)
+        found = {name: evaluate(self.apply, self.params, dataset) for name, dataset in held_out.items()}
+        figures = {f"{name}_{figure}": getattr(e, figure) for name, e in found.items() for figure in _FIGURES}
+        history.epochs.append(EpochResult(epoch, *trained, **figures))
+        history.underway = None
+        for callback in self.callbacks:
+            if callback.on_epoch is not None:
+                callback.on_epoch(history, self.params)
+
     def run(self, epoch: int, history: History) -> tuple[float, float]:
         """Train for one epoch, or what is left of it, and return the mean loss and the accuracy."""
         started = time.perf_counter() - history.seconds
@@ -201,7 +210,7 @@ class _Trainer:
         if not math.isfinite(value):
             raise TrainingError(
                 f"the loss became {value} at step {whole}, in epoch {epoch}, with learning rate "
-                f"{self.optimizer.lr:.3g}; try a learning rate below {self.peak:g}"
+                f"{self.optimizer.lr:.3g}; {odd_pixels(images) or f'try a learning rate below {self.peak:g}'}"
             )
         self._update(cost)
         return logits, value

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from autograd_cnn.training.callbacks import Callback
 from autograd_cnn.training.results import History
 
 
@@ -20,6 +21,22 @@ def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
         monitor_interval = 0
 
     return Bar(items, dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0, miniters=1, **options)
+
+
+@contextmanager
+def shown(epochs: int, steps: int, history: History, progress: bool | None) -> Iterator[list[Callback]]:
+    """Show a bar for a training if `progress` is true, or None where a person is watching; yield what moves it."""
+    watched = is_watched() if progress is None else progress
+    if not watched or len(history.epochs) >= epochs or history.stopped is not None:
+        yield []
+        return
+    with training_bar(epochs, steps, history) as moving:
+        yield [Callback(moving, lambda *_: moving.end())]
+
+
+def is_watched() -> bool:
+    """Return whether standard error is a terminal, or this is a notebook."""
+    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -10,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.graph import Array
+from autograd_cnn.output import text
 from autograd_cnn.training.schema import Count, Positive, Where, convert
+
+#: The epochs that a History shows, if there are many.
+FIRST_ROWS, LAST_ROWS = 2, 5
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Underway:
     rng: Annotated[Mapping[str, Any], Where("the state of NumPy's PCG64", _is_state)]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The course of training: the loss of every step, the result of every epoch, and the time it took.
 
@@ -94,6 +99,11 @@ class History:
     >>> history = History([2.3, 1.1], [EpochResult(1, 1.7, 0.6)])
     >>> History.from_dict(history.to_dict(), seconds=0.0) == history
     True
+    >>> history
+    <History: 1 epoch, 2 steps, 0.0 s>
+    epoch  train loss  train accuracy
+    ─────  ──────────  ──────────────
+    1          1.7000          60.00%
     """
 
     step_losses: list[float] = field(default_factory=list)
@@ -101,6 +111,32 @@ class History:
     seconds: float = 0.0
     stopped: str | None = None
     underway: Underway | None = None
+
+    def __repr__(self) -> str:
+        header, rows = self._table()
+        return f"<History: {self._summary()}>" + (f"\n{text.table(header, rows)}" if rows else "")
+
+    def _repr_html_(self) -> str:
+        """Return the same table for a notebook."""
+        header, rows = self._table()
+
+        def line(cells: Sequence[str], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        lines = [line(header, "th"), *(line(row, "td") for row in rows)] if rows else []
+        return f"<p>History: {html.escape(self._summary())}</p><table>{''.join(lines)}</table>"
+
+    def _summary(self) -> str:
+        done = f"{text.count(len(self.epochs), 'epoch')}, {text.count(len(self.step_losses), 'step')}"
+        return f"{done}, {self.seconds:.1f} s" + (f"; stopped: {self.stopped}" if self.stopped else "")
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """Return the header and the rows of a table of the epochs, of the first and the last if there are many."""
+        figures = [f for f in vars(EpochResult(0, 0, 0)) if any(getattr(e, f) is not None for e in self.epochs)]
+        rows = [[_cell(name, getattr(e, name)) for name in figures] for e in self.epochs]
+        if len(rows) > FIRST_ROWS + LAST_ROWS + 1:
+            rows = [*rows[:FIRST_ROWS], ["…"] * len(figures), *rows[-LAST_ROWS:]]
+        return [name.replace("_", " ") for name in figures], rows
 
     def stop(self, reason: str) -> None:
         """End training after this epoch; a callback calls it. `stopped` keeps the reason."""
@@ -138,6 +174,13 @@ class Course:
     epochs: list[EpochResult]
     steps: StepLosses = StepLosses()
     stopped: str | None = None
+
+
+def _cell(name: str, value: float | None) -> str:
+    """Return a figure of an epoch as a table shows it."""
+    if value is None:
+        return ""
+    return f"{value:.2%}" if name.endswith("accuracy") else str(value) if name == "epoch" else f"{value:.4f}"
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,16 @@ import functools
 import hashlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from autograd_cnn import models, training
+from autograd_cnn import models, ops, training
 from autograd_cnn.data import DataLoader, Dataset
-from autograd_cnn.data.augment import augment
+from autograd_cnn.data.augment import augment, crop_and_flip
 from autograd_cnn.data.images import polarity
 from autograd_cnn.kernels import get_num_threads, set_num_threads
 from autograd_cnn.nn import serialization
@@ -27,12 +28,13 @@ from autograd_cnn.optim import Optimizer
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.checkpoints import Checkpoints
 from autograd_cnn.training.errors import RunError, TrainingError
+from autograd_cnn.training.inputs import Inputs, channel_statistics
 from autograd_cnn.training.interrupts import put_off
 from autograd_cnn.training.model_files import FileModel, find, recall
 from autograd_cnn.training.results import EpochResult
 from autograd_cnn.training.run_folder import claim_folder
 from autograd_cnn.training.run_results import Results, write_results
-from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel, load_data
+from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import SCHEDULES, Settings
 from autograd_cnn.training.validation import hold_out
@@ -55,6 +57,8 @@ class Run:
     params : dict of str to Tensor
     optimizer : Optimizer
         Of the parameters that are trainable.
+    options : dict
+        Arguments of the model's `init` beside `rng` and `num_classes`.
     history : History
         Of the epochs so far.
     checkpoints : Checkpoints
@@ -69,6 +73,7 @@ class Run:
     validation: Dataset | None
     params: Params
     optimizer: Optimizer
+    options: Mapping[str, Any]
     history: training.History = field(default_factory=training.History)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
@@ -134,17 +139,24 @@ class Run:
     @classmethod
     def _prepare(cls, settings: Settings, folder: Path, model: models.Model, checkpoints: Checkpoints | None) -> Run:
         """Load the data, and draw the initial parameters."""
-        shape = getattr(model, "INPUT_SHAPE", None)
-        train, test = (load_data(settings.data, split, shape, settings.skip_bad) for split in ("train", "test"))
+        inputs = Inputs.of(model, settings.gray)
+        train = inputs.load(settings.data, "train", settings.skip_bad)
+        test = inputs.load(settings.data, "test", settings.skip_bad)
+        if settings.augment is None:
+            settings = dataclasses.replace(settings, augment=_in_colour(train))
         validation = None
         if settings.validation:
             train, validation = hold_out(train, settings.validation, settings.seed)
-        params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names))
+        options = settings.model_options(model, train.images.shape[1:])
+        try:
+            params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names), **options)
+        except ValueError as error:  # of an option out of range
+            raise RunError(f"{settings.model} cannot be made: {error}") from error
         if isinstance(model, FileModel):
             model.check(params, train.images[:2], len(train.class_names))
         optimizer = settings.make_optimizer(models.trainable(params))
         return cls(
-            settings, folder, model, train, test, validation, params, optimizer,
+            settings, folder, model, train, test, validation, params, optimizer, options,
             checkpoints=checkpoints or Checkpoints(),
         )  # fmt: skip
 
@@ -152,7 +164,7 @@ class Run:
     def loader(self) -> DataLoader:
         """The training images, in batches."""
         s = self.settings
-        transform = augment if s.augment else None
+        transform = (crop_and_flip if _in_colour(self.train) else augment) if s.augment else None
         return DataLoader(self.train, s.batch_size, shuffle=True, transform=transform, seed=s.seed)
 
     @property
@@ -200,17 +212,19 @@ class Run:
         set_num_threads(s.threads)
         try:
             training.fit(
-                self.model.apply,
+                self.saved_model().apply,
                 self.params,
                 self.loader,
                 optimizer=self.optimizer,
                 epochs=s.epochs,
                 test=self.test if s.test_every_epoch else None,
                 validation=self.validation,
+                loss=functools.partial(ops.softmax_cross_entropy, label_smoothing=s.label_smoothing),
                 schedule=SCHEDULES[s.schedule],
                 clip_norm=s.clip_norm,
                 callbacks=callbacks,
                 history=self.history,
+                progress=False,
             )
         except TrainingError as error:
             if (self.folder / STATE_FILE).exists():
@@ -253,13 +267,21 @@ class Run:
             dict(self.params),
             self.train.class_names,
             self.train.images.shape[1:],
+            dict(self.options),
             data=self.settings.data,
             polarity=self._polarity,
+            mean=self._statistics[0],
+            std=self._statistics[1],
         )
 
     @functools.cached_property
     def _polarity(self) -> str:
-        return polarity(self.train.images)
+        return "mixed" if _in_colour(self.train) else polarity(self.train.images)
+
+    @functools.cached_property
+    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, by which photographs are standardised."""
+        return channel_statistics(self.train.images) if _in_colour(self.train) else ((), ())
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -285,7 +307,7 @@ class Run:
         best, params = self.best_epoch, self.params
         if best is not None:
             params = serialization.load_matching(self.folder / BEST_FILE, self.params)
-        result = training.evaluate(self.model.apply, params, self.test)
+        result = training.evaluate(self.saved_model().apply, params, self.test)
         epochs = self.history.epochs
         tested = len(epochs) if best is None else best.epoch
         epochs[tested - 1] = dataclasses.replace(
@@ -306,6 +328,10 @@ class Run:
             "validation_accuracy": best and best.validation_accuracy,
         }
         return write_results(self.folder, summary, self.history, self.test, result, self.params)
+
+
+def _in_colour(dataset: Dataset) -> bool:
+    return dataset.images.shape[1:2] == (3,)
 
 
 def _or_infinity(loss: float | None) -> float:

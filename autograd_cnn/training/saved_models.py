@@ -377,9 +377,9 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     )
 
 
-def load_data(name: str, split: str, shape: tuple[int, int, int] | None, skip_bad: bool = False) -> Dataset:
-    """Load a data set with its images as a model takes them, (C, H, W); without a shape they keep their own."""
-    return data.load(name, split, size=shape and shape[1:], skip_bad=skip_bad)
+def load_data(name: str, split: str, shape: tuple[int, int, int], skip_bad: bool = False) -> Dataset:
+    """Load a data set with its images as a model takes them, (C, H, W)."""
+    return data.load(name, split, size=shape[1:], channels=shape[0], skip_bad=skip_bad)
 
 
 def _recall(name: str, described: ModelMetadata, file: Path) -> models.Model:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from autograd_cnn import optim
+from autograd_cnn import models, optim
 from autograd_cnn.data import absolute
 from autograd_cnn.optim import schedules
 from autograd_cnn.tensor import Params
-from autograd_cnn.training.schema import AboveZero, AtLeastZero, Count, Positive, Where, one_of
+from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.inputs import options_for
+from autograd_cnn.training.schema import AboveZero, AtLeastZero, Count, Positive, Share, Where, one_of
 
 #: Each optimizer by its name on the command line, with its learning rate there.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
@@ -35,6 +37,20 @@ SCHEDULES: dict[str, schedules.Schedule] = {
 #: The share of the training images that is held out to stop early by, unless another is given.
 VALIDATION = 0.1
 
+#: The settings that a model has by default, where they are not those of `Settings`.
+RECIPES: dict[str, dict[str, Any]] = {
+    "resnet": {
+        "optimizer": "sgd",
+        "lr": 0.1,
+        "schedule": "one-cycle",
+        "batch_size": 64,
+        "weight_decay": 5e-4,
+        "label_smoothing": 0.1,
+        "epochs": 25,
+        "depth": 14,
+    },
+}
+
 #: Epochs by default: a few seconds of small images, or about as long on MNIST's 60,000.
 EPOCHS = {"digits": 60, "mnist": 3}
 
@@ -49,7 +65,8 @@ class Settings:
     The defaults of `lr`, `epochs` and `augment` depend on the optimizer and the data: see `resolve`. `model_digest` is
     that of a model's own file, `validation` the share of the training images that is held out, and `patience` the
     epochs without a lower validation loss after which training stops. With `weight_decay` None it is the optimizer's
-    default.
+    default. Photographs are augmented unless `augment` says otherwise. `gray` reads colour images in grey, and `depth`
+    is that of a residual network.
     """
 
     data: str = "digits"
@@ -58,17 +75,20 @@ class Settings:
     batch_size: Positive = 32
     optimizer: Annotated[str, one_of(*OPTIMIZERS)] = "adam"
     lr: AboveZero = 2e-3
-    augment: bool = True
+    augment: bool | None = None
     seed: Count = 0
     skip_bad: bool = False
     model_digest: str | None = None
-    validation: Annotated[float, Where("a number of at least 0 and below 1", lambda x: 0 <= x < 1)] = 0.0
+    validation: Share = 0.0
     patience: Positive | None = None
     weight_decay: AtLeastZero | None = None
     schedule: Annotated[str, one_of(*SCHEDULES)] = "cosine"
     clip_norm: AboveZero | None = None
     threads: Annotated[int, Where("a whole number from 1 to 1024", lambda n: 1 <= n <= 1024)] = 1
     test_every_epoch: bool = False
+    gray: bool = False
+    depth: Positive | None = None
+    label_smoothing: Share = 0.0
 
     def make_optimizer(self, params: Params) -> optim.Optimizer:
         """Return the optimizer of these settings, for the parameters that are trainable."""
@@ -76,14 +96,33 @@ class Settings:
         decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
         return make(params, self.lr, **decay)
 
+    def model_options(self, model: models.Model, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return the arguments of a model's `init` that follow from its images (C, H, W) and from these settings.
+
+        Raises
+        ------
+        RunError
+            If the model has no such option, or refuses it.
+        """
+        others = {} if self.depth is None else {"depth": self.depth}
+        options = options_for(model, shape, **others)
+        if unknown := others.keys() - options.keys():
+            raise RunError(f"{self.model} has no {unknown.pop()} to choose; leave out --depth")
+        return options
+
     @classmethod
-    def resolve(cls, *, data: str = "digits", optimizer: str = "adam", **given: Any) -> Settings:
-        """Return settings in which what was left open (None) has its default for this data and optimizer."""
+    def resolve(cls, *, data: str = "digits", model: str = "lenet5", **given: Any) -> Settings:
+        """Return settings in which what was left open (None) has its default for this data, model and optimizer."""
+        given = {name: value for name, value in given.items() if value is not None}
+        recipe = RECIPES.get(model, {})
+        if "optimizer" in given:  # a recipe's learning rate and decay are its optimizer's
+            recipe = {name: value for name, value in recipe.items() if name not in ("lr", "weight_decay")}
+        optimizer = given.get("optimizer", recipe.get("optimizer", "adam"))
         defaults = {
             "epochs": EPOCHS.get(data, 10),
             "lr": OPTIMIZERS[optimizer][1],
-            "augment": data in AUGMENTED,
+            "augment": True if data in AUGMENTED else None,
             "validation": VALIDATION if given.get("patience") else 0.0,
         }
-        chosen = defaults | {name: value for name, value in given.items() if value is not None}
-        return cls(data=absolute(data), optimizer=optimizer, **chosen)
+        chosen = defaults | recipe | given | {"optimizer": optimizer}
+        return cls(data=absolute(data), model=model, **chosen)

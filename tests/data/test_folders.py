@@ -574,9 +574,9 @@ def test_a_folder_s_name_holds_in_any_working_directory(tmp_path, monkeypatch):
 
 
 def test_unknown_names_are_told_of_folders():
-    with pytest.raises(DataError, match=r"expected one of digits, mnist, fashion-mnist, kmnist, folder:PATH"):
+    with pytest.raises(DataError, match=r"expected one of digits, mnist, fashion-mnist, kmnist, cifar10, folder:PATH"):
         data.load("drawings", "train")
     with pytest.raises(
-        DataError, match=r"no data set 'folder:a': expected one of digits, mnist, fashion-mnist, kmnist$"
+        DataError, match=r"no data set 'folder:a': expected one of digits, mnist, fashion-mnist, kmnist, cifar10$"
     ):
         data.fetch("folder:a")

@@ -425,9 +425,8 @@ def test_a_bad_download_is_told_from_a_gzipped_digest(folder, monkeypatch):
 def test_every_data_set_has_a_digest_a_file_and_a_name_a_class(monkeypatch, name):
     monkeypatch.undo()
     source = mnist.SOURCES[name]
-    files = [f for files in mnist.FILES.values() for f in files]
-    assert {file.removesuffix(".gz") for file in source.md5} == set(files) == set(mnist.BYTES)
-    assert {f"{file}.gz" for file in files} <= set(source.md5)
+    assert {file.removesuffix(".gz") for file in source.md5} == set(source.files) <= set(mnist.BYTES)
+    assert {f"{file}.gz" for file in source.files} <= set(source.md5)
     assert all(len(digest) == 32 and set(digest) <= set("0123456789abcdef") for digest in source.md5.values())
     assert len(set(source.md5.values())) == len(source.md5)
     assert len(set(source.class_names)) == 10

@@ -122,3 +122,10 @@ def test_the_trace_is_one_that_viewers_open(tmp_path):
     assert [e["cat"] for e in events] == ["forward"] * 5 + ["backward"] * 7
     starts = [event["ts"] for event in events]
     assert starts == sorted(starts)
+
+
+def test_a_profile_shows_its_table():
+    with ac.profile() as profile:
+        ac.sum(ac.exp(ac.Tensor([1.0, 2.0])))
+    assert repr(profile) == str(profile)
+    assert "exp" in repr(profile)

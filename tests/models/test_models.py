@@ -7,6 +7,7 @@ import pytest
 
 import autograd_cnn as ac
 from autograd_cnn import models
+from autograd_cnn.experiments.comparison.residual import torch_resnet
 from autograd_cnn.models import conv3x3, convnet_bn, mlp, simple_convnet
 from autograd_cnn.nn.serialization import load_weights, match_weights, save_weights
 from autograd_cnn.training.runs import first_weight
@@ -205,7 +206,9 @@ def theirs(name):
     """The model as PyTorch's users would build it, with the names of ours, and our model without dropout."""
     nn = pytest.importorskip("torch", reason="PyTorch is not installed").nn
     relu, pool, flat = nn.ReLU, lambda: nn.MaxPool2d(2), nn.Flatten
-    without = functools.partial(convnet_bn.apply, dropout=0.0)
+    if name.startswith("resnet"):
+        depth = int(name.partition(" of depth ")[2] or 14)
+        return variant(models.resnet, depth=depth), torch_resnet(depth)
     ours, parts = {
         "lenet5": (models.lenet5, {
             "conv1": nn.Conv2d(1, 6, 5, padding=2), "a": relu(), "b": pool(),
@@ -229,7 +232,7 @@ def theirs(name):
             "conv1": nn.Conv2d(1, 30, 5), "bn1": nn.BatchNorm2d(30), "a": relu(), "b": pool(), "c": flat(),
             "fc1": nn.Linear(4320, 100), "bn2": nn.BatchNorm1d(100), "d": relu(), "fc2": nn.Linear(100, 10),
         }),
-        "convnet_bn": (SimpleNamespace(init=convnet_bn.init, apply=without), {
+        "convnet_bn": (variant(convnet_bn, apply={"dropout": 0.0}), {
             "conv1": nn.Conv2d(1, 32, 5, padding=2, bias=False), "bn1": nn.BatchNorm2d(32), "a": relu(), "b": pool(),
             "conv2": nn.Conv2d(32, 64, 3, padding=1, bias=False), "bn2": nn.BatchNorm2d(64), "c": relu(), "d": pool(),
             "conv3": nn.Conv2d(64, 128, 3, padding=1, bias=False), "bn3": nn.BatchNorm2d(128), "e": relu(), "f": pool(),
@@ -244,6 +247,7 @@ def theirs(name):
     "name",
     [
         *models.names(),
+        "resnet of depth 8",
         "mlp of sigmoids",
         "conv3x3 with a hidden layer",
         "simple_convnet with batch norm",
@@ -258,7 +262,7 @@ def test_it_agrees_with_pytorch(name, training, rng):
     module.double().load_state_dict({k: torch.tensor(p.data) for k, p in params.items()})  # refuses other names
     module.train(training)
 
-    images, labels = rng.random((6, 1, 28, 28)), rng.integers(0, 10, 6)
+    images, labels = rng.random((6, *model.INPUT_SHAPE)), rng.integers(0, 10, 6)
     logits = model.apply(params, images, training=training)
     ac.softmax_cross_entropy(logits, labels).backward()
     given = torch.from_numpy(images - 0.5 if name.startswith("conv3x3") else images)
@@ -273,6 +277,76 @@ def test_it_agrees_with_pytorch(name, training, rng):
             np.testing.assert_allclose(p.grad, gradient, rtol=1e-7, atol=1e-9 * max(1e-3, np.abs(gradient).max()))
         else:
             np.testing.assert_allclose(p.data, statistics[k].numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name != "resnet"])
+class TestOtherImages:
+    @pytest.mark.parametrize(("channels", "size"), [(1, (28, 28)), (3, (32, 32)), (2, (29, 40)), (4, (17, 16))])
+    def test_any_channels_and_size(self, name, channels, size, rng):
+        model = models.get(name)
+        params = model.init(rng, in_channels=channels, num_classes=3, image_size=size)
+        x = rng.random((2, channels, *size), np.float32)
+        assert model.apply(params, x, training=True, rng=rng).shape == (2, 3)
+
+    def test_one_number_is_a_square(self, name):
+        model = models.get(name)
+        square, pair = model.init(0, image_size=32), model.init(0, image_size=[32, 32])
+        assert {k: p.shape for k, p in square.items()} == {k: p.shape for k, p in pair.items()}
+
+    def test_images_of_which_nothing_is_left_are_refused(self, name, rng):
+        model = models.get(name)
+        if name == "mlp":
+            assert model.apply(model.init(0, image_size=1), rng.random((2, 1, 1, 1), np.float32)).shape == (2, 10)
+            return
+        with pytest.raises(ValueError, match=rf"{name} takes images of at least (\d+)×\1; got 3×30") as refused:
+            model.init(0, image_size=(3, 30))
+        least = int(str(refused.value).partition("least ")[2].partition("×")[0])
+        params = model.init(0, image_size=least)
+        assert model.apply(params, rng.random((2, 1, least, least), np.float32)).shape == (2, 10)
+
+    @pytest.mark.parametrize("size", [0, (28, 0), (28,), "28", 28.5])
+    def test_what_is_no_size_is_refused(self, name, size):
+        with pytest.raises(ValueError, match=f"{name}: image_size"):
+            models.get(name).init(0, image_size=size)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_seed_is_a_generator(name):
+    seeded, drawn = models.get(name).init(5), models.get(name).init(np.random.default_rng(5))
+    for k, p in drawn.items():
+        np.testing.assert_array_equal(seeded[k].data, p.data)
+
+
+class TestResnet:
+    @pytest.mark.parametrize(("depth", "parameters"), [(8, 75290), (14, 172506), (20, 269722)])
+    def test_depth_is_the_number_of_layers_with_weights(self, depth, parameters):
+        params = models.resnet.init(0, depth=depth)
+        assert sum(p.ndim > 1 for p in params.values()) == depth
+        # He and others' table 6 has 0.27 million for depth 20.
+        assert sum(p.size for p in models.trainable(params).values()) == parameters
+
+    @pytest.mark.parametrize("depth", [2, 9, 0, -4, 18])
+    def test_another_depth_is_refused(self, depth):
+        with pytest.raises(ValueError, match=rf"depth is {depth}: expected 8, 14, 20"):
+            models.resnet.init(0, depth=depth)
+
+    @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 41, 25), (3, 1, 1)])
+    def test_images_have_any_size(self, shape, rng):
+        params = models.resnet.init(0, in_channels=shape[0], num_classes=3, depth=8)
+        assert models.resnet.apply(params, rng.random((2, *shape), np.float32)).shape == (2, 3)
+
+    def test_a_shortcut_hands_its_input_on(self, rng):
+        """With all weights of a block at zero, it computes the identity of what is not negative."""
+        params = models.resnet.init(0, depth=8)
+        for name, p in params.items():
+            if name.startswith("layer") and name.endswith(("conv1.weight", "conv2.weight")):
+                p.data = np.zeros_like(p.data)
+        x = rng.random((2, 3, 32, 32), np.float32)
+        stem = ac.relu(ac.conv2d(x, params["conv1.weight"].data, padding=1) / np.float32(np.sqrt(1 + 1e-5)))
+        means = stem[:, :, ::4, ::4].mean((2, 3))
+        padded = np.concatenate([means, np.zeros((2, 48), np.float32)], 1)
+        expected = padded @ params["fc.weight"].data.T
+        np.testing.assert_allclose(models.resnet.apply(params, x).data, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones():

@@ -54,6 +54,9 @@ class Study:
         Whether to use few of them, and few epochs.
     seed : int
         Seeds every draw.
+    data : str
+        The data set's name. Published figures are of MNIST, all of it: with other data, and in a quick study, they
+        are left out.
     findings : list of Finding
     headline : Finding
         The result, a phrase in each column, for the README.
@@ -67,6 +70,7 @@ class Study:
     test: Dataset
     quick: bool = False
     seed: int = 0
+    data: str = "mnist"
     findings: list[Finding] = field(default_factory=list)
     headline: Finding | None = None
     numbers: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +79,11 @@ class Study:
         """Return the first images of either split, as far as there are so many; a tenth for a quick study."""
         share = 10 if self.quick else 1
         return _take(self.train, train // share), _take(self.test, test // share)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the published figures are of the same task."""
+        return self.data == "mnist" and not self.quick
 
     def epochs(self, count: int) -> int:
         """Return the number of epochs: at most two for a quick study."""
@@ -101,7 +110,7 @@ class Study:
         with training_bar(epochs, epochs * len(loader), history) as show:
             training.fit(
                 apply, params, loader, optimizer=optimizer, epochs=epochs, test=test, schedule=schedule, loss=loss,
-                callbacks=[training.Callback(on_step=show)], history=history,
+                callbacks=[training.Callback(on_step=show)], history=history, progress=False,
             )  # fmt: skip
             show.end()
         result = Trained(history, training.evaluate(apply, params, test))
@@ -112,7 +121,7 @@ class Study:
         self, figure: str, published: str = "", reproduced: str = "", ours: str = "", seconds: float | None = None
     ) -> None:
         """Add a line to the table."""
-        self.findings.append(Finding(figure, published, reproduced, ours, seconds))
+        self.findings.append(Finding(figure, published if self.comparable else "", reproduced, ours, seconds))
 
     def picture(self, name: str) -> Path:
         """Make the folder, and return the path of a picture in it."""
@@ -125,10 +134,13 @@ class Study:
 
     def save(self) -> str:
         """Write the folder's files, and return the table."""
+        if self.headline is not None and not self.comparable:
+            self.headline = dataclasses.replace(self.headline, published="")
         table = self._table()
         content = {
             "name": self.name,
             "quick": self.quick,
+            "data": self.data,
             "seed": self.seed,
             "images": [len(self.train), len(self.test)],
             "date": datetime.date.today().isoformat(),
@@ -150,10 +162,14 @@ class Study:
             [f.figure, f.published, f.reproduced, f.ours, "" if f.seconds is None else f"{f.seconds:.1f}"]
             for f in self.findings
         ]
-        table = text.table(header, rows, left=4)
+        if not self.comparable:
+            del header[1]
+            rows = [[figure, *rest] for figure, _, *rest in rows]
+        table = text.table(header, rows, left=len(header) - 1)
         if self.headline is not None:
             h = self.headline
-            table += f"\n\nas published: {h.published}\nreproduced:   {h.reproduced}\nours:         {h.ours}"
+            lines = [("as published: ", h.published), ("reproduced:   ", h.reproduced), ("ours:         ", h.ours)]
+            table += "\n\n" + "\n".join(name + phrase for name, phrase in lines if phrase)
         return table
 
 

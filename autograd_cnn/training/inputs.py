@@ -1,0 +1,95 @@
+"""What a model is given of a data set: images of which channels and size, and what else follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn import data, models
+from autograd_cnn.data import Dataset
+from autograd_cnn.graph import Array
+from autograd_cnn.training.arguments import accepted
+from autograd_cnn.training.model_files import FileModel
+
+#: Images keep their size between these: networks that pool need some pixels, and large images take long to train on.
+SMALLEST, LARGEST = 28, 64
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images that a model takes.
+
+    Attributes
+    ----------
+    channels : int, optional
+        1 for grey, 3 for colour; None for what the data set has.
+    size : tuple of int, optional
+        Height and width; None for the data set's own, brought between `SMALLEST` and `LARGEST`.
+    own : bool
+        Whether the size is the data set's own, whatever it is.
+
+    Examples
+    --------
+    >>> Inputs.of(models.lenet5).load("digits", "test")
+    <Dataset: 360 images of 1×28×28 in 10 classes>
+    """
+
+    channels: int | None = None
+    size: Size | None = None
+    own: bool = False
+
+    @classmethod
+    def of(cls, model: models.Model, gray: bool = False) -> Inputs:
+        """Return what a model takes: any images, or those that a user's own file says."""
+        if not isinstance(model, FileModel):
+            return cls(1 if gray else None)
+        channels, *size = getattr(model, "INPUT_SHAPE", (None,))
+        return cls(1 if gray else channels, tuple(size) or None, own=True)
+
+    def load(self, name: str, split: str, skip_bad: bool = False) -> Dataset:
+        """Load a data set as the model takes it."""
+        size = self.size or (None if self.own else within_limits)
+        return data.load(name, split, size=size, channels=self.channels, skip_bad=skip_bad)
+
+
+def within_limits(size: Size) -> Size:
+    """Return a height and width with each brought between `SMALLEST` and `LARGEST`.
+
+    Examples
+    --------
+    >>> within_limits((8, 8)), within_limits((32, 40)), within_limits((480, 640))
+    ((28, 28), (32, 40), (64, 64))
+    """
+    height, width = (min(max(side, SMALLEST), LARGEST) for side in size)
+    return height, width
+
+
+def options_for(model: models.Model, shape: tuple[int, ...], **others: Any) -> dict[str, Any]:
+    """Return what a model's `init` takes of the options that follow from its images (C, H, W), and of others.
+
+    Examples
+    --------
+    >>> options_for(models.resnet, (3, 32, 32), depth=8)
+    {'in_channels': 3, 'image_size': [32, 32], 'depth': 8}
+    """
+    if len(shape) != 3:
+        return accepted(model.init, **others)
+    return accepted(model.init, in_channels=shape[0], image_size=list(shape[1:]), **others)
+
+
+def channel_statistics(images: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the standard deviation of each channel of images (N, C, H, W); 1 where that is 0.
+
+    Examples
+    --------
+    >>> channel_statistics(np.array([[[[0.0, 1.0]], [[0.5, 0.5]]]], np.float32))
+    ((0.5, 0.5), (0.5, 1.0))
+    """
+    # A channel at a time, in float64: a copy of all images would be large.
+    channels = [images[:, i] for i in range(images.shape[1])]
+    means = [float(channel.mean(dtype=np.float64)) for channel in channels]
+    return tuple(means), tuple(float(channel.std(dtype=np.float64)) or 1.0 for channel in channels)
