@@ -203,14 +203,14 @@ class TestSkipBad:
 
     def test_bad_files_are_an_error_that_tells_of_the_option(self, messy):
         done = call("train", "--data", "folder:png", "--epochs", "1", cwd=messy)
-        assert_refused(done, f"error: {messy}/png/train/3/note.txt is not an image of a kind that Pillow knows")
+        assert_refused(done, f"error: {messy}/png/train/3/note.txt is not an image in a format that is read")
         assert done.stderr.endswith("or skip such files with skip_bad=True (--skip-bad)\n")
         assert not (messy / "runs").exists()
 
     def test_they_are_left_out_and_listed(self, messy):
         arguments = ("train", "--data", "folder:png", "--model", "mlp", "--epochs", "1", "--skip-bad", "--out", "run")
         lines = succeed(*arguments, cwd=messy).stderr.splitlines()
-        assert lines[0].startswith(f"skipped: {messy}/png/train/3/note.txt is not an image of a kind that Pillow knows")
+        assert lines[0].startswith(f"skipped: {messy}/png/train/3/note.txt is not an image in a format that is read")
         assert lines[1].startswith(f"skipped: {messy}/png/test/4/half.png ")
         assert lines[2] == "skipped 2 in all"
         weights = ("--weights", "run/weights.safetensors", "--data", "folder:png")

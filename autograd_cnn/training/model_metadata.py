@@ -86,7 +86,9 @@ class ModelMetadata:
         except SchemaError as error:
             raise RunError(f"{file} does not say rightly what it is for: {error}") from error
         if len(found.mean) != len(found.std):
-            raise RunError(f"{file} has {len(found.mean)} numbers under mean and {len(found.std)} under std")
+            raise RunError(
+                f"{file} has {len(found.mean)} numbers under mean and {len(found.std)} under std; expected as many"
+            )
         return found
 
     def shape(self, file: Path, usual: tuple[int, int, int]) -> tuple[int, int, int]:
