@@ -230,14 +230,17 @@ class TestEvaluateAndPredict:
         assert_refused(call(*arguments, cwd=tmp_path), "error: plain.safetensors does not say which model")
         assert call(*arguments, "--model", "mlp", cwd=tmp_path).returncode == 0
         done = call(*arguments, "--model", "lenet5", cwd=tmp_path)
-        assert_refused(done, "error: the weights do not fit the model: 'conv1.weight' of shape (6, 1, 5, 5) is missing")
+        assert_refused(
+            done,
+            "error: plain.safetensors: the weights do not fit the model: 'conv1.weight' of shape (6, 1, 5, 5) is",
+        )
 
     @pytest.mark.parametrize("names", ["zero, one", "[]", "7", "[1, 2]"])
     def test_class_names_that_are_none_are_refused(self, names, tmp_path):
         params = mlp.init(np.random.default_rng(0))
         ac.save_weights(tmp_path / "odd.safetensors", params, metadata={"model": "mlp", "class_names": names})
         done = call("evaluate", "--weights", "odd.safetensors", cwd=tmp_path)
-        assert_refused(done, f"error: odd.safetensors has class_names {names!r}; expected a list of names in JSON")
+        assert_refused(done, "error: odd.safetensors does not say rightly what it is for: class_names")
 
 
 def assert_refused(done, beginning):

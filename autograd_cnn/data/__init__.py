@@ -172,6 +172,8 @@ def fetch(name: str) -> list[Path]:
 def _path(name: str) -> Path:
     if not (path := name.removeprefix(FOLDER)):
         raise DataError(f"{name!r} names no folder: expected {FOLDER} followed by a path, as in {FOLDER}drawings")
+    if "\0" in path:
+        raise DataError(f"{name!r} has a null character in it, which no path has")
     return Path(path).expanduser()
 
 

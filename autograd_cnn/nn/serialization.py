@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,17 @@ from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
 
 __all__ = [
-    "CheckpointError", "WeightsError", "load_weights", "match_weights", "read_metadata", "read_shapes", "save_weights",
-]  # fmt: skip
+    "CheckpointError",
+    "WeightsError",
+    "load_matching",
+    "load_weights",
+    "match_weights",
+    "read_metadata",
+    "read_shapes",
+    "save_weights",
+]
+
+_DTYPES = {code: dtype for dtype, code in CODES.items()}
 
 # How the names of running statistics end, in PyTorch and in the models here.
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -83,13 +92,15 @@ def save_weights(
         ) from error
 
 
-def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] = "") -> dict[str, Tensor]:
     """Read parameters from a safetensors file, written by this package or by any other program.
 
     Parameters
     ----------
     path : path-like
         The file.
+    prefix : str or tuple of str, optional
+        Read only the tensors whose names begin so.
 
     Returns
     -------
@@ -114,7 +125,7 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     {'weight': Tensor([1., 2.], requires_grad=True)}
     """
     with open_file(path) as file:
-        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys())}
+        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys()) if name.startswith(prefix)}
         other = [f"{name!r} is {code}" for name, code in codes.items() if code not in CODES.values()]
         if other:
             raise WeightsError(
@@ -209,29 +220,75 @@ def match_weights(
         ...
     autograd_cnn.nn.safetensors_files.WeightsError: the weights do not fit the model: 'w' of shape (2,) is missing
     """
-    problems = []
+    problems = _misfits(params, template)
     first: dict[int, str] = {}  # of each tensor's names
     for name, expected in template.items():
-        first.setdefault(id(expected), name)
-        given = params.get(name)
-        if given is None:
+        given, tied = params.get(name), params.get(first.setdefault(id(expected), name))
+        if given is not None and tied is not None and tied is not given and not np.array_equal(tied.data, given.data):
+            problems.append(f"{name!r} and {first[id(expected)]!r} differ, and are one tensor in the model")
+    _refuse_misfits(problems, path)
+    made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
+    return {name: made[first[id(expected)]] for name, expected in template.items()}
+
+
+def load_matching(
+    path: str | os.PathLike[str], template: Mapping[str, Tensor], *, prefix: str | tuple[str, ...] = ""
+) -> dict[str, Tensor]:
+    """Read the parameters of a model: `match_weights` of what `load_weights` reads, if the header says that they fit.
+
+    No more is read than the model holds, whatever the size of the file.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, or does not hold these tensors.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import autograd_cnn as ac
+    >>> from autograd_cnn.nn.serialization import load_matching
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     ac.save_weights(path, {"weight": ac.Tensor([1.0, 2.0])})
+    ...     load_matching(path, {"weight": ac.Tensor([0.0, 0.0])})
+    {'weight': Tensor([1., 2.])}
+    """
+    with open_file(path) as file:
+        slices = {name: file.get_slice(name) for name in sorted(file.keys()) if name.startswith(prefix)}
+        headers = {name: _Header(tuple(x.get_shape()), _DTYPES.get(x.get_dtype())) for name, x in slices.items()}
+    if all(header.dtype for header in headers.values()):  # others have an error of their own
+        _refuse_misfits(_misfits(headers, template), path)
+    return match_weights(load_weights(path, prefix=prefix), template, path=path)
+
+
+class _Header(NamedTuple):
+    """What a file's header says of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
+
+
+def _misfits(given: Mapping[str, Tensor | _Header], template: Mapping[str, Tensor]) -> list[str]:
+    """Return what is wrong with the names, shapes and dtypes of a file's tensors for a model."""
+    problems = []
+    for name, expected in template.items():
+        if (found := given.get(name)) is None:
             problems.append(f"{name!r} of shape {expected.shape} is missing")
             continue
-        if given.shape != expected.shape:
-            problems.append(f"{name!r} has shape {given.shape}, expected {expected.shape}")
-        if given.dtype != expected.dtype:
-            problems.append(f"{name!r} has dtype {given.dtype}, expected {expected.dtype}")
-        tied = params.get(first[id(expected)], given)
-        if tied is not given and not np.array_equal(tied.data, given.data):
-            problems.append(f"{name!r} and {first[id(expected)]!r} differ, and are one tensor in the model")
-    problems += [
-        f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
+        if found.shape != expected.shape:
+            problems.append(f"{name!r} has shape {found.shape}, expected {expected.shape}")
+        if found.dtype != expected.dtype:
+            problems.append(f"{name!r} has dtype {found.dtype}, expected {expected.dtype}")
+    return problems + [
+        f"{name!r} of shape {given[name].shape} is not in the model" for name in given if name not in template
     ]
+
+
+def _refuse_misfits(problems: list[str], path: str | os.PathLike[str] | None) -> None:
     if problems:
         where = "" if path is None else f"{os.fspath(path)}: "
         raise WeightsError(f"{where}the weights do not fit the model: {_first(problems)}")
-    made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
-    return {name: made[first[id(expected)]] for name, expected in template.items()}
 
 
 def _first(problems: list[str], most: int = 10) -> str:

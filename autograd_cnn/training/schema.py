@@ -63,6 +63,7 @@ Positive = Annotated[int, Where("a whole number of at least 1", lambda n: n >= 1
 Count = Annotated[int, Where("a whole number of at least 0", lambda n: n >= 0)]
 AboveZero = Annotated[float, Where("a number above 0", lambda x: 0 < x < math.inf)]
 AtLeastZero = Annotated[float, Where("a number of at least 0", lambda x: 0 <= x < math.inf)]
+Share = Annotated[float, Where("a number of at least 0 and below 1", lambda x: 0 <= x < 1)]
 
 
 def parse(text: str, kind: Any, name: str = "") -> Any:

@@ -160,7 +160,7 @@ def test_what_is_no_image_is_refused(images, error, said):
 def test_metadata_that_makes_no_sense_is_refused(key, value, tmp_path):
     path = tmp_path / "w.safetensors"
     ac.save_weights(path, saved_lenet().params, metadata=saved_lenet().metadata() | {key: value})
-    with pytest.raises(RunError, match=f"{key} .*expected|which lenet5 refuses|only one of mean and std"):
+    with pytest.raises(RunError, match=f"{key}.*expected|which lenet5 refuses"):
         load_model(path)
 
 
