@@ -83,12 +83,20 @@ class Variable:
         return variable
 
 
+class Rule:
+    """The gradient of an op by one of its inputs: a function of its output's gradient, and of what the node keeps."""
+
+    def __init__(self, function: Callable[..., Any], asked: Sequence[str] = ()) -> None:
+        self.function = function
+        self.asked = asked  # what it takes after the gradient, by its names in what the node keeps
+
+
 class Edge(NamedTuple):
     """A wanted input of an op, and the rule for it; the same object for all calls that want the same inputs."""
 
     name: str
     place: int | None  # which of a variadic input's arrays
-    rule: Callable[[Any, dict[str, Any], int | None], Any]
+    rule: Rule
 
 
 class Node:
@@ -209,7 +217,7 @@ def alias(array: Array, source: Place, kind: type[Variable]) -> Variable:
     return kind.wrap(array, Node("identity", _IDENTITY, [source], {}, array))
 
 
-_IDENTITY = [Edge("x", None, lambda grad, *_: grad)]
+_IDENTITY = [Edge("x", None, Rule(lambda grad: grad))]
 
 
 def in_graph(array: Array, source: Place, kind: type[Variable]) -> Variable:
@@ -243,7 +251,10 @@ def _gradient_of(edge: Edge, source: Place, node: Node, grad: Any, kept: dict[st
     _, place, rule = edge
     like = source if isinstance(source, Node) else source._data
     try:
-        result = rule(grad, kept, place)
+        if place is None:
+            result = rule.function(grad, *map(kept.__getitem__, rule.asked))
+        else:
+            result = rule.function(grad, *[place if name == "index" else kept[name] for name in rule.asked])
         if type(result) is not np.ndarray:
             if type(result) is Scattered:
                 if result.shape == like.shape and result.dtype == like.dtype:
