@@ -169,7 +169,9 @@ def _traverse(
             if not queue:
                 break
             _, node = heapq.heappop(queue)
-            grad = dense(gradients.pop(node))
+            grad = gradients.pop(node)
+            if type(grad) is Scattered:
+                grad = grad.dense()
             if node.watched_by:
                 gradients |= dict.fromkeys(node.watchers(), grad)
             if node.dtype is _HALF:  # computed in float32, and so is its gradient

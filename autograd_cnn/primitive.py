@@ -219,7 +219,7 @@ class Primitive(Generic[P]):
         for name, at in recipe.arrays:
             if type(at) is slice:
                 kept[name] = tuple(map(_kept, values[at], arrays[at]))
-            elif history.lent or not isinstance(values[at], Variable):
+            elif history.lent or arrays[at] is values[at]:  # not the array of a Variable
                 kept[name] = _kept(values[at], arrays[at])
             else:
                 kept[name] = arrays[at]
