@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_cnn.backpropagation import differentiate, survey
-from autograd_cnn.calls.operands import short
+from autograd_cnn.calls.operands import is_plain, short
 from autograd_cnn.graph import Array, Node, alias, place_of
 from autograd_cnn.modes import is_grad_enabled, switched
 from autograd_cnn.recording import history
@@ -207,7 +207,8 @@ def detached(call: Linearization, tree: Any) -> Any:
     def plain(x: Any) -> Any:
         if not isinstance(x, Tensor):
             return x
-        return x.detach() if tensors else x.data
+        # A copy, as the graph may keep the array: what is lent is looked at again before every pullback.
+        return x.detach() if tensors else x._data.copy(order="K")
 
     return trees.rebuild(tree, [plain(x) for x in trees.leaves(tree)])
 
@@ -252,11 +253,17 @@ def argument_places(transform: str, wanted: tuple[int, ...], args: tuple[Any, ..
     return places
 
 
-def vectors_like(what: str, like: Any, given: Any) -> list[Tensor]:
-    """Check vectors against what they go with, and return them as Tensors of the same dtypes."""
-    vectors = []
+def vectors_like(what: str, like: Any, given: Any, *, read_once: bool = False) -> list[Tensor]:
+    """Check vectors against what they go with, and return them as Tensors of the same dtypes.
+
+    Arrays that are only read, and before anybody can write to them, are `read_once` and not copied.
+    """
+    vectors: list[Any] = []
     for path, x, v in trees.matching(like, given, what):
-        vector = v if isinstance(v, Tensor) else Tensor(v)
+        if read_once and is_plain(v):
+            vector: Any = Tensor.wrap(v)
+        else:
+            vector = v if isinstance(v, Tensor) else Tensor(v)
         expected = x if isinstance(x, Tensor) else Tensor(x)
         if vector.shape != expected.shape:
             raise ValueError(f"{path} has shape {vector.shape}; expected {expected.shape}")
