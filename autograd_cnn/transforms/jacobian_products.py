@@ -62,7 +62,9 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]
     call = linearize("vjp", f, args, range(len(args)))
 
     def of(cotangent: Any) -> tuple[Any, ...]:
-        return tuple(pullback(call, vectors_like("vjp: the cotangent", call.output, cotangent), again=True))
+        recorded = call.connected or any(isinstance(v, Tensor) for v in trees.leaves(cotangent))
+        vectors = vectors_like("vjp: the cotangent", call.output, cotangent, read_once=not recorded)
+        return tuple(pullback(call, vectors, again=True))
 
     return value_of(call), of
 
