@@ -67,7 +67,7 @@ def unify(values: Sequence[Any], sizes: Sequence[int]) -> Any:
         raise VariesError(f"{first!r} with a batch of {sizes[0]}, and {values[-1]!r} with {sizes[-1]}")
     if isinstance(first, np.ndarray):
         return _unify_arrays(values, sizes)
-    if isinstance(first, Ref) or isinstance(first, bool | str | type | np.dtype) or first is None:
+    if isinstance(first, Ref | bool | str | type | np.dtype) or first is None:
         if any(v != first for v in values):
             raise VariesError(f"{first!r} with a batch of {sizes[0]}, and {values[-1]!r} with {sizes[-1]}")
         return first
@@ -106,9 +106,9 @@ def _unify_arrays(values: Sequence[Array], sizes: Sequence[int]) -> Any:
                 for v, h in zip(values, heads, strict=True))  # fmt: skip
     if along and alike and all(np.array_equal(h, heads[0], equal_nan=h.dtype.kind == "f") for h in heads):
         return Repeated(heads[0], shape)
-    if first.dtype.kind in "iu" and len(along) == 1 and all(n == 1 for i, n in enumerate(shape) if i not in along):
-        if all(np.array_equal(v.reshape(-1), np.arange(v.size)) for v in values):
-            return Counted(shape)
+    straight = len(along) == 1 and all(n == 1 for i, n in enumerate(shape) if i not in along)
+    if straight and first.dtype.kind in "iu" and all(np.array_equal(v.ravel(), np.arange(v.size)) for v in values):
+        return Counted(shape)
     raise VariesError(
         f"an array of shape {first.shape} with a batch of {sizes[0]}, and another of shape {values[-1].shape} with "
         f"{sizes[-1]}"

@@ -63,5 +63,5 @@ def require_onnx() -> Any:
         for part in ("checker", "helper", "numpy_helper"):
             importlib.import_module(f"onnx.{part}")
     except ImportError as error:
-        raise OnnxError("ONNX files are read and written with the onnx package; install it: pip install onnx") from error
+        raise OnnxError("ONNX files take the onnx package, which is not installed: pip install onnx") from error
     return onnx

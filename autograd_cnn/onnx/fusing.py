@@ -7,6 +7,7 @@ other programs know it, and which is imported as what can be trained.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from autograd_cnn.onnx.batch import Ref
 from autograd_cnn.onnx.tracing import Call, refs_in
@@ -28,7 +29,7 @@ def fuse_batch_norm(calls: list[Call], outputs: list[Ref], parameters: set[int])
             column = _parameter(made.get(_number(call.given.get("y"))), parameters)
             if name is None or column is None or name in before.given or (name == "weight" and "bias" in before.given):
                 continue
-            fused[call.out] = before._replace(given=before.given | {name: column}, out=call.out)
+            fused[call.out] = replace(before, given=before.given | {name: column}, out=call.out)
             inside.add(before.out)
     return [fused.get(call.out, call) for call in calls if call.out not in inside]
 

@@ -19,7 +19,6 @@ CONSTANTS = {
     "Dropout": {1, 2},
     "NegativeLogLikelihoodLoss": {1, 2},
     "Pad": {1, 2, 3},
-    "Sign": {0},
     "SoftmaxCrossEntropyLoss": {1, 2},
 }
 #: Inputs that are running statistics: kept with the parameters, but without a gradient.
@@ -85,12 +84,11 @@ def from_model(model: Any, name: str) -> Imported:
         if node.operator not in IMPORTS:
             raise UnsupportedError(Reason.OPERATOR, f"{name}: {node}")
     statistics = _taken(graph, STATISTICS)
-    constant = _taken(graph, CONSTANTS)
-    used = {x for node in graph.nodes for x in node.inputs} | set(graph.outputs)
+    used = _trainable(graph) | set(graph.outputs)
     params = {
         key: Tensor(array, requires_grad=key not in statistics)
         for key, array in graph.initializers.items()
-        if array.dtype.kind == "f" and key in used and key not in constant
+        if array.dtype.kind == "f" and key in used
     }
     constants = {key: array for key, array in graph.initializers.items() if key not in params}
 
@@ -112,7 +110,12 @@ def from_model(model: Any, name: str) -> Imported:
 
 def _taken(graph: Graph, places: Mapping[str, set[int]]) -> set[str]:
     """Return the names of what nodes take in these places."""
-    return {node.inputs[i] for node in graph.nodes for i in places.get(node.operator, ()) if i < len(node.inputs)}
+    return {x for node in graph.nodes for i, x in enumerate(node.inputs) if i in places.get(node.operator, ())}
+
+
+def _trainable(graph: Graph) -> set[str]:
+    """Return the names of what nodes take in any place but those of constants."""
+    return {x for node in graph.nodes for i, x in enumerate(node.inputs) if i not in CONSTANTS.get(node.operator, ())}
 
 
 def run(
@@ -154,7 +157,8 @@ class _Room:
         for n in shape:
             count *= int(n)
         if count > self.left:
-            raise MemoryError(f"a value of shape {tuple(map(int, shape))} is more than the inputs and weights account for")
+            lengths = tuple(map(int, shape))
+            raise MemoryError(f"a value of shape {lengths} is more than the inputs and weights account for")
 
     def take(self, nbytes: int) -> None:
         """Count a value that was made."""
@@ -172,6 +176,3 @@ def _nbytes(value: Any) -> int:
 def _sentence(error: Exception) -> str:
     text = str(error).strip().splitlines()
     return text[0] if text else type(error).__name__
-
-
-

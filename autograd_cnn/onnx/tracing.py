@@ -9,14 +9,15 @@ constant in the graph, and wrong for every other input.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import observed_by, switched
-from autograd_cnn.onnx.batch import Ref, Shape
+from autograd_cnn.onnx.batch import Ref
 from autograd_cnn.onnx.errors import OnnxError
 from autograd_cnn.output import text
 from autograd_cnn.primitive import Forward, Primitive
@@ -62,39 +63,45 @@ def _refusal(frame: Any) -> OnnxError:
     )
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """One call of an op, with what it was given by name: `Ref`s of values, constants and options."""
 
     op: str
     given: dict[str, Any]
     out: int
-    shape: Shape
+    shape: Any  # a `Shape`
     dtype: np.dtype[Any]
     site: str
 
-    def __getitem__(self, name: Any) -> Any:
-        return self.given[name] if isinstance(name, str) else tuple.__getitem__(self, name)
+    def __getitem__(self, name: str) -> Any:
+        return self.given[name]
 
 
 class Trace(NamedTuple):
     """A recorded call of a function."""
 
     calls: list[Call]
-    outputs: list[tuple[str, Ref]]
-    """What it returned, by path."""
+    outputs: list[Ref]
+    """What it returned."""
     results: list[Array]
     """The arrays of the outputs."""
 
 
-def record(f: Callable[..., Any], args: Any, leaves: Mapping[str, Any], inputs: set[str], find: Callable[..., Any]) -> Trace:
+def record(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    leaves: Sequence[Any],
+    find: Callable[[Any], Iterable[tuple[str, Any]]],
+) -> Trace:
     """Call ``f(*args)`` and record it.
 
-    `leaves` are the Tensors in `args` in order, those named in `inputs` as `Traced`: values number 0, 1, 2, …;
-    `find` yields the leaves of what is returned, with their paths.
+    `leaves` are the Tensors in `args`, the inputs among them `Traced`: the values number 0, 1, 2, …; `find` yields the
+    leaves of what is returned, with their paths.
     """
     recorder = _Recorder()
-    for name, leaf in leaves.items():
-        recorder.enter(_slot.__get__(leaf), name in inputs)
+    for leaf in leaves:
+        recorder.enter(_slot.__get__(leaf), isinstance(leaf, Traced))
     with switched(recording=False, updating=False), observed_by(recorder):
         returned = f(*args)
     outputs, results = [], []
@@ -106,7 +113,7 @@ def record(f: Callable[..., Any], args: Any, leaves: Mapping[str, Any], inputs: 
                 f"export_onnx: what f returned{f' at {path}' if path else ''} depends on no input by the ops of "
                 "autograd_cnn; return a Tensor that was computed from one"
             )
-        outputs.append((path, Ref(number)))
+        outputs.append(Ref(number))
         results.append(array)
     return Trace(recorder.calls, outputs, results)
 
@@ -137,7 +144,7 @@ class _Recorder:
             else self._resolve(value, _takes_arrays(op, name))
             for name, value in bound.items()
         }
-        refs = _refs(list(given.values()))
+        refs = refs_in(list(given.values()))
         if not refs:
             return  # a constant
         out = event.out
@@ -161,7 +168,7 @@ class _Recorder:
             return np.asarray(value) if array else value.item()
         if isinstance(value, tuple | list):
             parts = [self._resolve(part, array) for part in value]
-            if array and _refs(parts):
+            if array and refs_in(parts):
                 return self._stacked(parts)
             return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
         if isinstance(value, slice):
@@ -173,7 +180,7 @@ class _Recorder:
         arrays = [self.arrays[p.number] if isinstance(p, Ref) else np.asarray(p) for p in parts]
         dtype = next((a.dtype for a in arrays if a.dtype.kind == "f"), arrays[0].dtype)
         joined = np.stack([a.astype(dtype) for a in arrays])
-        number = self.enter(joined, any(ref.number in self.dependent for ref in _refs(parts)))
+        number = self.enter(joined, any(ref.number in self.dependent for ref in refs_in(parts)))
         given = {"arrays": tuple(parts), "axis": 0}
         self.calls.append(Call("stack", given, number, joined.shape, dtype, text.place(call_site())))
         return Ref(number)
@@ -183,15 +190,12 @@ def _takes_arrays(op: Primitive[...], name: str) -> bool:
     return name in op.rules or name in op.constant_in or not op.differentiable
 
 
-def _refs(value: Any) -> list[Ref]:
+def refs_in(value: Any) -> list[Ref]:
     """Return the values of the graph in an argument."""
     if isinstance(value, Ref):
         return [value]
     if isinstance(value, tuple | list):
-        return [ref for part in value for ref in _refs(part)]
+        return [ref for part in value for ref in refs_in(part)]
     if isinstance(value, slice):
-        return _refs([value.start, value.stop, value.step])
+        return refs_in([value.start, value.stop, value.step])
     return []
-
-
-refs_in = _refs

@@ -65,7 +65,7 @@ def argsort(x: Any, axis: int | None = -1) -> Array:
 
 
 @primitive(differentiable=False)
-def _argsort(x: Any, axis: int | None) -> Array:
+def _argsort(x: Any, axis: int | None = None) -> Array:
     return np.argsort(x, axis, kind="stable")
 
 
@@ -85,7 +85,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
 
 
 @primitive(differentiable=False)
-def _argmax(x: Any, axis: int | None, keepdims: bool) -> Array:
+def _argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
     return np.asarray(np.argmax(x, axis, keepdims=keepdims))
 
 
@@ -106,5 +106,5 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
 
 
 @primitive(differentiable=False)
-def _argmin(x: Any, axis: int | None, keepdims: bool) -> Array:
+def _argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
     return np.asarray(np.argmin(x, axis, keepdims=keepdims))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import ops
+from autograd_cnn import kernels, ops
 from autograd_cnn.onnx.building import Builder
 from autograd_cnn.onnx.errors import Reason, UnsupportedError
 from autograd_cnn.onnx.families.tables import Attributes, exports, imports
@@ -32,7 +32,8 @@ def _conv2d(g: Builder, c: Call) -> str:
 
 @exports("conv2d_grad_input")
 def _conv_transpose2d(g: Builder, c: Call) -> str:
-    window, cotangent = c["window"], g.shape(c["cotangent"])
+    window: kernels.Window = c["window"]
+    cotangent: Any = g.shape(c["cotangent"])
     whole = [
         (n - 1) * s - 2 * p + k
         for n, s, p, k in zip(cotangent[2:], window.stride, window.padding, window.extent, strict=True)

@@ -273,10 +273,7 @@ def _read_clip(a: Attributes, x: Any, low: Any = None, high: Any = None) -> Any:
 
 @imports("Cast", "CastLike")
 def _read_cast(a: Attributes, x: Any, like: Any = None) -> Any:
-    if like is None:
-        dtype = require_onnx().helper.tensor_dtype_to_np_dtype(a("to"))
-    else:
-        dtype = array(like).dtype
+    dtype = require_onnx().helper.tensor_dtype_to_np_dtype(a("to")) if like is None else array(like).dtype
     if dtype.kind not in "iubf" or dtype == np.float16:
         raise UnsupportedError(Reason.DTYPE)
     return ops.astype(x, dtype) if dtype.kind == "f" else array(x).astype(dtype)

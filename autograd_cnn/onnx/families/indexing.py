@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
-from autograd_cnn.onnx.batch import Counted, Extent, Ref, Repeated, broadcast
+from autograd_cnn.onnx.batch import Counted, Extent, Ref, Repeated
 from autograd_cnn.onnx.building import END, START, Builder
 from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError
 from autograd_cnn.onnx.families.elementwise import is_static
 from autograd_cnn.onnx.families.tables import Attributes, array, exports, imports, one, size
 from autograd_cnn.onnx.tracing import Call
+from autograd_cnn.ops.shape import scatter_add
 
 _WHOLE = slice(None)
 
@@ -25,7 +26,7 @@ def _is_array(item: Any) -> bool:
 
 def _items(g: Builder, index: Any, ndim: int) -> list[Any]:
     """Return an index as one item an axis of the input, and None for new axes: no ellipsis, no mask."""
-    given = index if isinstance(index, tuple) else (index,)
+    given = index if type(index) is tuple else (index,)  # a Ref is a tuple too
     items: list[Any] = []
     for item in given:
         if _is_array(item) and np.dtype(g.dtype(item)).kind == "b":
@@ -40,6 +41,13 @@ def _items(g: Builder, index: Any, ndim: int) -> list[Any]:
     return [*items[:at], *rest, *items[at + 1 :]]
 
 
+def _after(place: Any) -> Any:
+    """Return where a slice ends that begins at a place and holds one element."""
+    if isinstance(place, Extent):
+        return Extent(place.slope, place.offset + 1)
+    return END if place == -1 else place + 1
+
+
 def _sliced(g: Builder, x: str, items: list[Any]) -> str:
     """Take the slices and numbers of an index, numbers as slices of one."""
     starts, ends, axes, steps = [], [], [], []
@@ -52,7 +60,7 @@ def _sliced(g: Builder, x: str, items: list[Any]) -> str:
         elif isinstance(item, int | Extent):
             step = 1
             starts.append(item)
-            ends.append(END if item == -1 else item._replace(offset=item.offset + 1) if isinstance(item, Extent) else item + 1)
+            ends.append(_after(item))
         else:
             continue
         axes.append(axis)
@@ -103,14 +111,14 @@ def _selected(g: Builder, x: str, shape: Any, items: list[Any]) -> str:
 
 @exports("setitem")
 def _setitem(g: Builder, c: Call) -> str:
-    x, index, shape = g.cast(c["x"], c.dtype), c["index"], c.shape
+    x, index, shape = g.cast(c["x"], c.dtype), c["index"], tuple(c.shape)
     items = _items(g, index, len(shape))
     lead = 0 if is_static(*shape) else 1
-    if not is_static(*shape[lead:]) or (lead and items[0] != _WHOLE) or any(
-        isinstance(item, Ref | Repeated | Counted) or (lead and _is_array(item)) for item in items
-    ):  # fmt: skip
-        raise OnnxError("assignment to other elements than constant ones, the same for the whole batch, has no counterpart")
-    tail = [int(n) for n in shape[lead:]]
+    constant = not any(isinstance(item, Ref | Repeated | Counted) for item in items)
+    same_for_all = not lead or (items[0] == _WHOLE and not any(map(_is_array, items)))
+    if not (constant and same_for_all and is_static(*shape[lead:])):
+        raise OnnxError("assignment is only for places that are constant, and the same for the whole batch")
+    tail = list(shape[lead:])
     places = np.arange(size(tail)).reshape(tail)[tuple(items[lead:])]
     value = g.expand(c["value"], (*shape[:lead], *places.shape), c.dtype)
     rows = [*shape[:lead]]
@@ -124,7 +132,7 @@ def _setitem(g: Builder, c: Call) -> str:
 def _scatter_add(g: Builder, c: Call) -> str:
     if not is_static(*c.shape) or any(map(_is_ref, c["indices"])):
         raise OnnxError("adding to places that depend on the batch or on an input has no counterpart")
-    grid = np.arange(size(c.shape)).reshape([int(n) for n in c.shape])
+    grid = np.arange(size(c.shape)).reshape(c.shape)
     out = g.constant(np.zeros(grid.size, c.dtype))
     for part, index in zip(c["parts"], c["indices"], strict=True):
         places, updates = grid[index].reshape(-1), g.node("Reshape", g.cast(part, c.dtype), g.integers(-1))
@@ -167,7 +175,7 @@ def _read_gather(a: Attributes, x: Any, indices: Any) -> Any:
 
 @imports("GatherElements")
 def _read_gather_elements(a: Attributes, x: Any, indices: Any) -> Any:
-    grid = list(np.indices(np.shape(indices), sparse=True))
+    grid: list[Any] = list(np.indices(np.shape(indices), sparse=True))
     grid[a("axis", 0)] = array(indices)
     return ops.getitem(x, tuple(grid))
 
@@ -176,21 +184,19 @@ def _read_gather_elements(a: Attributes, x: Any, indices: Any) -> Any:
 def _read_gather_nd(a: Attributes, x: Any, indices: Any) -> Any:
     batch, places = a("batch_dims", 0), array(indices)
     a.reserve([size(places.shape[:-1]) * size(np.shape(x)[batch + places.shape[-1] :])])
-    before = np.indices(places.shape[:batch], sparse=True)
-    before = [b.reshape(b.shape + (1,) * (places.ndim - 1 - batch)) for b in before]
+    grid: Any = np.indices(places.shape[:batch], sparse=True)
+    before = [b.reshape(b.shape + (1,) * (places.ndim - 1 - batch)) for b in grid]
     return ops.getitem(x, (*before, *np.moveaxis(places, -1, 0)))
 
 
 @imports("ScatterElements")
 def _read_scatter_elements(a: Attributes, x: Any, indices: Any, updates: Any) -> Any:
-    grid = list(np.indices(np.shape(indices), sparse=True))
+    grid: list[Any] = list(np.indices(np.shape(indices), sparse=True))
     grid[a("axis", 0)] = array(indices)
     if a("reduction", "none") == "none":
         return ops.setitem(x, tuple(grid), updates)
     if a("reduction") != "add":
         raise UnsupportedError(Reason.OPERATOR)
-    from autograd_cnn.ops.shape import scatter_add
-
     return ops.add(x, scatter_add(updates, indices=(tuple(grid),), shape=np.shape(x)))
 
 
@@ -200,7 +206,7 @@ def _read_top_k(a: Attributes, x: Any, k: Any) -> Any:
     if not 0 <= count <= np.shape(x)[axis]:
         raise ValueError(f"k is from 0 to the {np.shape(x)[axis]} along axis {axis}; got {count}")
     order = ops.argsort(ops.negative(x) if a("largest", 1) else x, axis)
-    grid = list(np.indices(order.shape, sparse=True))
+    grid: list[Any] = list(np.indices(order.shape, sparse=True))
     grid[axis] = order
     first = (_WHOLE,) * axis + (slice(count),)
     return ops.getitem(ops.getitem(x, tuple(grid)), first), order[first].astype(np.int64)

@@ -28,7 +28,7 @@ def _standardize(g: Builder, c: Call) -> str:
 def _normalize(g: Builder, c: Call) -> str:
     """Write a batch normalization by known statistics; the exporter has put scale and shift beside it, if it can."""
     channels = c.shape[1]
-    weight, bias = c.given.get("weight", np.ones(channels)), c.given.get("bias", np.zeros(channels))  # type: ignore[arg-type]
+    weight, bias = c.given.get("weight", np.ones(channels)), c.given.get("bias", np.zeros(channels))
     inputs = [g.cast(v, c.dtype) for v in (c["x"], weight, bias, c["mean"], c["variance"])]
     return g.node("BatchNormalization", *inputs, epsilon=float(c["eps"]))
 

@@ -27,14 +27,14 @@ def _window(op: str, g: Builder, c: Call) -> tuple[kernels.Window, list[int], ke
         checks.pair(op, "dilation", c.given.get("dilation", 1), least=1),
         c["ceil_mode"],
     )
-    rows, columns = g.shape(c["x"])[2:]
-    image = int(rows), int(columns)  # type: ignore[arg-type]
+    shape: Any = g.shape(c["x"])
+    image = shape[2], shape[3]
     reached = [
         (count - 1) * s + extent
         for count, s, extent in zip(window.positions(image), window.stride, window.extent, strict=True)
     ]
-    ends = [max(r - n - p, 0) if window.ceil_mode else p for r, n, p in zip(reached, image, window.padding, strict=True)]
-    return window, [*window.padding, *ends], image
+    ends = [max(r - n - p, 0) for r, n, p in zip(reached, image, window.padding, strict=True)]
+    return window, [*window.padding, *(ends if window.ceil_mode else window.padding)], image
 
 
 def _pooled(g: Builder, operator: str, x: str, window: kernels.Window, pads: list[int], fill: Any, **more: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
+from autograd_cnn.onnx.batch import Length
 from autograd_cnn.onnx.building import Builder
 from autograd_cnn.onnx.families.tables import Attributes, exports, imports
 from autograd_cnn.onnx.tracing import Call
@@ -31,7 +32,14 @@ def _linear(g: Builder, c: Call) -> str:
 
 @exports("einsum")
 def _einsum(g: Builder, c: Call) -> str:
-    return g.node("Einsum", *(g.cast(x, c.dtype) for x in c["operands"]), equation=c["subscripts"])
+    terms = c["subscripts"].partition("->")[0].split(",")
+    lengths: dict[str, Length] = {}
+    for term, x in zip(terms, c["operands"], strict=True):
+        lengths |= {letter: n for letter, n in zip(term, g.shape(x), strict=True) if n != 1 or letter not in lengths}
+    # ONNX has no broadcasting of axes of length one here.
+    whole = [tuple(lengths[letter] for letter in term) for term in terms]
+    operands = [g.expand(x, shape, c.dtype) for x, shape in zip(c["operands"], whole, strict=True)]
+    return g.node("Einsum", *operands, equation=c["subscripts"])
 
 
 @exports("det")

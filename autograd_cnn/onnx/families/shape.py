@@ -38,7 +38,8 @@ def _broadcast_to(g: Builder, c: Call) -> str:
 @exports("squeeze")
 def _squeeze(g: Builder, c: Call) -> str:
     shape = g.shape(c["x"])
-    axes = [i for i, n in enumerate(shape) if n == 1] if c["axis"] is None else normalize_axis_tuple(c["axis"], len(shape))
+    ones = [i for i, n in enumerate(shape) if n == 1]
+    axes = ones if c["axis"] is None else normalize_axis_tuple(c["axis"], len(shape))
     return g.node("Squeeze", g.cast(c["x"]), g.integers(*axes)) if axes else g.node("Identity", g.cast(c["x"]))
 
 
@@ -94,7 +95,7 @@ IMPORTS |= {
 
 @imports("Constant")
 def _read_constant(a: Attributes) -> Any:
-    (kind, value), = a.given.items()
+    ((kind, value),) = a.given.items()
     return np.array(value, {"value_float": np.float32, "value_floats": np.float32}.get(kind))
 
 
@@ -113,7 +114,7 @@ def _read_concat(a: Attributes, *xs: Any) -> Any:
 
 @imports("Expand")
 def _read_expand(a: Attributes, x: Any, shape: Any) -> Any:
-    target = np.broadcast_shapes(np.shape(x), integers(shape))
+    target = np.broadcast_shapes(np.shape(x), integers(shape) or ())
     a.reserve(target)
     return ops.broadcast_to(x, target)
 
@@ -185,7 +186,9 @@ def _read_pad(a: Attributes, x: Any, pads: Any = None, value: Any = None, axes: 
 
 
 @imports("Slice")
-def _read_slice(a: Attributes, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None) -> Any:
+def _read_slice(
+    a: Attributes, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None
+) -> Any:
     begins, stops = (integers(a(n) if v is None else v) or () for n, v in (("starts", starts), ("ends", ends)))
     along = integers(a("axes") if axes is None else axes) or range(len(begins))
     index: list[Any] = [slice(None)] * np.ndim(x)

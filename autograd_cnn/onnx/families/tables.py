@@ -60,6 +60,6 @@ def one(value: Any) -> Any:
     return array(value).item()
 
 
-def size(shape: Sequence[int]) -> int:
+def size(shape: Sequence[Any]) -> int:
     """Return the number of elements, as a Python int, which cannot overflow."""
     return math.prod(map(int, shape))
