@@ -90,7 +90,7 @@ def race(seed: int) -> dict[str, Runner]:
 
 
 try:
-    train, test = (saved_models.load_data(DATA, split, models.lenet5) for split in ("train", "test"))
+    train, test = (saved_models.load_data(DATA, split, models.lenet5.INPUT_SHAPE) for split in ("train", "test"))
 except DataError as error:
     parser.error(str(error))
 frameworks = rivals(options.threads)

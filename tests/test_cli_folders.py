@@ -182,10 +182,12 @@ class TestPredict:
         succeed("train", *arguments, cwd=tmp_path)
         pictures = ("png/dark/0.png", "png/bright/1.png")
         done = succeed("predict", "--weights", "run/weights.safetensors", *pictures, cwd=tmp_path)
-        model, params, names = saved_models.load_model(tmp_path / "run" / "weights.safetensors")
-        seen = np.stack([read_image(tmp_path / picture, 1, model.INPUT_SHAPE[1:]) for picture in pictures])
-        rows = ops.softmax(training.predict(model.apply, params, seen))
-        lines = [f"{p} {names[row.argmax()]} {row.max():.4f}" for p, row in zip(pictures, rows, strict=True)]
+        saved = saved_models.load_model(tmp_path / "run" / "weights.safetensors")
+        seen = np.stack([read_image(tmp_path / picture, 1, saved.input_shape[1:]) for picture in pictures])
+        rows = ops.softmax(training.predict(saved.model.apply, saved.params, seen))
+        lines = [
+            f"{p} {saved.class_names[row.argmax()]} {row.max():.4f}" for p, row in zip(pictures, rows, strict=True)
+        ]
         assert done.stdout.splitlines() == lines
         assert lines[0].split()[2] != lines[1].split()[2]
 

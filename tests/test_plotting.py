@@ -178,6 +178,56 @@ def test_grid_holds_every_tile_without_an_empty_row(count, aspect):
     assert (rows - 1) * columns < count <= rows * columns
 
 
+def test_of_many_filters_those_of_the_largest_norms_are_drawn(tmp_path):
+    weight = np.zeros((100, 1, 2, 2))
+    weight[:, 0, 0, 0] = np.arange(100) % 2 * np.arange(100)  # half of them are 0
+    largest = filter_tiles._largest(weight)
+    assert len(largest) == filter_tiles.MOST_FILTERS
+    assert [int(v) for v in largest[:, 0, 0, 0] if v] == list(range(1, 100, 2))
+    plotting.filters(weight, tmp_path / "all.png")
+    plotting.filters(weight[::-1], tmp_path / "reversed.png")
+    assert not np.array_equal(pixels(tmp_path / "all.png"), pixels(tmp_path / "reversed.png"))
+    weight[3] = NAN
+    assert np.isfinite(filter_tiles._largest(weight)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_mistakes(tmp_path, channels, count):
+    sure = np.tile([0.7, 0.3], (50, 1))
+    labels = np.arange(50) < count
+    plotting.mistakes(np.ones((50, channels, 8, 8)), labels.astype(int), sure, ["a" * 40, "$b"], tmp_path / "m.png")
+    picture = pixels(tmp_path / "m.png")
+    assert has_color(picture, canvas.TEST, 60) == (count > 0)
+    assert picture.shape[1] >= 300
+
+
+def test_mistakes_show_the_wrong_images_alone_in_their_colours(tmp_path):
+    red, green = np.zeros((2, 3, 4, 4))
+    red[0], green[1] = 1, 1
+    plotting.mistakes([red, green], [0, 0], [[0.9, 0.1], [0.2, 0.8]], ["cat", "dog"], tmp_path / "m.png")
+    picture = pixels(tmp_path / "m.png")
+    assert has_color(picture, "#00FF00", 0)
+    assert not has_color(picture, "#FF0000", 60)
+
+
+def test_mistakes_refuse_shapes_that_do_not_fit(tmp_path):
+    for images, labels, sure in [((2, 8, 8), 2, (2, 2)), ((2, 1, 8, 8), 3, (2, 2)), ((2, 1, 8, 8), 2, (2, 3))]:
+        with pytest.raises(ValueError, match="for 2 classes: expected"):
+            plotting.mistakes(np.ones(images), np.zeros(labels, int), np.ones(sure), ["a", "b"], tmp_path / "m.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_learning_curve_has_the_validation_set_s_curve(tmp_path):
+    plain = history(3, 9)
+    plotting.learning_curve(plain, tmp_path / "curve.png")
+    assert not has_color(pixels(tmp_path / "curve.png"), canvas.VALIDATION)
+    for epoch in plain["epochs"]:
+        epoch |= {"validation_loss": 0.4, "validation_accuracy": 0.9}
+    plotting.learning_curve(plain, tmp_path / "curve.png")
+    assert has_color(pixels(tmp_path / "curve.png"), canvas.VALIDATION)
+
+
 def draw_all(folder):
     plotting.learning_curve(history(2, 5), folder / "curve.png")
     plotting.confusion_matrix(np.eye(2, dtype=int), ["a", "b"], folder / "matrix.png")

@@ -1,3 +1,4 @@
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -12,6 +13,7 @@ from autograd_cnn import data, training
 from autograd_cnn.data import DataLoader
 from autograd_cnn.data.augment import augment
 from autograd_cnn.models import mlp
+from autograd_cnn.nn import layers
 from autograd_cnn.optim import schedules
 
 
@@ -284,6 +286,55 @@ def test_a_callback_ends_the_training_and_those_after_it_are_still_called():
         np.testing.assert_array_equal(p.data, before[name])
 
 
+class TestInTheMidstOfAnEpoch:
+    """Training that stops after any step goes on with the same bits."""
+
+    def train(self, stop=None, state=None):
+        rng = np.random.default_rng(0)
+        images, labels = rng.random((100, 1, 8, 8), np.float32), rng.integers(0, 3, 100)
+        net = ac.sequential(layers.flatten, layers.linear(64, 3))
+        params = net.init(rng)
+
+        def apply(p, x, *, training=False, rng=None):
+            return net.apply(p, ac.dropout(x, 0.5, training, rng))
+
+        optimizer, history = ac.optim.Adam(params, lr=0.01), ac.training.History()
+        if state is not None:
+            for name, p in params.items():
+                p.data[...] = state[0][name]
+            optimizer.load_state_dict(state[1])
+            history = state[2]
+
+        def on_step(epoch, loss, accuracy):
+            if len(history.step_losses) == stop:
+                raise StoppedError
+
+        loader = ac.data.DataLoader(
+            ac.data.Dataset(images, labels, ("a", "b", "c")), 16, shuffle=True,
+            transform=lambda x, rng: x + rng.normal(size=x.shape).astype(np.float32),
+        )  # fmt: skip
+        with contextlib.suppress(StoppedError):
+            ac.training.fit(
+                apply, params, loader, optimizer=optimizer, epochs=3, validation=(images, labels), history=history,
+                callbacks=[ac.training.Callback(on_step)],
+            )  # fmt: skip
+        return {name: p.data.copy() for name, p in params.items()}, optimizer.state_dict(), history
+
+    @pytest.mark.parametrize("stop", [1, 7, 10, 14, 21])
+    def test_the_bits_are_the_same(self, stop):
+        whole, (params, optimizer, history) = self.train(), self.train(stop)
+        assert history.underway.steps == (stop - 1) % 7 + 1
+        optimizer["lr"] = 0.01  # the checkpoint holds the highest learning rate
+        resumed = self.train(state=(params, optimizer, history))
+        for name, value in whole[0].items():
+            np.testing.assert_array_equal(resumed[0][name], value)
+        assert resumed[2].step_losses == whole[2].step_losses
+        assert resumed[2].epochs == whole[2].epochs
+        assert resumed[2].underway is None
+        assert 0 < resumed[2].epochs[-1].validation_accuracy <= 1
+        assert resumed[2].epochs[-1].test_loss is None
+
+
 class TestEarlyStopping:
     @staticmethod
     def contrary():
@@ -496,7 +547,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_with_advice():
     params, optimizer, history = train(1)
     params["fc1.weight"].data[:] = np.nan
     with pytest.raises(
-        training.TrainingError, match=r"loss became nan at step 4, in epoch 2; try a learning rate below 0.05"
+        training.TrainingError, match=r"loss became nan at step 4, in epoch 2, with learning rate 0.025; try a"
     ):
         train(2, history, params, optimizer)
     assert len(history.step_losses) == 3
@@ -516,8 +567,8 @@ def test_an_interrupt_passes_through_and_gives_the_learning_rate_back():
     assert [e.epoch for e in history.epochs] == [1]
     rates = []
     train(3, history, params, optimizer, callbacks=on_step(lambda *_: rates.append(optimizer.lr)))
-    # The second epoch is run again from its beginning, with its own learning rates.
-    np.testing.assert_allclose(rates, [0.05 * schedules.cosine(i / 9) for i in range(3, 9)])
+    # The second epoch goes on after its first step, with its own learning rates.
+    np.testing.assert_allclose(rates, [0.05 * schedules.cosine(i / 9) for i in range(4, 9)])
 
 
 def test_history_survives_json():

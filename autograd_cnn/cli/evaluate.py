@@ -25,11 +25,10 @@ def run(given: argparse.Namespace) -> None:
     from autograd_cnn import training
     from autograd_cnn.training import metrics, saved_models
 
-    model, params, class_names = saved_models.load_model(given.weights, given.model)
-    dataset = saved_models.load_data(given.data, "test", model, given.skip_bad)
-    dataset = saved_models.match_classes(given.weights, class_names, given.data, dataset)
+    saved = saved_models.load_model(given.weights, given.model)
+    dataset = saved.load_data(given.data, "test", given.skip_bad)
     options.show_skipped(dataset)
-    result = training.evaluate(model.apply, params, dataset)
+    result = training.evaluate(saved.apply, saved.params, dataset)
     right = int((result.predictions == dataset.labels).sum())
     print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
     print(f"loss {result.loss:.4f}")

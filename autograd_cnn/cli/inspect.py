@@ -10,6 +10,7 @@ from autograd_cnn.cli import options
 
 if TYPE_CHECKING:
     from autograd_cnn.inspection import Profile, Summary
+    from autograd_cnn.training.saved_models import SavedModel
 
 FILES = ("summary.txt", "profile.txt", "trace.json", "graph.dot", "graph.png")
 
@@ -26,6 +27,10 @@ def add_parser(commands: options.Commands) -> None:
     options.add_model(parser)
     options.add_data(parser)
     parser.add_argument(
+        "--weights", type=Path, metavar="FILE",
+        help="a trained model, instead of a new --model: a weights file, a checkpoint or a run's folder",
+    )  # fmt: skip
+    parser.add_argument(
         "--batch-size", type=options.positive, default=32, metavar="N", help="images a step (default: 32)"
     )
     parser.add_argument(
@@ -37,13 +42,31 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Write the files, and print summary and profile."""
-    folder = given.out or options.new_folder(f"inspect-{given.model}")
-    summary, profile = inspect_step(given.model, given.data, given.batch_size, given.seed, folder)
-    print(f"{given.model}, one training step of {given.batch_size} images\n\n{summary}\n\n{profile}\n")
+    from autograd_cnn.training.saved_models import load_model
+
+    saved = load_model(given.weights) if given.weights else new_model(given.model, given.data, given.seed)
+    folder = given.out or options.new_folder(f"inspect-{saved.name}")
+    summary, profile = inspect_step(saved, given.data, given.batch_size, given.seed, folder)
+    print(f"{saved.name}, one training step of {given.batch_size} images\n\n{summary}\n\n{profile}\n")
     print(f"summary, graph and profile are in {folder}")
 
 
-def inspect_step(model_name: str, data_name: str, batch_size: int, seed: int, folder: Path) -> tuple[Summary, Profile]:
+def new_model(name: str, data_name: str, seed: int) -> SavedModel:
+    """Return a model with its initial parameters, for the classes of a data set."""
+    import numpy as np
+
+    from autograd_cnn import data, models
+    from autograd_cnn.training.saved_models import SavedModel
+
+    model = models.get(name)
+    names = data.load(data_name, "train").class_names
+    params = model.init(np.random.default_rng(seed), num_classes=len(names))
+    return SavedModel(name, model, params, names, model.INPUT_SHAPE)
+
+
+def inspect_step(
+    saved: SavedModel, data_name: str, batch_size: int, seed: int, folder: Path
+) -> tuple[Summary, Profile]:
     """Take one training step with Adam, and write its summary, graph and profile to a folder.
 
     One step comes first that is not timed, as some work is done only once.
@@ -56,25 +79,23 @@ def inspect_step(model_name: str, data_name: str, batch_size: int, seed: int, fo
     import numpy as np
 
     from autograd_cnn import inspection, models, ops, optim
-    from autograd_cnn.training import runs, saved_models
+    from autograd_cnn.training import runs
 
     runs.claim_folder(folder, FILES)
-    model = models.get(model_name)
-    dataset = saved_models.load_data(data_name, "train", model)
+    dataset = saved.load_data(data_name, "train")
     images, labels = dataset.images[:batch_size], dataset.labels[:batch_size]
-    rng = np.random.default_rng(seed)
-    params = model.init(rng, num_classes=len(dataset.class_names))
+    params, apply, rng = saved.params, saved.apply, np.random.default_rng(seed)
     optimizer = optim.Adam(models.trainable(params))
 
     def forward() -> Any:
-        return ops.softmax_cross_entropy(model.apply(params, images, training=True, rng=rng), labels)
+        return ops.softmax_cross_entropy(apply(params, images, training=True, rng=rng), labels)
 
     def step() -> None:
         optimizer.zero_grad()
         forward().backward()
         optimizer.step()
 
-    summary = inspection.summary(model.apply, params, images, training=True, rng=rng)
+    summary = inspection.summary(apply, params, images, training=True, rng=rng)
     graph = inspection.draw_graph(forward(), params)
     step()
     with inspection.profile() as profile:

@@ -23,16 +23,9 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Print a line for each image."""
-    import numpy as np
-
-    from autograd_cnn import ops, training
-    from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, with_polarity
-    from autograd_cnn.nn import serialization
     from autograd_cnn.training import saved_models
 
-    model, params, class_names = saved_models.load_model(given.weights, given.model)
-    channels, height, width = model.INPUT_SHAPE
-    polarity = serialization.read_metadata(given.weights).get("polarity", BRIGHT_ON_DARK)
-    images = np.stack([with_polarity(read_image(path, channels, (height, width)), polarity) for path in given.images])
-    for path, row in zip(given.images, ops.softmax(training.predict(model.apply, params, images)), strict=True):
-        print(f"{path} {class_names[row.argmax()]} {row.max():.4f}")
+    saved = saved_models.load_model(given.weights, given.model)
+    labels, probabilities = saved.predict(given.images)
+    for path, label, row in zip(given.images, labels, probabilities, strict=True):
+        print(f"{path} {saved.class_names[label]} {row[label]:.4f}")

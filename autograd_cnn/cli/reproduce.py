@@ -42,7 +42,7 @@ def run(given: argparse.Namespace) -> None:
         raise RunError(f"{wrong}: expected one of {', '.join(REPRODUCTIONS)}")
     folder = given.out or options.new_folder(f"reproduce-{given.name}")
     claim_folder(folder, FILES)
-    train, test = (load_data(given.data, split, models.lenet5) for split in data.SPLITS)
+    train, test = (load_data(given.data, split, models.lenet5.INPUT_SHAPE) for split in data.SPLITS)
     system = REPRODUCTIONS[given.name]
     print(f"{given.name}: {system.TITLE}\n")
     study = Study(given.name, folder, train, test, given.quick, given.seed)

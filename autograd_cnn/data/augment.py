@@ -1,4 +1,4 @@
-"""Random affine and elastic augmentation of a batch of images, with array operations only."""
+"""Random augmentation of a batch of images, with array operations only: affine, elastic, crops and flips."""
 
 from typing import Any
 
@@ -78,6 +78,65 @@ def augment(
         scale=rng.uniform(1 - scale, 1 + scale, n),
         shear=rng.uniform(-shear, shear, n) if shear else 0.0,
     )
+
+
+def crop_and_flip(
+    images: NDArray[np.float32], rng: np.random.Generator, *, padding: int = 4, flip: bool = True
+) -> NDArray[np.float32]:
+    """Move each image by a random number of whole pixels, and mirror half of them, left to right.
+
+    This is how photographs are augmented. What comes in at an edge is the image's own reflection there.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (N, C, H, W)
+        The images; not changed.
+    rng : numpy.random.Generator
+        Source of the draws.
+    padding : int, default 4
+        Largest shift along each axis, in pixels.
+    flip : bool, default True
+        Whether to mirror; not for signs and letters, which mean something else in a mirror.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C, H, W)
+        New images.
+
+    Raises
+    ------
+    ValueError
+        If `images` is not such an array, or `padding` is not a whole number of at least 0.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image recognition", 2015, section 4.2, where the
+    edges are black.
+
+    Examples
+    --------
+    >>> images = np.arange(8, dtype=np.float32).reshape(1, 1, 2, 4)
+    >>> crop_and_flip(images, np.random.default_rng(1), padding=1)[0, 0]
+    array([[6., 5., 4., 5.],
+           [2., 1., 0., 1.]], dtype=float32)
+    """
+    _check_images(images)
+    if not isinstance(padding, int | np.integer) or padding < 0:
+        raise ValueError(f"padding is {padding!r}: expected a whole number, 0 or more")
+    n, channels, height, width = images.shape
+    down, right = rng.integers(-padding, padding + 1, (2, n, 1))
+    rows, columns = _reflected(np.arange(height) + down, height), _reflected(np.arange(width) + right, width)
+    if flip:
+        columns = np.where(rng.random((n, 1)) < 0.5, columns[:, ::-1], columns)
+    places = np.arange(n)[:, np.newaxis, np.newaxis, np.newaxis], np.arange(channels)[:, np.newaxis, np.newaxis]
+    return images[*places, rows[:, np.newaxis, :, np.newaxis], columns[:, np.newaxis, np.newaxis]]
+
+
+def _reflected(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Return indices into an axis of this length, reflected at its ends if they lie beyond them."""
+    period = 2 * (length - 1)
+    index = index % max(period, 1)
+    return np.minimum(index, period - index)
 
 
 def affine(

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autograd_cnn.tensor import Tensor
 
 
 class DataError(Exception):
@@ -54,3 +57,32 @@ class Dataset:
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.images.shape[1:]))
         return f"<Dataset: {len(self)} images of {shape} in {len(self.class_names)} classes>"
+
+
+def as_pixels(images: Any) -> NDArray[np.float32]:
+    """Return images as float32, those of uint8 divided by 255.
+
+    Parameters
+    ----------
+    images : array_like or Tensor
+        Of float, which are not scaled, or of uint8 or bool.
+
+    Raises
+    ------
+    TypeError
+        If they have another dtype.
+
+    Examples
+    --------
+    >>> as_pixels(np.array([0, 51, 255], np.uint8))
+    array([0. , 0.2, 1. ], dtype=float32)
+    """
+    array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
+    if array.dtype == np.uint8:
+        return np.divide(array, 255, dtype=np.float32)
+    if array.dtype.kind not in "fb":
+        raise TypeError(
+            f"the images are {array.dtype}: expected float with pixels from 0 to 1, or uint8 from 0 to 255, which "
+            "images.astype(np.uint8) makes of whole numbers"
+        )
+    return array.astype(np.float32, copy=False)

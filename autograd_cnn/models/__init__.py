@@ -6,11 +6,12 @@ require no gradient: give an optimizer only the `trainable` ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from autograd_cnn.models import conv3x3, convnet_bn, lenet5, mlp, simple_convnet
+from autograd_cnn.models import conv3x3, convnet_bn, lenet5, mlp, resnet, simple_convnet
 from autograd_cnn.tensor import Params, Tensor
 
 
@@ -24,7 +25,7 @@ class UnknownModelError(ValueError):
     Traceback (most recent call last):
         ...
     autograd_cnn.models.UnknownModelError: there is no model 'lenet'; the models are lenet5, mlp, conv3x3, \
-simple_convnet, convnet_bn
+simple_convnet, convnet_bn, resnet
     """
 
 
@@ -39,10 +40,11 @@ class Model(Protocol):
     """
 
     INPUT_SHAPE: tuple[int, int, int]
-    """Shape (C, H, W) of the images it takes."""
+    """Shape (C, H, W) of the images it takes by default."""
 
-    def init(self, rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor]:
-        """Draw initial parameters."""
+    @property
+    def init(self) -> Callable[..., dict[str, Tensor]]:
+        """Draw initial parameters: ``init(rng, num_classes=10)``; most take `in_channels` and `image_size` too."""
 
     def apply(
         self, params: Params, x: Any, *, training: bool = False, rng: np.random.Generator | None = None
@@ -56,6 +58,7 @@ _MODELS: dict[str, Model] = {
     "conv3x3": conv3x3,
     "simple_convnet": simple_convnet,
     "convnet_bn": convnet_bn,
+    "resnet": resnet,
 }
 
 
@@ -66,7 +69,7 @@ def names() -> list[str]:
     --------
     >>> from autograd_cnn import models
     >>> models.names()
-    ['lenet5', 'mlp', 'conv3x3', 'simple_convnet', 'convnet_bn']
+    ['lenet5', 'mlp', 'conv3x3', 'simple_convnet', 'convnet_bn', 'resnet']
     """
     return list(_MODELS)
 
@@ -113,6 +116,7 @@ __all__ = [
     "lenet5",
     "mlp",
     "names",
+    "resnet",
     "simple_convnet",
     "trainable",
 ]

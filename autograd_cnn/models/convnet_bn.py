@@ -13,16 +13,24 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
+from autograd_cnn.models import features
 from autograd_cnn.nn.initialization import batch_norm, he, zeros
 from autograd_cnn.tensor import Tensor
 
 INPUT_SHAPE = (1, 28, 28)
 
 
-def init(rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor]:
+def init(
+    rng: np.random.Generator | int,
+    *,
+    num_classes: int = 10,
+    in_channels: int = 1,
+    image_size: int | tuple[int, int] = (28, 28),
+) -> dict[str, Tensor]:
     """Draw initial parameters: He weights, zero biases.
 
-    The convolutions have no bias, because normalization would cancel it.
+    `rng` may be a seed. `image_size` is the height and width of the images. The convolutions have no
+    bias, because normalization would cancel it.
 
     Examples
     --------
@@ -32,14 +40,16 @@ def init(rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor
     >>> sum(p.size for p in models.trainable(params).values())
     104938
     """
+    maps = features.count("convnet_bn", image_size, lambda length: length // 8)
+    rng = np.random.default_rng(rng)
     return {
-        "conv1.weight": he(rng, (32, 1, 5, 5)),
+        "conv1.weight": he(rng, (32, in_channels, 5, 5)),
         **batch_norm(32, "bn1."),
         "conv2.weight": he(rng, (64, 32, 3, 3)),
         **batch_norm(64, "bn2."),
         "conv3.weight": he(rng, (128, 64, 3, 3)),
         **batch_norm(128, "bn3."),
-        "fc1.weight": he(rng, (num_classes, 128 * 3 * 3)),
+        "fc1.weight": he(rng, (num_classes, 128 * maps)),
         "fc1.bias": zeros(num_classes),
     }
 
@@ -52,7 +62,7 @@ def apply(
     rng: np.random.Generator | None = None,
     dropout: float = 0.5,
 ) -> Tensor:
-    """Return the logits (N, num_classes) of images (N, 1, 28, 28).
+    """Return the logits (N, num_classes) of images (N, C, H, W).
 
     Training normalizes with the statistics of the batch, updates the running statistics in `params` in place, and
     drops the linear layer's inputs with probability `dropout`, for which it needs `rng`. Evaluation normalizes with

@@ -11,14 +11,23 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
+from autograd_cnn.models import features
 from autograd_cnn.nn.initialization import he, zeros
 from autograd_cnn.tensor import Tensor
 
 INPUT_SHAPE = (1, 28, 28)
 
 
-def init(rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor]:
+def init(
+    rng: np.random.Generator | int,
+    *,
+    num_classes: int = 10,
+    in_channels: int = 1,
+    image_size: int | tuple[int, int] = (28, 28),
+) -> dict[str, Tensor]:
     """Draw initial parameters: He weights, zero biases.
+
+    `rng` may be a seed. `image_size` is the height and width of the images.
 
     Examples
     --------
@@ -27,13 +36,17 @@ def init(rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor
     >>> params = lenet5.init(np.random.default_rng(0))
     >>> sum(p.size for p in params.values())
     61706
+    >>> lenet5.init(0, in_channels=3, image_size=32)["conv1.weight"].shape
+    (6, 3, 5, 5)
     """
+    maps = features.count("lenet5", image_size, lambda length: (length // 2 - 4) // 2)
+    rng = np.random.default_rng(rng)
     return {
-        "conv1.weight": he(rng, (6, 1, 5, 5)),
+        "conv1.weight": he(rng, (6, in_channels, 5, 5)),
         "conv1.bias": zeros(6),
         "conv2.weight": he(rng, (16, 6, 5, 5)),
         "conv2.bias": zeros(16),
-        "fc1.weight": he(rng, (120, 400)),
+        "fc1.weight": he(rng, (120, 16 * maps)),
         "fc1.bias": zeros(120),
         "fc2.weight": he(rng, (84, 120)),
         "fc2.bias": zeros(84),
@@ -45,7 +58,7 @@ def init(rng: np.random.Generator, *, num_classes: int = 10) -> dict[str, Tensor
 def apply(
     params: Mapping[str, Tensor], x: Any, *, training: bool = False, rng: np.random.Generator | None = None
 ) -> Tensor:
-    """Return the logits (N, num_classes) of images (N, 1, 28, 28). Training and evaluation are the same."""
+    """Return the logits (N, num_classes) of images (N, C, H, W). Training and evaluation are the same."""
     p = params
     x = ops.relu(ops.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2))
     x = ops.max_pool2d(x, 2)

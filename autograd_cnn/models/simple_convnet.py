@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
+from autograd_cnn.models import features
 from autograd_cnn.nn.initialization import batch_norm as batch_norm_params
 from autograd_cnn.nn.initialization import he, normal, zeros
 from autograd_cnn.tensor import Tensor
@@ -20,12 +21,18 @@ INPUT_SHAPE = (1, 28, 28)
 
 
 def init(
-    rng: np.random.Generator, *, num_classes: int = 10, std: float | None = None, batch_norm: bool = False
+    rng: np.random.Generator | int,
+    *,
+    num_classes: int = 10,
+    in_channels: int = 1,
+    image_size: int | tuple[int, int] = (28, 28),
+    std: float | None = None,
+    batch_norm: bool = False,
 ) -> dict[str, Tensor]:
     """Draw initial parameters: He weights, or normal weights of standard deviation `std`; zero biases.
 
-    The published `std` is 0.01. `batch_norm` adds batch normalization after the convolution and after the first
-    linear layer.
+    `rng` may be a seed. `image_size` is the height and width of the images. The published `std` is 0.01.
+    `batch_norm` adds batch normalization after the convolution and after the first linear layer.
 
     Examples
     --------
@@ -35,11 +42,13 @@ def init(
     >>> sum(p.size for p in params.values())
     433890
     """
+    maps = features.count("simple_convnet", image_size, lambda length: (length - 4) // 2)
+    rng = np.random.default_rng(rng)
     draw: Callable[..., Tensor] = he if std is None else functools.partial(normal, std=std)
     params = {
-        "conv1.weight": draw(rng, (30, 1, 5, 5)),
+        "conv1.weight": draw(rng, (30, in_channels, 5, 5)),
         "conv1.bias": zeros(30),
-        "fc1.weight": draw(rng, (100, 30 * 12 * 12)),
+        "fc1.weight": draw(rng, (100, 30 * maps)),
         "fc1.bias": zeros(100),
         "fc2.weight": draw(rng, (num_classes, 100)),
         "fc2.bias": zeros(num_classes),
@@ -55,7 +64,7 @@ def apply(
     rng: np.random.Generator | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Return the logits (N, num_classes) of images (N, 1, 28, 28).
+    """Return the logits (N, num_classes) of images (N, C, H, W).
 
     If `params` has batch normalization, training normalizes with the statistics of the batch, which must then have at
     least two images, and updates the running statistics in place; evaluation normalizes with the running statistics.

@@ -20,7 +20,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     return "\n".join(line.rstrip() for line in lines)
 
 
-def size(count: int) -> str:
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, in the plural where it is not one.
+
+    Examples
+    --------
+    >>> count(1, "epoch"), count(1437, "image"), count(2, "class", "classes")
+    ('1 epoch', '1,437 images', '2 classes')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size(bytes_: int) -> str:
     """Return a number of bytes with its unit, as in ``98 KiB``.
 
     Examples
@@ -28,7 +39,7 @@ def size(count: int) -> str:
     >>> size(100), size(100_352), size(5_000_000)
     ('100 B', '98 KiB', '4.8 MiB')
     """
-    scaled, unit = float(count), "B"
+    scaled, unit = float(bytes_), "B"
     for larger in ("KiB", "MiB", "GiB"):
         if scaled < 1024:
             break

@@ -2,10 +2,11 @@
 
 from autograd_cnn.training.arguments import Apply, Loss
 from autograd_cnn.training.callbacks import Callback, EarlyStopping, early_stopping
-from autograd_cnn.training.errors import TrainingError
+from autograd_cnn.training.errors import RunError, TrainingError
 from autograd_cnn.training.evaluation import batches, evaluate, predict
 from autograd_cnn.training.loop import fit
 from autograd_cnn.training.results import EpochResult, Evaluation, History
+from autograd_cnn.training.saved_models import SavedModel, load_model
 
 __all__ = [
     "Apply",
@@ -15,10 +16,13 @@ __all__ = [
     "Evaluation",
     "History",
     "Loss",
+    "RunError",
+    "SavedModel",
     "TrainingError",
     "batches",
     "early_stopping",
     "evaluate",
     "fit",
+    "load_model",
     "predict",
 ]

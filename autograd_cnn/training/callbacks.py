@@ -12,7 +12,7 @@ from autograd_cnn.tensor import Params
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.results import EpochResult, History
 
-METRICS = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")
+METRICS = tuple(f"{name}_{figure}" for name in ("test", "train", "validation") for figure in ("loss", "accuracy"))
 
 
 @dataclass
@@ -58,7 +58,7 @@ class EarlyStopping(Callback):
         Stop after this many epochs without an improvement, at least 1.
     min_delta : float, default 0
         An improvement is a change for the better by more than this.
-    metric : {"test_loss", "test_accuracy", "train_loss", "train_accuracy"}
+    metric : {"test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "train_loss", "train_accuracy"}
         What to watch: a loss should fall, an accuracy rise.
     restore_best : bool, default True
         When stopping, set the parameters to their values after the best epoch.
@@ -143,7 +143,7 @@ class EarlyStopping(Callback):
         if value is None:
             raise TrainingError(
                 f"early stopping watches {self.metric}, but epoch {result.epoch} has none; "
-                "give fit a test set, or watch train_loss"
+                f"give fit a {self.metric.partition('_')[0]} set, or watch train_loss"
             )
         self._seen += 1
         self._waited += 1

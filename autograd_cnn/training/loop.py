@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from autograd_cnn.training.arguments import Apply, Data, Loss, accepted, as_data
 from autograd_cnn.training.callbacks import Callback
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.evaluation import evaluate
-from autograd_cnn.training.results import EpochResult, History
+from autograd_cnn.training.results import EpochResult, History, Underway
 
 
 def fit(
@@ -32,6 +33,7 @@ def fit(
     optimizer: Optimizer,
     epochs: int,
     test: Data | None = None,
+    validation: Data | None = None,
     loss: Loss = ops.softmax_cross_entropy,
     schedule: Schedule | None = cosine,
     clip_norm: float | None = None,
@@ -40,8 +42,8 @@ def fit(
 ) -> History:
     """Train `params` in place by minimizing a loss of `apply(params, images)`.
 
-    Every epoch draws its random numbers from the loader's seed and its own number: training that stops after an epoch
-    and goes on later ends with the same bits.
+    Every epoch draws its random numbers from the loader's seed and its own number: training that stops after an epoch,
+    or after any step of one, and goes on later ends with the same bits.
 
     Parameters
     ----------
@@ -59,6 +61,8 @@ def fit(
         How many in all, with those of `history`.
     test : Dataset, or pair (images, labels), optional
         Is evaluated at the end of every epoch.
+    validation : Dataset, or pair (images, labels), optional
+        Likewise: images that are neither trained on nor tested with, to choose settings or an epoch by.
     loss : callable
         `loss(logits, labels)` returns what is minimized. The test loss is the softmax cross-entropy in any case.
     schedule : callable, optional
@@ -69,7 +73,7 @@ def fit(
     callbacks : sequence of Callback
         Called in this order.
     history : History, optional
-        Go on from here: the next epoch is the one after its last. If it says that training was stopped, it is
+        Go on from here, in the midst of an epoch if it is `underway`. If it says that training was stopped, it is
         returned as it is.
 
     Returns
@@ -97,8 +101,9 @@ def fit(
     >>> len(history.epochs), len(history.step_losses)
     (2, 4)
     """
-    loader, test = as_loader(data), None if test is None else as_dataset(test)
-    _check(loader, test, clip_norm, params, optimizer)
+    loader = as_loader(data)
+    held_out = {name: as_dataset(d) for name, d in (("test", test), ("validation", validation)) if d is not None}
+    _check(loader, held_out, clip_norm, params, optimizer)
     history = History() if history is None else history
     peak = optimizer.lr
     trainer = _Trainer(apply, params, loader, optimizer, peak, epochs, loss, schedule, clip_norm, callbacks)
@@ -107,9 +112,10 @@ def fit(
             if history.stopped is not None:
                 break
             trained = trainer.run(epoch, history)
-            tested = None if test is None else evaluate(apply, params, test)
-            figures = (None, None) if tested is None else (tested.loss, tested.accuracy)
-            history.epochs.append(EpochResult(epoch, *trained, *figures))
+            found = {name: evaluate(apply, params, dataset) for name, dataset in held_out.items()}
+            figures = {f"{name}_{figure}": getattr(e, figure) for name, e in found.items() for figure in _FIGURES}
+            history.epochs.append(EpochResult(epoch, *trained, **figures))
+            history.underway = None
             for callback in callbacks:
                 if callback.on_epoch is not None:
                     callback.on_epoch(history, params)
@@ -118,14 +124,21 @@ def fit(
     return history
 
 
+_FIGURES = ("loss", "accuracy")
+
+
 def _check(
-    loader: DataLoader, test: Dataset | None, clip_norm: float | None, params: Params, optimizer: Optimizer
+    loader: DataLoader,
+    held_out: Mapping[str, Dataset],
+    clip_norm: float | None,
+    params: Params,
+    optimizer: Optimizer,
 ) -> None:
     """Refuse, before the first step, what cannot be trained."""
     if not len(loader):
         raise TrainingError(f"there is no image to train on; {loader!r} is empty")
-    if test is not None and not len(test):
-        raise TrainingError("there is no image to evaluate on; the test set is empty")
+    if empty := [name for name, dataset in held_out.items() if not len(dataset)]:
+        raise TrainingError(f"there is no image to evaluate on; the {empty[0]} set is empty")
     if clip_norm is not None and not clip_norm > 0:
         raise ValueError(f"clip_norm is {clip_norm!r}: expected a number above 0, or None")
     given = set(map(id, params.values()))
@@ -153,32 +166,45 @@ class _Trainer:
     callbacks: Sequence[Callback]
 
     def run(self, epoch: int, history: History) -> tuple[float, float]:
-        """Train for one epoch, and return the mean loss and the accuracy."""
-        started = time.perf_counter()
+        """Train for one epoch, or what is left of it, and return the mean loss and the accuracy."""
+        started = time.perf_counter() - history.seconds
         rng = np.random.default_rng([self.loader.seed, epoch, 1])  # the 1 sets it apart from the loader's
         options = accepted(self.apply, training=True, rng=rng)
-        loss_sum, right, seen = 0.0, 0, 0
-        for step, (images, labels) in enumerate(self.loader.epoch(epoch), (epoch - 1) * len(self.loader)):
-            if self.schedule is not None:
-                self.optimizer.lr = self.peak * self.schedule(step / (self.epochs * len(self.loader)))
-            logits = self.apply(self.params, images, **options)
-            cost = self.loss(logits, labels)
-            value = cost.item()
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss became {value} at step {step + 1}, in epoch {epoch}; "
-                    f"try a learning rate below {self.peak:g}"
-                )
-            self._update(cost)
+        done, loss_sum, right, seen = 0, 0.0, 0, 0
+        if (begun := history.underway) is not None and begun.epoch == epoch:
+            done, loss_sum, right, seen = begun.steps, begun.loss_sum, begun.right, begun.seen
+            rng.bit_generator.state = begun.rng
+        # Batches that are passed over have drawn their random numbers, as they did when they were trained on.
+        for step, (images, labels) in enumerate(itertools.islice(self.loader.epoch(epoch), done, None), done + 1):
+            logits, value = self._step(images, labels, options, epoch, step)
             history.step_losses.append(value)
             seen += len(labels)
             loss_sum += value * len(labels)
             right += _count_right(logits, labels)
+            history.underway = Underway(epoch, step, loss_sum, right, seen, rng.bit_generator.state)
+            history.seconds = time.perf_counter() - started
             for callback in self.callbacks:
                 if callback.on_step is not None:
                     callback.on_step(epoch, loss_sum / seen, right / seen)
-        history.seconds += time.perf_counter() - started
         return loss_sum / seen, right / seen
+
+    def _step(
+        self, images: Array, labels: Array, options: Mapping[str, Any], epoch: int, step: int
+    ) -> tuple[Any, float]:
+        """Take one step, the epoch's `step`-th, and return the logits and the loss."""
+        whole = (epoch - 1) * len(self.loader) + step
+        if self.schedule is not None:
+            self.optimizer.lr = self.peak * self.schedule((whole - 1) / (self.epochs * len(self.loader)))
+        logits = self.apply(self.params, images, **options)
+        cost = self.loss(logits, labels)
+        value: float = cost.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss became {value} at step {whole}, in epoch {epoch}, with learning rate "
+                f"{self.optimizer.lr:.3g}; try a learning rate below {self.peak:g}"
+            )
+        self._update(cost)
+        return logits, value
 
     def _update(self, cost: Any) -> None:
         """Take one step down the gradient of the cost."""

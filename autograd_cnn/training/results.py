@@ -17,12 +17,12 @@ class EpochResult:
     """Losses and accuracies of one epoch.
 
     Those of training are means over the epoch's images, each computed with the weights of its step. Those of the
-    test set are measured at the end of the epoch, and are None without a test set.
+    test set and of the validation set are measured at the end of the epoch, and are None without such a set.
 
     Examples
     --------
-    >>> EpochResult(1, train_loss=0.5, train_accuracy=0.9)
-    EpochResult(epoch=1, train_loss=0.5, train_accuracy=0.9, test_loss=None, test_accuracy=None)
+    >>> EpochResult(1, train_loss=0.5, train_accuracy=0.9).test_loss is None
+    True
     """
 
     epoch: int
@@ -30,6 +30,38 @@ class EpochResult:
     train_accuracy: float
     test_loss: float | None = None
     test_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Underway:
+    """An epoch that has begun: what it takes to go on with it after any of its steps.
+
+    Attributes
+    ----------
+    epoch : int
+    steps : int
+        Those that are done.
+    loss_sum : float
+        Over the images seen so far.
+    right, seen : int
+        How many images were classified correctly, and in all.
+    rng : dict
+        The state of the random numbers that the model draws.
+
+    Examples
+    --------
+    >>> Underway(2, 10, loss_sum=64.0, right=250, seen=320, rng={}).steps
+    10
+    """
+
+    epoch: int
+    steps: int
+    loss_sum: float
+    right: int
+    seen: int
+    rng: Mapping[str, Any]
 
 
 @dataclass
@@ -44,6 +76,8 @@ class History:
         Seconds of training alone, without the evaluations.
     stopped : str, optional
         Why training ended before its last epoch, if it did.
+    underway : Underway, optional
+        The epoch that was begun and has not ended.
 
     Examples
     --------
@@ -56,13 +90,14 @@ class History:
     epochs: list[EpochResult] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str | None = None
+    underway: Underway | None = None
 
     def stop(self, reason: str) -> None:
         """End training after this epoch; a callback calls it. `stopped` keeps the reason."""
         self.stopped = reason
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the seconds as lists and dicts, ready for JSON."""
+        """Return the losses, the results and the reason to stop as lists and dicts, ready for JSON."""
         plain = {"steps": {"loss": self.step_losses}, "epochs": [vars(e) for e in self.epochs]}
         return plain if self.stopped is None else plain | {"stopped": self.stopped}
 

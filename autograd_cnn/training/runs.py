@@ -20,14 +20,13 @@ from autograd_cnn import models, training
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.data.images import polarity
-from autograd_cnn.nn import serialization
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.output import plotting
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training import metrics
 from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.saved_models import load_data
+from autograd_cnn.training.saved_models import WEIGHTS_FILE, SavedModel, load_data
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import OPTIMIZERS, Settings
 
@@ -111,7 +110,9 @@ class Run:
     def _prepare(cls, settings: Settings, folder: Path) -> Run:
         """Load the data, and draw the initial parameters."""
         model = models.get(settings.model)
-        train, test = (load_data(settings.data, split, model, settings.skip_bad) for split in ("train", "test"))
+        train, test = (
+            load_data(settings.data, split, model.INPUT_SHAPE, settings.skip_bad) for split in ("train", "test")
+        )
         params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names))
         make_optimizer, _ = OPTIMIZERS[settings.optimizer]
         optimizer = make_optimizer(models.trainable(params), settings.lr)
@@ -146,7 +147,19 @@ class Run:
         """Write what `resume` needs."""
         self.folder.mkdir(parents=True, exist_ok=True)
         state = SavedState(self.settings, self.history, self._images(), self.optimizer.steps)
-        state.write(self.folder, self.params, self.optimizer)
+        state.write(self.folder, self.params, self.optimizer, self.saved_model().metadata())
+
+    def saved_model(self) -> SavedModel:
+        """Return the model as it is now, with all that belongs to it."""
+        return SavedModel(
+            self.settings.model,
+            self.model,
+            dict(self.params),
+            self.train.class_names,
+            self.train.images.shape[1:],
+            data=self.settings.data,
+            polarity=polarity(self.train.images),
+        )
 
     def _images(self) -> dict[str, int]:
         """Count the training images of each class."""
@@ -167,19 +180,11 @@ class Run:
             "report": report.to_dict(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_weights()
+        self.saved_model().save(self.folder / WEIGHTS_FILE)
         self._write_json("history.json", self.history.to_dict())
         self._draw(result)
         self._write_json("metrics.json", summary)
         return summary, report
-
-    def _write_weights(self) -> None:
-        metadata = {
-            "model": self.settings.model,
-            "class_names": json.dumps(self.test.class_names),
-            "polarity": polarity(self.train.images),
-        }
-        serialization.save_weights(self.folder / "weights.safetensors", self.params, metadata=metadata)
 
     def _draw(self, result: training.Evaluation) -> None:
         names = self.test.class_names

@@ -1,83 +1,403 @@
-"""Weights in files, with the model and the classes that they belong to."""
+"""A trained model in a file, with all that belongs to it: classes, image size, standardisation, and what to call it."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from autograd_cnn import data, models
+from autograd_cnn import data, models, ops
 from autograd_cnn.data import Dataset
+from autograd_cnn.data.dataset import as_pixels
+from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, resize, with_polarity
+from autograd_cnn.graph import Array
 from autograd_cnn.nn import serialization
-from autograd_cnn.tensor import Tensor
+from autograd_cnn.output.text import count
+from autograd_cnn.tensor import Params, Tensor
+from autograd_cnn.training.arguments import Apply
 from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.evaluation import batches, predict
+from autograd_cnn.training.saved_state import STATE_FILE
+
+#: The file in a run's folder that holds the model at the end.
+WEIGHTS_FILE = "weights.safetensors"
+
+#: How many files are read before they are classified: memory stays bounded, however many there are.
+FILES_AT_A_TIME = 256
+
+File = str | os.PathLike[str]
 
 
-def load_data(name: str, split: str, model: models.Model, skip_bad: bool = False) -> Dataset:
-    """Load a data set with its images in the size that a model takes."""
-    return data.load(name, split, size=model.INPUT_SHAPE[1:], skip_bad=skip_bad)
-
-
-def load_model(path: Path, model_name: str | None = None) -> tuple[models.Model, dict[str, Tensor], tuple[str, ...]]:
-    """Read weights and the model they belong to.
+def standardized(apply: Apply, mean: Sequence[float], std: Sequence[float]) -> Apply:
+    """Return a model's `apply` that standardises its images first: (x − mean) / std, channel by channel.
 
     Parameters
     ----------
-    path : Path
-        A safetensors file.
-    model_name : str, optional
-        The model, for a file whose metadata does not name it.
+    apply : callable
+        `apply(params, x, …)`.
+    mean, std : sequence of float, length C
+        Of each channel over the training images, whose pixels are from 0 to 1.
+
+    Examples
+    --------
+    >>> twice = standardized(lambda params, x: 2 * x, mean=[0.5], std=[0.25])
+    >>> twice({}, np.ones((1, 1, 2, 2), np.float32)).ravel()
+    array([4., 4., 4., 4.], dtype=float32)
+    """
+    shift, scale = (np.asarray(values, np.float32).reshape(-1, 1, 1) for values in (mean, std))
+
+    @functools.wraps(apply)  # its signature too, by which `fit` knows whether it takes `training` and `rng`
+    def standardizing(params: Params, x: Any, *args: Any, **options: Any) -> Any:
+        return apply(params, (x - shift) / scale, *args, **options)
+
+    return standardizing
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class SavedModel:
+    """A trained model with its parameters, as `load_model` reads it.
+
+    Attributes
+    ----------
+    name : str
+        The model's name.
+    model : module
+        Its functions `init` and `apply`.
+    params : dict of str to Tensor
+    class_names : tuple of str
+    input_shape : tuple of int
+        (C, H, W) of the images that it was trained on.
+    options : dict
+        Arguments of `init` beside `rng` and `num_classes`.
+    data : str, optional
+        The data set that it was trained on.
+    polarity : {"bright on dark", "dark on bright", "mixed"}
+        Of the training images. Files are inverted to it where they differ.
+    mean, std : tuple of float
+        Of each channel, by which images are standardised; empty if they are not.
+    reading : str
+        "digit" if files are read as handwritten digits; "" if they are read as they are.
+    temperature : float
+        Divides the logits, so that confidences are calibrated.
+    path : Path, optional
+        The file that it was read from.
+    named : bool
+        Whether the file names the classes; if not, they are taken to be ten digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn import models
+    >>> params = models.lenet5.init(np.random.default_rng(0))
+    >>> saved = SavedModel("lenet5", models.lenet5, params, tuple("0123456789"), (1, 28, 28))
+    >>> saved
+    <SavedModel: lenet5, 61,706 parameters, for images of 1×28×28 in 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9>
+    >>> labels, probabilities = saved.predict(np.zeros((3, 1, 28, 28), np.float32))
+    >>> labels.shape, probabilities.shape
+    ((3,), (3, 10))
+    """
+
+    name: str
+    model: models.Model
+    params: dict[str, Tensor]
+    class_names: tuple[str, ...]
+    input_shape: tuple[int, int, int]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    data: str | None = None
+    polarity: str = BRIGHT_ON_DARK
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    reading: str = ""
+    temperature: float = 1.0
+    path: Path | None = None
+    named: bool = True
+
+    @property
+    def apply(self) -> Apply:
+        """The whole function from pixels in [0, 1] to logits: `apply(params, x, training=False, rng=None)`.
+
+        It standardises the images and divides the logits by the temperature, where the model has these.
+        """
+        apply: Apply = standardized(self.model.apply, self.mean, self.std) if self.mean else self.model.apply
+        if self.temperature == 1:
+            return apply
+        return functools.wraps(apply)(lambda *args, **options: apply(*args, **options) / self.temperature)
+
+    def predict(self, images: Any) -> tuple[NDArray[np.int64], Array]:
+        """Return the most probable class of each image, and the probabilities of all classes.
+
+        Parameters
+        ----------
+        images : array_like, Dataset, path, or sequence of paths
+            Images (N, C, H, W), or one image (C, H, W), with pixels in [0, 1], or uint8 from 0 to 255. Those of
+            another size are resized, if they have the proportions that the model takes. Files may be of any kind and
+            size that `data.images.read_image` reads.
+
+        Returns
+        -------
+        labels : ndarray of int64, shape (N,)
+            Indices into `class_names`.
+        probabilities : ndarray of float32, shape (N, num_classes)
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read.
+        TypeError, ValueError
+            If arrays are not images of the model's channels and proportions.
+        """
+        files = _files(images)
+        if files is None:
+            chunks = [self.prepare(images.images if isinstance(images, Dataset) else images)]
+        else:
+            chunks = (self.read_images(files[part]) for part in batches(len(files), FILES_AT_A_TIME))  # type: ignore[assignment]
+        rows = [ops.softmax(predict(self.apply, self.params, chunk)) for chunk in chunks if len(chunk)]
+        probabilities = np.concatenate([np.empty((0, len(self.class_names)), np.float32), *rows])
+        return probabilities.argmax(1), probabilities
+
+    def read_image(self, path: File) -> NDArray[np.float32]:
+        """Read a file as the model takes it: in its channels, its size and its polarity, (C, H, W) in [0, 1]."""
+        channels, height, width = self.input_shape
+        return with_polarity(read_image(Path(path), channels, (height, width)), self.polarity)
+
+    def read_images(self, paths: Sequence[File]) -> NDArray[np.float32]:
+        """Read files as `read_image` does, into one array (N, C, H, W)."""
+        return np.stack([self.read_image(path) for path in paths])
+
+    def prepare(self, images: Any) -> NDArray[np.float32]:
+        """Return images as float32 (N, C, H, W) of the model's size, with pixels in [0, 1].
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not numbers, or have other channels or proportions than the model takes.
+        """
+        pixels = as_pixels(images)
+        if pixels.ndim == 3 and (pixels.shape[0] == self.input_shape[0] or pixels.shape[1:] == self.input_shape[1:]):
+            # One image (C, H, W), or grey ones (N, H, W).
+            pixels = pixels[np.newaxis] if pixels.shape[0] == self.input_shape[0] else pixels[:, np.newaxis]
+        elif pixels.ndim == 2:
+            pixels = pixels[np.newaxis, np.newaxis]
+        channels, height, width = self.input_shape
+        shape = "×".join(map(str, self.input_shape))
+        if not ((pixels >= 0) & (pixels <= 1)).all():
+            raise ValueError(
+                f"pixels from {pixels.min()} to {pixels.max()} were given: expected 0 to 1, or uint8 from 0 to 255"
+            )
+        if pixels.ndim != 4 or pixels.shape[1] != channels:
+            raise ValueError(f"images of shape {pixels.shape} were given; {self.name} takes (N, C, H, W) of {shape}")
+        if pixels.shape[2] * width != pixels.shape[3] * height:
+            raise ValueError(
+                f"images of shape {pixels.shape} were given; {self.name} takes {shape}: crop or pad them to these "
+                "proportions"
+            )
+        return resize(pixels, (height, width))
+
+    def load_data(self, name: str, split: str, skip_bad: bool = False) -> Dataset:
+        """Load a data set with its images as the model takes them, and its classes numbered as the model has them.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read.
+        RunError
+            If it has a class that the model does not know.
+        """
+        return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad))
+
+    def match_classes(self, data_name: str, dataset: Dataset) -> Dataset:
+        """Return a data set with its classes numbered as the model has them, by their names.
+
+        Raises
+        ------
+        RunError
+            If the data set has a class that the model does not know.
+        """
+        if not self.named or dataset.class_names == self.class_names:
+            return dataset
+        if unknown := [name for name in dataset.class_names if name not in self.class_names]:
+            raise RunError(
+                f"{data_name} has the class {unknown[0]!r}, and the model in {self.path} knows "
+                f"{', '.join(self.class_names)}; evaluate on data with the model's classes"
+            )
+        index = np.array([self.class_names.index(name) for name in dataset.class_names])
+        return dataclasses.replace(dataset, labels=index[dataset.labels], class_names=self.class_names)
+
+    def metadata(self) -> dict[str, str]:
+        """Return everything but the parameters as text, for the header of a weights file."""
+        written = {
+            "model": self.name,
+            "model_options": json.dumps(self.options),
+            "class_names": json.dumps(self.class_names, ensure_ascii=False),
+            "input_shape": json.dumps(self.input_shape),
+            "polarity": self.polarity,
+        }
+        if self.data is not None:
+            written["data"] = self.data
+        if self.mean:
+            written |= {"mean": json.dumps(self.mean), "std": json.dumps(self.std)}
+        if self.reading:
+            written["reading"] = self.reading
+        if self.temperature != 1:
+            written["temperature"] = json.dumps(self.temperature)
+        return written
+
+    def save(self, path: File) -> None:
+        """Write a weights file that `load_model` reads."""
+        serialization.save_weights(path, self.params, metadata=self.metadata())
+
+    def __repr__(self) -> str:
+        shape, classes = "×".join(map(str, self.input_shape)), count(len(self.class_names), "class", "classes")
+        size = sum(p.size for p in models.trainable(self.params).values())
+        names = ", ".join(self.class_names[:10]) + ", …" * (len(self.class_names) > 10)
+        trained = "" if self.data is None else f", trained on {self.data}"
+        return f"<SavedModel: {self.name}, {size:,} parameters, for images of {shape} in {classes}: {names}{trained}>"
+
+
+def load_model(path: File, model: str | None = None) -> SavedModel:
+    """Read a trained model from a file or a folder.
+
+    Parameters
+    ----------
+    path : path-like
+        A weights file, the checkpoint of a run, or the folder of a run, of which the weights are read, or the
+        checkpoint if the run has not ended.
+    model : str, optional
+        The model's name, for a file whose metadata does not name it.
 
     Returns
     -------
-    model, params, class_names
+    SavedModel
 
     Raises
     ------
     WeightsError
         If the file is not such a file, or does not hold this model's weights.
     RunError
-        If nothing says which model the weights are for.
+        If a folder holds no model, or nothing says which model the weights are for.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> params = ac.models.lenet5.init(np.random.default_rng(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     ac.save_weights(path, params, metadata={"model": "lenet5"})
+    ...     net = ac.load_model(path)
+    >>> net.input_shape, net.class_names[:3]
+    ((1, 28, 28), ('0', '1', '2'))
     """
-    params = serialization.load_weights(path)
-    metadata = serialization.read_metadata(path)
-    name = model_name or metadata.get("model")
+    file = _model_file(Path(path))
+    metadata: Mapping[str, str] = serialization.read_metadata(file)
+    params = serialization.load_weights(file)
+    if "run" in metadata:
+        metadata = _run_metadata(file, metadata)
+        params = {name.removeprefix("model/"): p for name, p in params.items() if name.startswith("model/")}
+    name = model or metadata.get("model")
     if name is None:
-        raise RunError(f"{path} does not say which model its weights are for; name it with --model")
-    model = models.get(name)
-    class_names = _class_names(path, metadata)
-    template = model.init(np.random.default_rng(0), num_classes=len(class_names))
-    return model, serialization.match_weights(params, template), class_names
+        raise RunError(f"{file} does not say which model its weights are for; name it with --model")
+    return _build(file, name, metadata, params)
 
 
-def match_classes(path: Path, class_names: Sequence[str], data_name: str, dataset: Dataset) -> Dataset:
-    """Return a data set with its classes numbered as a model has them, by their names if the weights file has these.
-
-    Raises
-    ------
-    RunError
-        If the data set has a class that the model in `path` does not know.
-    """
-    if "class_names" not in serialization.read_metadata(path):
-        return dataset
-    if unknown := [name for name in dataset.class_names if name not in class_names]:
-        raise RunError(
-            f"{data_name} has the class {unknown[0]!r}, and the model in {path} knows {', '.join(class_names)}; "
-            "evaluate on data with the model's classes"
-        )
-    index = np.array([class_names.index(name) for name in dataset.class_names])
-    return dataclasses.replace(dataset, labels=index[dataset.labels], class_names=tuple(class_names))
+def load_data(name: str, split: str, shape: tuple[int, int, int], skip_bad: bool = False) -> Dataset:
+    """Load a data set with its images as a model takes them, (C, H, W)."""
+    return data.load(name, split, size=shape[1:], skip_bad=skip_bad)
 
 
-def _class_names(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of the classes; without metadata they are the ten digits."""
+def _build(file: Path, name: str, metadata: Mapping[str, str], params: Params) -> SavedModel:
+    """Make a SavedModel of what stands in a file."""
+    read = functools.partial(_read_json, file, metadata)
+    found = models.get(name)
+    options = read("model_options", {}, lambda value: isinstance(value, dict), "arguments of init")
+    class_names = read("class_names", list("0123456789"), _is_names, "a list of names")
+    usual = found.INPUT_SHAPE
+    usual = (options.get("in_channels", usual[0]), *options.get("image_size", usual[1:]))
+    shape = read("input_shape", list(usual), lambda value: _is_numbers(value, 3), "channels, height and width")
+    mean, std = (read(key, [], lambda v: _is_numbers(v, shape[0]), "a number for each channel") for key in _STATISTICS)
     try:
-        names = json.loads(metadata.get("class_names", json.dumps(list("0123456789"))))
+        template = found.init(np.random.default_rng(0), num_classes=len(class_names), **options)
+    except TypeError as error:
+        given = metadata["model_options"]
+        raise RunError(f"{file} has model_options {given!r}, which {name} refuses: {error}") from error
+    return SavedModel(
+        name,
+        found,
+        serialization.match_weights(params, template),
+        tuple(class_names),
+        tuple(map(int, shape)),  # type: ignore[arg-type]
+        options,
+        metadata.get("data"),
+        metadata.get("polarity", BRIGHT_ON_DARK),
+        tuple(mean),
+        tuple(std),
+        metadata.get("reading", ""),
+        read("temperature", 1.0, lambda value: _is_numbers([value], 1) and value > 0, "a number above 0"),
+        file,
+        "class_names" in metadata,
+    )
+
+
+_STATISTICS = ("mean", "std")
+
+
+def _model_file(path: Path) -> Path:
+    """Return the file that holds a model: the path itself, or the best that a folder has."""
+    if not path.is_dir():
+        return path
+    for name in (WEIGHTS_FILE, STATE_FILE):
+        if (path / name).exists():
+            return path / name
+    raise RunError(f"{path} holds neither {WEIGHTS_FILE} nor {STATE_FILE}; give a run's folder, or a weights file")
+
+
+def _run_metadata(file: Path, metadata: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what a checkpoint says of its model; earlier versions wrote it into the run's settings alone."""
+    if "model" in metadata:
+        return metadata
+    try:
+        run = json.loads(metadata["run"])
+        named = {"model": run["settings"]["model"], "data": run["settings"]["data"]}
+        return named | ({"class_names": json.dumps(list(run["images"]))} if run.get("images") else {})
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise RunError(f"{file} is not a checkpoint of a run; give a weights file, or a run's folder") from error
+
+
+def _read_json(
+    file: Path, metadata: Mapping[str, str], key: str, default: Any, good: Callable[[Any], bool], expected: str
+) -> Any:
+    """Return a value from the metadata, or the default where it has none."""
+    if key not in metadata:
+        return default
+    try:
+        value = json.loads(metadata[key])
     except json.JSONDecodeError:
-        names = None
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise RunError(f"{path} has class_names {metadata['class_names']!r}; expected a list of names in JSON")
-    return tuple(names)
+        value = None
+    if value is None or not good(value):
+        raise RunError(f"{file} has {key} {metadata[key]!r}; expected {expected} in JSON")
+    return value
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def _is_numbers(value: Any, length: int) -> bool:
+    return isinstance(value, list) and len(value) == length and all(type(x) in (int, float) for x in value)
+
+
+def _files(images: Any) -> list[File] | None:
+    """Return the paths that were given, or None if arrays were."""
+    if isinstance(images, str | os.PathLike):
+        return [images]
+    given = list(images) if isinstance(images, list | tuple) else []
+    return given if given and all(isinstance(path, str | os.PathLike) for path in given) else None

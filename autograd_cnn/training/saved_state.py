@@ -39,8 +39,11 @@ class SavedState:
     images: Mapping[str, int] | None
     steps: Mapping[str, int] | None
 
-    def write(self, folder: Path, params: Params, optimizer: Optimizer) -> None:
-        """Write the file with the parameters and the optimizer's arrays; it replaces the last one as a whole."""
+    def write(self, folder: Path, params: Params, optimizer: Optimizer, model: Mapping[str, str]) -> None:
+        """Write the file with the parameters and the optimizer's arrays; it replaces the last one as a whole.
+
+        `model` is the metadata that a weights file of these parameters has.
+        """
         metadata = {
             "settings": dataclasses.asdict(self.settings),
             "history": self.history.to_dict(),
@@ -49,7 +52,7 @@ class SavedState:
             "steps": self.steps,
         }
         tensors = _tensors(params, optimizer)
-        serialization.save_weights(folder / STATE_FILE, tensors, metadata={"run": json.dumps(metadata)})
+        serialization.save_weights(folder / STATE_FILE, tensors, metadata={**model, "run": json.dumps(metadata)})
 
     @classmethod
     def read(cls, folder: Path) -> SavedState:

@@ -7,7 +7,8 @@ that it cannot be written. They need no display, leave pyplot alone, and import 
 from autograd_cnn.output.plotting.canvas import save
 from autograd_cnn.output.plotting.confusion import confusion_matrix
 from autograd_cnn.output.plotting.filter_tiles import filters
+from autograd_cnn.output.plotting.mistaken_images import mistakes
 from autograd_cnn.output.plotting.series import curves, dots, histograms
 from autograd_cnn.output.plotting.training_curves import learning_curve
 
-__all__ = ["confusion_matrix", "curves", "dots", "filters", "histograms", "learning_curve", "save"]
+__all__ = ["confusion_matrix", "curves", "dots", "filters", "histograms", "learning_curve", "mistakes", "save"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Blue and vermilion of Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers too.
-TRAIN, TEST = "#0072B2", "#D55E00"
+TRAIN, TEST, VALIDATION = "#0072B2", "#D55E00", "#009E73"
 #: Their colours, for more than two curves.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 INK, FAINT = "#333333", "#DDDDDD"

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: More tiles than these are too small to see anything in.
+MOST_FILTERS = 64
+
+
 def filters(
     weight: ArrayLike | Mapping[str, ArrayLike],
     path: str | os.PathLike[str],
@@ -22,6 +26,8 @@ def filters(
     title: str = "Filters of the first layer",
 ) -> None:
     """Draw the filters of a convolution, or of several convolutions side by side, on one scale.
+
+    Of more than 64 filters, the 64 of the largest norms are drawn, in their order.
 
     Filters of three channels are drawn in red, green and blue, with grey for 0. Otherwise the channels of a filter
     stand side by side, with white for 0, red for positive and blue for negative weights.
@@ -49,7 +55,13 @@ def filters(
     ...     plotting.filters(weight, pathlib.Path(folder, "filters.png"))
     """
     panels = dict(weight) if isinstance(weight, Mapping) else {title: weight}
-    values, limit, in_color = _scaled(_stacked(panels))
+    stacked = _stacked(panels)
+    count = stacked.shape[1]
+    if count > MOST_FILTERS:
+        titled = f"{title}: the {MOST_FILTERS} with the largest norms, of {count}"
+        panels, title = {titled if key is title else key: panel for key, panel in panels.items()}, titled
+        stacked = np.stack([_largest(filters) for filters in stacked])
+    values, limit, in_color = _scaled(stacked)
     grid = _Grid.of(*values.shape[1:5])
 
     def draw(figure: "Figure") -> None:
@@ -75,6 +87,13 @@ def _stacked(panels: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
     if values.ndim != 5 or not values.size:
         raise ValueError(f"weight should have shape (F, C, KH, KW) and not be empty; got shape {values.shape[1:]}")
     return values
+
+
+def _largest(filters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the filters of the largest norms, in their order; those that are not finite come last."""
+    norms = np.sqrt((filters.reshape(len(filters), -1) ** 2).sum(1))
+    norms[~np.isfinite(norms)] = -1
+    return filters[np.sort(np.argsort(-norms, kind="stable")[:MOST_FILTERS])]
 
 
 def _scaled(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, bool]:

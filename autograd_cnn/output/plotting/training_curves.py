@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn.output.plotting.canvas import TEST, TRAIN, drawable, save
+from autograd_cnn.output.plotting.canvas import TEST, TRAIN, VALIDATION, drawable, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +23,9 @@ def learning_curve(history: Mapping[str, Any], path: str | os.PathLike[str]) -> 
     ----------
     history : dict
         ``{"steps": {"loss": [float, …]}, "epochs": [{"epoch": 1, "train_loss": …, "train_accuracy": …,
-        "test_loss": …, "test_accuracy": …}, …]}``, as `History.to_dict` returns it. The figures of the test set are
-        None without one. Steps are spread evenly over the epochs; those whose loss is not finite are marked at the
-        foot of the picture.
+        "test_loss": …, "test_accuracy": …}, …]}``, as `History.to_dict` returns it, which may have
+        "validation_loss" and "validation_accuracy" too. The figures of a set that there was not are None. Steps are
+        spread evenly over the epochs; those whose loss is not finite are marked at the foot of the picture.
     path : path-like
         The PNG file to write.
 
@@ -56,38 +56,46 @@ class _Curves:
     def __init__(self, history: Mapping[str, Any]) -> None:
         epochs = history["epochs"]
         self.epochs = np.array([e["epoch"] for e in epochs], np.float64)
-        self.test_loss, self.train_accuracy, self.test_accuracy = (
-            drawable([e[name] for e in epochs]) for name in ("test_loss", "train_accuracy", "test_accuracy")
-        )
-        self.tested = not epochs or any(e["test_loss"] is not None or e["test_accuracy"] is not None for e in epochs)
+        self.train_accuracy = drawable([e["train_accuracy"] for e in epochs])
+        # Of the sets that are evaluated after an epoch: name, losses, accuracies and colour.
+        self.evaluated = []
+        for name, color in ("validation", VALIDATION), ("test", TEST):
+            losses, accuracies = (drawable([e.get(f"{name}_{x}") for e in epochs]) for x in ("loss", "accuracy"))
+            if any(e.get(f"{name}_{x}") is not None for e in epochs for x in ("loss", "accuracy")):
+                self.evaluated.append((name, losses, accuracies, color))
         self.step_losses = drawable(history["steps"]["loss"])
         count = len(self.step_losses)
         # Before the end of the first epoch, steps are all there is to count.
         self.length = self.epochs[-1] if epochs else max(count, 1)
         self.steps = np.arange(1, count + 1) * (self.length / max(count, 1))
-        self.points: dict[str, Any] = {"marker": "o" if len(epochs) <= _MOST_MARKED_EPOCHS else "", "markersize": 4}
+
+    def _points(self, values: NDArray[np.float64]) -> dict[str, Any]:
+        """Return how to mark points: if they are few, as where a set was evaluated once, at the end."""
+        few = len(values) <= _MOST_MARKED_EPOCHS or np.count_nonzero(~np.isnan(values)) == 1
+        return {"marker": "o" if few else "", "markersize": 4}
 
     def draw_loss(self, axes: "Axes") -> None:
         smooth = _moving_average(self.step_losses, 2 * (len(self.step_losses) // 60) + 5)
         axes.plot(self.steps, self.step_losses, color=TRAIN, alpha=0.3, linewidth=0.7, label="training, each step")
         axes.plot(self.steps, smooth, color=TRAIN, label="training, smoothed")
-        if self.tested:
-            axes.plot(self.epochs, self.test_loss, color=TEST, label="test", **self.points)
+        for name, losses, _, color in self.evaluated:
+            axes.plot(self.epochs, losses, color=color, label=name, **self._points(losses))
         lost = self.steps[np.isnan(self.step_losses)]
         if lost.size:
             foot = axes.get_xaxis_transform()
             axes.plot(lost, np.full(lost.size, 0.03), "k|", transform=foot, label=f"not finite ({lost.size})")
-        _scale_loss(axes, self.step_losses, np.concatenate([smooth, self.test_loss]))
+        _scale_loss(axes, self.step_losses, np.concatenate([smooth, *(losses for _, losses, _, _ in self.evaluated)]))
         axes.set(title="Loss", xlabel="epoch" if self.epochs.size else "step")
         axes.set_xlim(0, 1.03 * self.length)
         axes.legend()
 
     def draw_accuracy(self, axes: "Axes") -> None:
-        for name, values, color in ("training", self.train_accuracy, TRAIN), ("test", self.test_accuracy, TEST):
-            if name == "training" or self.tested:
-                label = name if np.isnan(values[-1:]).all() else f"{name}, {values[-1]:.1%} at the end"
-                axes.plot(self.epochs, values, color=color, label=label, **self.points)
-        _scale_accuracy(axes, np.concatenate([self.train_accuracy, self.test_accuracy]))
+        curves = [("training", self.train_accuracy, TRAIN)]
+        curves += [(name, accuracies, color) for name, _, accuracies, color in self.evaluated]
+        for name, values, color in curves:
+            label = name if np.isnan(values[-1:]).all() else f"{name}, {values[-1]:.1%} at the end"
+            axes.plot(self.epochs, values, color=color, label=label, **self._points(values))
+        _scale_accuracy(axes, np.concatenate([values for _, values, _ in curves]))
         axes.set(title="Accuracy", xlabel="epoch")
         axes.yaxis.set_major_formatter(lambda x, _: f"{100 * x:g}%")
         axes.set_xlim(0, self.length + max(0.03 * self.length, 1 / self.length))  # a single epoch is in the middle
