@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 
 from autograd_cnn import __version__
-from autograd_cnn.cli import bench, datasets, evaluate, inspect, options, predict, reproduce, train
+from autograd_cnn.cli import bench, datasets, evaluate, export_onnx, inspect, options, predict, reproduce, train
 
 __all__ = ["main"]
 
-_COMMANDS = (train, evaluate, predict, inspect, reproduce, bench, datasets)
+_COMMANDS = (train, evaluate, predict, export_onnx, inspect, reproduce, bench, datasets)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -52,6 +52,7 @@ def _run(given: argparse.Namespace) -> int:
 
     from autograd_cnn import data, models
     from autograd_cnn.nn.serialization import WeightsError
+    from autograd_cnn.onnx.errors import OnnxError
     from autograd_cnn.training.errors import RunError, TrainingError
 
     try:
@@ -59,7 +60,7 @@ def _run(given: argparse.Namespace) -> int:
         # benchmarks/busy_machine.py shows by how much.
         with threadpool_limits(1, user_api="blas"):
             given.run(given)
-    except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError) as error:
+    except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError, OnnxError) as error:
         return _fail(error)
     return 0
 

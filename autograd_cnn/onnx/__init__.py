@@ -8,5 +8,8 @@ each op down as nodes (`exporter`, `building`). Reading checks a file (`files`) 
 from autograd_cnn.onnx.errors import OnnxError, UnsupportedError
 from autograd_cnn.onnx.exporter import export_onnx
 from autograd_cnn.onnx.importer import Imported, import_onnx
+from autograd_cnn.recording.call_site import machinery
+
+machinery(__name__)  # errors name the line of the function that is exported
 
 __all__ = ["Imported", "OnnxError", "UnsupportedError", "export_onnx", "import_onnx"]

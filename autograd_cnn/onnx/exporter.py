@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ def export_onnx(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     opset: int = 18,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a function of arrays as an ONNX file, by recording what it computes.
 
@@ -58,6 +59,8 @@ def export_onnx(
         By default "x", "x_1", … and "y", "y_1", ….
     opset : int
         Version of the operators, 18 to 22.
+    metadata : dict of str to str, optional
+        Kept in the file beside the graph.
 
     Raises
     ------
@@ -82,6 +85,7 @@ def export_onnx(
     if opset not in OPSETS:
         raise OnnxError(f"export_onnx: opset is from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
     model = trace(f, args, dynamic_batch, input_names, output_names, opset)
+    require_onnx().helper.set_model_props(model, dict(sorted((metadata or {}).items())))
     try:
         write_atomically(path, model.SerializeToString(deterministic=True))
     except OSError as error:

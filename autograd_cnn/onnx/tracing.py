@@ -28,7 +28,7 @@ machinery(__name__)
 
 _slot = Variable.__dict__["_data"]  # the array of any variable, traced or not
 #: What may read the numbers of a traced tensor: it hands them to an op, or asks for their shape and dtype alone.
-_READERS = ("autograd_cnn.primitive", "autograd_cnn.calls.", "autograd_cnn.ops.shape", "autograd_cnn.ops.sorting")
+_READERS = ("autograd_cnn.primitive", "autograd_cnn.calls.")
 _HARMLESS = {
     "autograd_cnn.graph": {"shape", "dtype"},
     "autograd_cnn.tensor": {"ndim", "size", "__len__", "__repr__", "_become", "detach"},
@@ -37,19 +37,39 @@ _HARMLESS = {
 }
 
 
+#: NumPy's functions that ask for shapes and dtypes alone.
+_OF_SHAPES = {np.empty_like, np.ndim, np.ones_like, np.result_type, np.shape, np.size, np.zeros_like}
+
+
 class Traced(Tensor):
     """A value that depends on an input of the graph that is being recorded."""
 
     __slots__ = ()
 
     def __getattribute__(self, name: str) -> Any:
-        if name == "data" or (name == "_data" and not _may_read(sys._getframe(1))):
+        if name == "data":
             raise _refusal(sys._getframe(1))
+        if name == "_data":
+            frame = sys._getframe(1)
+            if frame.f_globals.get("__name__") == "autograd_cnn.ops.sorting":
+                return (
+                    self  # indices, which would leave as a plain array: a Tensor indexes as well, and can be followed
+                )
+            if not _may_read(frame, _slot.__get__(self).dtype):
+                raise _refusal(frame)
         return super().__getattribute__(name)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _OF_SHAPES:
+            args = [np.broadcast_to(np.empty((), x.dtype), x.shape) if isinstance(x, Traced) else x for x in args]
+            return function(*args, **kwargs)
+        return super().__array_function__(function, types, args, kwargs)
 
-def _may_read(frame: Any) -> bool:
+
+def _may_read(frame: Any, dtype: Any) -> bool:
     module, function = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+    if module == "autograd_cnn.ops.shape":
+        return bool(dtype.kind in "iu")  # an index, which is handed on as it is
     return module.startswith((*_READERS, __name__)) or function in _HARMLESS.get(module, ())
 
 

@@ -48,7 +48,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     x = operand("sort", "x", x)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    return _arranged(x, argsort(x, axis), axis)
+    return _arranged(x, _argsort(x, axis), axis)
 
 
 @named

@@ -160,7 +160,7 @@ def _argsort(g: Builder, c: Call) -> str:
 
 @exports("arranged")
 def _arranged(g: Builder, c: Call) -> str:
-    return g.node("GatherElements", g.cast(c["x"]), g.cast(c["order"], np.int64), axis=c["axis"])
+    return g.node("GatherElements", g.cast(c["x"]), g.cast(c["order"], np.int64), axis=c["axis"] % len(c.shape))
 
 
 # --- from ONNX ----------------------------------------------------------------------------------------------

@@ -74,5 +74,5 @@ def _read_dropout(a: Attributes, x: Any, ratio: Any = None, training: Any = None
     always = training is not None and one(training)
     if always and rate and a.rng is None:
         raise UnsupportedError(Reason.RANDOM)
-    out = ops.dropout(x, rate, True, a.rng) if rate and (always or a.training) else x
+    out = ops.dropout(x, rate, bool(always or a.training), a.rng)
     return (out, np.ones(np.shape(x), bool)) if a.outputs > 1 else out

@@ -106,6 +106,8 @@ def _read_average_pool(a: Attributes, x: Any) -> Any:
 
 @imports("GlobalAveragePool")
 def _read_global_average_pool(_: Attributes, x: Any) -> Any:
+    if np.ndim(x) == 4:
+        return ops.expand_dims(ops.global_avg_pool2d(x), (2, 3))
     return ops.mean(x, tuple(range(2, np.ndim(x))), True)
 
 
