@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import autograd_cnn.starting  # noqa: F401 -- first, for Ctrl-C during the imports below
 from autograd_cnn.kernels import get_num_threads, keep_freed_memory, set_num_threads
 from autograd_cnn.modes import no_grad
 from autograd_cnn.ops import *  # noqa: F403 -- every op is an attribute of the package, as in NumPy

@@ -25,6 +25,7 @@ RESULTS = {
     "history.json",
     "learning_curve.png",
     "metrics.json",
+    "mistakes.png",
     "weights.safetensors",
 }
 
@@ -248,7 +249,6 @@ def assert_refused(done, beginning):
 @pytest.mark.parametrize(
     ("arguments", "beginning"),
     [
-        ([], "error: the following arguments are required: COMMAND"),
         (["fly"], "error: argument COMMAND: invalid choice: 'fly'"),
         (["train", "--fast"], "error: unrecognized arguments: --fast"),
         (["train", "--epochs", "0"], "error: argument --epochs: expected a whole number of at least 1, got '0'"),
@@ -263,6 +263,18 @@ def assert_refused(done, beginning):
         (["train", "--data", "cats"], "error: there is no data set 'cats'"),
         (["train", "--model", "vgg"], "error: there is no model 'vgg'; the models are lenet5, mlp"),
         (["train", "--lr", "1e9", "--epochs", "1"], "error: the loss became"),
+        (["train", "--data", "digit"], "error: there is no data set 'digit': expected one of digits, mnist,"),
+        (["train", "--model", "gone.py"], "error: {cwd}/gone.py cannot be read (No such file or directory); expected"),
+        (["train", "--model", "file"], "error: there is no model 'file'; the models are"),
+        (["train", "--schedule", "sine"], "error: --schedule 'sine' is unknown; expected cosine, constant, one-cycle"),
+        (["train", "--validation", "1"], "error: argument --validation: expected a number of at least 0 and below 1"),
+        (["train", "--validation", "1e-9"], "error: --validation 1e-09 would hold out 0 of 1437 training images"),
+        (["train", "--patience", "0"], "error: argument --patience: expected a whole number of at least 1, got '0'"),
+        (["train", "--patience", "2", "--validation", "0"], "error: --patience 2 needs a validation set; give"),
+        (["train", "--weight-decay", "-1"], "error: argument --weight-decay: expected a number of at least 0"),
+        (["train", "--clip-norm", "0"], "error: argument --clip-norm: expected a number above 0, got '0'"),
+        (["train", "--threads", "0"], "error: argument --threads: expected a whole number of at least 1, got '0'"),
+        (["train", "--checkpoint-every", "1h"], "error: argument --checkpoint-every: expected steps, as in 500, or"),
         (["train", "--out", "file/run"], "error: file/run cannot be made a folder:"),
         (["evaluate", "--weights", "gone.safetensors"], "error: gone.safetensors does not exist"),
         (["evaluate", "--weights", "file"], "error: file is cut short or not a safetensors file"),
@@ -275,7 +287,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, beginning, tmp_path
     lines = done.stderr.splitlines()
     assert done.returncode == 2
     # A bar that has begun to move stands before the error of a training that fails under way.
-    assert lines[-1].startswith(beginning), done.stderr
+    assert lines[-1].startswith(beginning.format(cwd=tmp_path)), done.stderr
     assert "Traceback" not in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 

@@ -7,12 +7,29 @@ that `--help` is quick.
 from __future__ import annotations
 
 import argparse
-import io
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from autograd_cnn import __version__
-from autograd_cnn.cli import bench, datasets, evaluate, export_onnx, inspect, options, predict, reproduce, train
+from autograd_cnn import __version__, starting
+from autograd_cnn.cli import (
+    bench,
+    completion,
+    datasets,
+    evaluate,
+    export_onnx,
+    inspect,
+    options,
+    predict,
+    reproduce,
+    streams,
+    train,
+)
+from autograd_cnn.output.text import shown
 
 __all__ = ["main"]
 
@@ -26,28 +43,38 @@ def make_parser() -> argparse.ArgumentParser:
         description="Train, evaluate and use small convolutional networks, in NumPy.",
     )
     parser.add_argument("--version", action="version", version=f"autograd-cnn {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    completion.add_option(parser)
+    parser.set_defaults(run=lambda _: parser.print_help())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in _COMMANDS:
         command.add_parser(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line, and return the exit status: 0, 2 for bad input, 130 when interrupted."""
-    given = make_parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: class names may be in any script
+    """Run the command line, and return the exit status.
+
+    It is 0, 2 for bad input, 130 after Ctrl-C, 143 after SIGTERM, and 141 when nobody reads the output any more.
+    """
+    streams.open_all()
     try:
-        return _run(given)
+        with _signals():
+            status = _run(arguments)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:
+        streams.abandon()
+        return streams.BROKEN_PIPE
     except OSError as error:
         # For a disk that is full, or a folder that may not be written: the system's message, and the file's name.
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)
-        return options.INTERRUPTED
+        return 128 + getattr(error, "number", signal.SIGINT)
 
 
-def _run(given: argparse.Namespace) -> int:
+def _run(arguments: Sequence[str] | None) -> int:
+    given = make_parser().parse_args(arguments)
     from threadpoolctl import threadpool_limits
 
     from autograd_cnn import data, models
@@ -58,7 +85,7 @@ def _run(given: argparse.Namespace) -> int:
     try:
         # Networks of this size gain nothing from BLAS threads, which wait for one another on a busy machine:
         # benchmarks/busy_machine.py shows by how much.
-        with threadpool_limits(1, user_api="blas"):
+        with threadpool_limits(1, user_api="blas"), _warnings_in_one_line():
             given.run(given)
     except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError, OnnxError) as error:
         return _fail(error)
@@ -66,5 +93,36 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _fail(error: object) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {shown(error)}", file=sys.stderr)
     return options.FAILURE
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise an exception while a command runs; before and after it they end the process."""
+    from autograd_cnn.training.interrupts import interrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in starting.SIGNALS}
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Show warnings as errors are shown, without the line of code that warns."""
+
+    def show(message: Any, *_: Any, **__: Any) -> None:
+        print(f"warning: {shown(message)}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

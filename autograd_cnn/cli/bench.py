@@ -26,7 +26,7 @@ def run(given: argparse.Namespace) -> None:
     from threadpoolctl import threadpool_limits
 
     from autograd_cnn.experiments import comparison
-    from autograd_cnn.training.runs import claim_folder
+    from autograd_cnn.training.run_folder import claim_folder
 
     folder = given.out or options.new_folder("bench")
     claim_folder(folder, comparison.FILES)

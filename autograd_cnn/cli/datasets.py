@@ -7,12 +7,14 @@ from pathlib import Path
 
 from autograd_cnn import data
 from autograd_cnn.cli import options
+from autograd_cnn.output.text import shown
 
 
 def add_parser(commands: options.Commands) -> None:
     """Add the command, its two verbs and their options."""
     parser = commands.add_parser("data", help="fetch and export data sets", description="Fetch and export data sets.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser.set_defaults(run=lambda _: parser.print_help())
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _add_fetch(verbs)
     _add_export(verbs)
 
@@ -51,7 +53,7 @@ def _add_export(verbs: options.Commands) -> None:
 def fetch(given: argparse.Namespace) -> None:
     """Print where a data set's files are, once they are there."""
     paths = data.fetch(given.name)
-    print("\n".join(map(str, paths)) or f"{given.name} is part of the package")
+    print("\n".join(map(shown, paths)) or f"{given.name} is part of the package")
 
 
 def export(given: argparse.Namespace) -> None:
@@ -68,4 +70,4 @@ def export(given: argparse.Namespace) -> None:
         indices = folders.take_evenly(dataset.labels, given.limit or len(dataset)).tolist()
         with bar(indices, desc=split, unit="image") as moving:
             write(given.out / split, dataset, moving)
-        print(f"{len(indices)} images are in {given.out / split}")
+        print(shown(f"{len(indices)} images are in {given.out / split}"))

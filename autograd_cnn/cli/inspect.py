@@ -55,13 +55,13 @@ def new_model(name: str, data_name: str, seed: int) -> SavedModel:
     """Return a model with its initial parameters, for the classes of a data set."""
     import numpy as np
 
-    from autograd_cnn import data, models
-    from autograd_cnn.training.saved_models import SavedModel
+    from autograd_cnn.training.model_files import find
+    from autograd_cnn.training.saved_models import SavedModel, load_data
 
-    model = models.get(name)
-    names = data.load(data_name, "train").class_names
-    params = model.init(np.random.default_rng(seed), num_classes=len(names))
-    return SavedModel(name, model, params, names, model.INPUT_SHAPE)
+    model = find(name)
+    train = load_data(data_name, "train", getattr(model, "INPUT_SHAPE", None))
+    params = model.init(np.random.default_rng(seed), num_classes=len(train.class_names))
+    return SavedModel(Path(name).stem, model, params, train.class_names, train.images.shape[1:])
 
 
 def inspect_step(
@@ -79,9 +79,9 @@ def inspect_step(
     import numpy as np
 
     from autograd_cnn import inspection, models, ops, optim
-    from autograd_cnn.training import runs
+    from autograd_cnn.training import run_folder
 
-    runs.claim_folder(folder, FILES)
+    run_folder.claim_folder(folder, FILES)
     dataset = saved.load_data(data_name, "train")
     images, labels = dataset.images[:batch_size], dataset.labels[:batch_size]
     params, apply, rng = saved.params, saved.apply, np.random.default_rng(seed)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from autograd_cnn import data, models
+from autograd_cnn.output.text import shown
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     Commands = _SubParsersAction[argparse.ArgumentParser]
 
 FAILURE = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit."""
-        self.exit(FAILURE, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(FAILURE, f"error: {shown(message)} (see {self.prog} --help)\n")
 
 
 def positive(text: str) -> int:
@@ -43,15 +45,44 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def learning_rate(text: str) -> float:
+def above_zero(text: str) -> float:
     """Read a finite number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
+    number = _number(text)
+    if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return number
+
+
+def at_least_zero(text: str) -> float:
+    """Read a finite number of at least 0."""
+    number = _number(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a number of at least 0 and below 1."""
+    number = _number(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0 and below 1, got {text!r}")
+    return number
+
+
+def interval(text: str) -> tuple[int | None, float | None]:
+    """Read a number of steps, as in "500", or of minutes, as in "10min": one of the two, and None for the other."""
+    found = re.fullmatch(r"([0-9]+)|([0-9]*\.?[0-9]+) ?m(?:in(?:utes?)?)?", text)
+    steps, minutes = (int(found[1] or 0), float(found[2] or 0)) if found else (0, 0.0)
+    if not steps and not minutes:
+        raise argparse.ArgumentTypeError(f"expected steps, as in 500, or minutes, as in 10min; got {text!r}")
+    return steps or None, minutes or None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def one_of(names: Sequence[str], default: str | None = None) -> str:
@@ -59,20 +90,27 @@ def one_of(names: Sequence[str], default: str | None = None) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}" + (f" (default: {default})" if default else "")
 
 
-def add_data(parser: argparse.ArgumentParser, default: str = "digits") -> None:
-    """Add --data."""
-    parser.add_argument("--data", default=default, metavar="NAME", help=one_of(data.NAMES, default))
+def add_data(parser: argparse.ArgumentParser, default: str | None = "digits", otherwise: str | None = None) -> None:
+    """Add --data; `otherwise` says what stands for it where there is no default."""
+    parser.add_argument("--data", default=default, metavar="NAME", help=one_of(data.NAMES, default or otherwise))
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add --model, of a model to be made."""
-    parser.add_argument("--model", default="lenet5", metavar="NAME", help=one_of(models.names(), "lenet5"))
+    known = one_of([*models.names(), "your own, FILE.py or FILE.py:NAME, which has init and apply"], "lenet5")
+    parser.add_argument("--model", default="lenet5", type=models.canonical, metavar="NAME", help=known)
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """Add --weights, and --model for a file that does not name its model."""
-    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="a weights.safetensors file")
-    parser.add_argument("--model", metavar="NAME", help="the weights' model, where the file does not name it")
+    parser.add_argument(
+        "--weights", type=Path, required=True, metavar="FILE",
+        help="a weights.safetensors file, a checkpoint, or the folder of a run",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=models.canonical, metavar="NAME",
+        help="the weights' model, where they do not name it, or your own in FILE.py or FILE.py:NAME",
+    )  # fmt: skip
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +130,7 @@ def show_skipped(*datasets: data.Dataset) -> None:
     """List the files that were left out, on standard error."""
     skipped = dict.fromkeys(file for dataset in datasets for file in dataset.skipped)
     for path, reason in skipped:
-        print(f"skipped: {path} {reason}", file=sys.stderr)
+        print(shown(f"skipped: {path} {reason}"), file=sys.stderr)
     if skipped:
         print(f"skipped {len(skipped)} in all", file=sys.stderr)
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from autograd_cnn.cli import options
+from autograd_cnn.output.text import shown
 
 
 def add_parser(commands: options.Commands) -> None:
@@ -28,4 +29,4 @@ def run(given: argparse.Namespace) -> None:
     saved = saved_models.load_model(given.weights, given.model)
     labels, probabilities = saved.predict(given.images)
     for path, label, row in zip(given.images, labels, probabilities, strict=True):
-        print(f"{path} {saved.class_names[label]} {row[label]:.4f}")
+        print(shown(f"{path} {saved.class_names[label]} {row[label]:.4f}"))

@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> None:
     """List the systems, or reproduce one and print its table."""
     from autograd_cnn.experiments.reproductions import FILES, REPRODUCTIONS, Study
     from autograd_cnn.training.errors import RunError
-    from autograd_cnn.training.runs import claim_folder
+    from autograd_cnn.training.run_folder import claim_folder
     from autograd_cnn.training.saved_models import load_data
 
     if given.list:

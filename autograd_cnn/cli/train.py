@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograd_cnn.cli import options
+from autograd_cnn.cli import options, streams
+from autograd_cnn.output.text import count, did_you_mean, meant, shown
 
 if TYPE_CHECKING:
+    from autograd_cnn.training.checkpoints import Checkpoints
+    from autograd_cnn.training.run_results import Results
     from autograd_cnn.training.runs import Run
 
 
@@ -20,96 +23,202 @@ def add_parser(commands: options.Commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model and write a folder of results",
-        description="Train a model. Weights, metrics and pictures go into a folder; a checkpoint after every "
-        "epoch lets --resume go on after a stop and end with the same bits.",
+        description="Train a model. Weights, metrics and pictures go into a folder. A checkpoint after every epoch, "
+        "and after Ctrl-C, lets --resume go on after a stop and end with the same bits. The test images are looked at "
+        "once, at the end.",
     )
     options.add_data(parser)
     options.add_model(parser)
-    parser.add_argument(
-        "--epochs", type=options.positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist, else 10)"
-    )
-    parser.add_argument("--batch-size", type=options.positive, metavar="N", help="images a step (default: 32)")
-    parser.add_argument(
-        "--optimizer", default="adam", metavar="NAME",
-        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--lr", type=options.learning_rate, metavar="X",
-        help="learning rate at the start, from where it falls to 0 along a cosine "
-        "(default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--augment", action=argparse.BooleanOptionalAction,
-        help="shift, rotate and scale the training images at random (default: on digits only)",
-    )  # fmt: skip
+    _add_recipe(parser.add_argument_group("how to train"))
+    _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
     options.add_skip_bad(parser)
     parser.add_argument("--seed", type=options.whole_number, metavar="N", help="seed of every random draw (default: 0)")
-    options.add_out(parser)
     parser.add_argument(
-        "--resume", type=Path, metavar="DIR",
-        help="go on with the run in this folder; its settings are kept, and only --epochs may be given",
-    )  # fmt: skip
+        "--threads", type=options.positive, metavar="N", help="to share convolutions among (default: 1)"
+    )
+    options.add_out(parser)
+    _add_checkpoints(parser.add_argument_group("stopping and going on"))
     defaults = {name: parser.get_default(name) for name in _KEPT}
     parser.set_defaults(run=functools.partial(run, defaults=defaults))
 
 
+def _add_recipe(group: Any) -> None:
+    group.add_argument(
+        "--epochs", type=options.positive, metavar="N", help="total epochs (default: 60 on digits, 3 on mnist, else 10)"
+    )
+    group.add_argument("--batch-size", type=options.positive, metavar="N", help="images a step (default: 32)")
+    group.add_argument(
+        "--optimizer", default="adam", metavar="NAME",
+        help="adam, adamw, rmsprop, adagrad, momentum (0.9) or sgd (Nesterov's momentum, 0.9) (default: adam)",
+    )  # fmt: skip
+    group.add_argument(
+        "--lr", type=options.above_zero, metavar="X",
+        help="the highest learning rate (default: 0.001 for rmsprop, 0.002 for adam and adamw, 0.02 for the others)",
+    )  # fmt: skip
+    group.add_argument(
+        "--schedule", default="cosine", metavar="NAME",
+        help="of the learning rate: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
+        "warm-up (over 10 %%, then cosine) (default: cosine)",
+    )  # fmt: skip
+    group.add_argument(
+        "--weight-decay", type=options.at_least_zero, metavar="X",
+        help="how far each step draws the weights to 0 (default: 0.01 for adamw, else 0)",
+    )  # fmt: skip
+    group.add_argument(
+        "--clip-norm", type=options.above_zero, metavar="X",
+        help="scale the gradients down where their norm is larger (default: never)",
+    )  # fmt: skip
+    group.add_argument(
+        "--augment", action=argparse.BooleanOptionalAction,
+        help="shift, rotate and scale the training images at random (default: on digits only)",
+    )  # fmt: skip
+
+
+def _add_evaluation(group: Any) -> None:
+    group.add_argument(
+        "--validation", type=options.share, metavar="X",
+        help="hold out this share of the training images, keep the weights that do best on them in best.safetensors, "
+        "and test those (default: 0)",
+    )  # fmt: skip
+    group.add_argument(
+        "--patience", type=options.positive, metavar="N",
+        help="stop after N epochs without a lower validation loss (implies --validation 0.1)",
+    )  # fmt: skip
+    group.add_argument(
+        "--test-every-epoch", action="store_true", help="look at the test images after every epoch, to draw their curve"
+    )
+
+
+def _add_checkpoints(group: Any) -> None:
+    group.add_argument(
+        "--resume", type=Path, metavar="DIR",
+        help="go on with the run in this folder; its settings are kept, and only --epochs may be changed",
+    )  # fmt: skip
+    group.add_argument(
+        "--checkpoint-every", type=options.interval, metavar="N", default=(None, None),
+        help="save a checkpoint every N steps, or minutes, as in 10min, too (default: after every epoch)",
+    )  # fmt: skip
+    group.add_argument(
+        "--keep", type=options.whole_number, metavar="K", default=0,
+        help="keep the last K checkpoints as checkpoint-STEP.safetensors (default: the last alone)",
+    )  # fmt: skip
+
+
 #: What --resume takes from the run itself.
-_KEPT = ("data", "model", "batch_size", "optimizer", "lr", "augment", "skip_bad", "seed", "out")
+_KEPT = (
+    "data", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "clip_norm", "augment", "validation",
+    "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
+)  # fmt: skip
 
 
 def run(given: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
     """Train, with a bar, and print the report."""
+    from autograd_cnn.training.run_folder import hold
+
+    if given.resume and _is_finished(given, defaults):
+        return
+    folder = given.resume or given.out or options.new_folder(f"{Path(given.data).name}-{Path(given.model).stem}")
+    with streams.lossy(), hold(folder):
+        run = _resume(given) if given.resume else _start(given, folder)
+        options.show_skipped(run.train, run.test)
+        _describe(run)
+        _show_results(run, _train(run))
+
+
+def _describe(run: Run) -> None:
+    s = run.settings
+    shape = " × ".join(map(str, run.train.images.shape[1:]))
+    held_out = "" if run.validation is None else f", {count(len(run.validation), 'image')} held out for validation"
+    print(
+        f"{shown(s.model)} on {shown(s.data)}: {count(len(run.train), 'image')}, {shape}, "
+        f"{count(len(run.train.class_names), 'class', 'classes')}{held_out}, {count(s.epochs, 'epoch')}, seed {s.seed}"
+    )
+
+
+def _train(run: Run) -> Results:
     from autograd_cnn.training.progress import training_bar
 
-    run = _resume(given, defaults) if given.resume else _start(given)
-    s = run.settings
-    options.show_skipped(run.train, run.test)
-    print(f"{s.model} on {s.data}: {len(run.train)} images, {s.epochs} epochs, seed {s.seed}")
-
     try:
-        with training_bar(s.epochs, run.steps, run.history) as show:
-            run.fit(on_step=show)
+        with training_bar(run.settings.epochs, run.steps, run.history) as bar:
+            run.fit(on_step=bar)
+            results = run.finish()
+            bar.end(f", test {results.summary['test_accuracy']:.1%}")
+            return results
     except KeyboardInterrupt:
-        if run.history.epochs:
-            done = len(run.history.epochs)
-            print(f"stopped after epoch {done}; go on with: train --resume {run.folder}", file=sys.stderr)
+        if run.history.step_losses:
+            step = f"step {len(run.history.step_losses):,} of {run.steps:,}"
+            print(f"stopped after {step}; go on with: train --resume {shown(run.folder)}", file=sys.stderr)
         raise
-    summary, report = run.finish()
-    print(report)
+
+
+def _show_results(run: Run, results: Results) -> None:
+    summary = results.summary
+    print(results.report)
+    if run.history.stopped:
+        print(f"\nstopped early: {shown(run.history.stopped)}")
+    elif run.validation is not None:
+        print(f"\nthe weights after epoch {summary['tested_epoch']} are tested, with the lowest validation loss")
     print(
         f"\ntest accuracy {summary['test_accuracy']:.2%}, mean confidence {summary['mean_confidence']:.2%}, "
         f"trained in {summary['seconds']:.1f} s"
     )
-    print(f"weights, metrics and pictures are in {run.folder}")
+    print(shown(f"weights, metrics and pictures are in {run.folder}"))
 
 
-def _start(given: argparse.Namespace) -> Run:
-    from autograd_cnn.training.errors import RunError
+def _start(given: argparse.Namespace, folder: Path) -> Run:
     from autograd_cnn.training.runs import Run
-    from autograd_cnn.training.settings import OPTIMIZERS, Settings
+    from autograd_cnn.training.settings import OPTIMIZERS, SCHEDULES, Settings
 
-    if given.optimizer not in OPTIMIZERS:
-        *others, last = OPTIMIZERS
-        raise RunError(f"--optimizer {given.optimizer!r} is unknown; expected {', '.join(others)} or {last}")
+    kept = {name: getattr(given, name) for name in _KEPT if name not in ("out", "optimizer", "schedule")}
     settings = Settings.resolve(
-        data=given.data,
         model=given.model,
         epochs=given.epochs,
-        batch_size=given.batch_size,
-        optimizer=given.optimizer,
-        lr=given.lr,
-        augment=given.augment,
-        seed=given.seed,
-        skip_bad=given.skip_bad,
+        optimizer=_known("--optimizer", given.optimizer, OPTIMIZERS),
+        schedule=_known("--schedule", given.schedule, SCHEDULES),
+        **kept,
     )
-    return Run.start(settings, given.out or options.new_folder(f"{Path(settings.data).name}-{given.model}"))
+    return Run.start(settings, folder, _checkpoints(given))
 
 
-def _resume(given: argparse.Namespace, defaults: Mapping[str, Any]) -> Run:
+def _checkpoints(given: argparse.Namespace) -> Checkpoints:
+    from autograd_cnn.training.checkpoints import Checkpoints
+
+    steps, minutes = given.checkpoint_every
+    return Checkpoints(steps, minutes, given.keep)
+
+
+def _known(option: str, given: str, known: Mapping[str, Any]) -> str:
     from autograd_cnn.training.errors import RunError
-    from autograd_cnn.training.runs import Run
+
+    name = meant(given, known)
+    if name not in known:
+        raise RunError(
+            f"{option} {given!r} is unknown; expected {options.one_of(list(known))}{did_you_mean(given, known)}"
+        )
+    return name
+
+
+def _is_finished(given: argparse.Namespace, defaults: Mapping[str, Any]) -> bool:
+    """Check what goes with --resume, and say so if there is nothing to go on with."""
+    from autograd_cnn.training.errors import RunError
+    from autograd_cnn.training.run_results import tested_epochs
+    from autograd_cnn.training.saved_state import SavedState
 
     changed = [f"--{name.replace('_', '-')}" for name in _KEPT if getattr(given, name) != defaults[name]]
     if changed:
         raise RunError(f"--resume keeps the run's own settings; leave out {', '.join(changed)}")
-    return Run.resume(given.resume, given.epochs)
+    state = SavedState.read(given.resume)
+    done, stopped = len(state.history.epochs), state.history.stopped
+    asked = given.epochs or state.settings.epochs
+    if tested_epochs(given.resume) != done or (done < asked and not stopped) or asked < done:
+        return False
+    why = f", where it stopped early: {stopped}" if stopped else f"; --epochs {done + 1} or more goes on with it"
+    print(shown(f"{given.resume} is finished: it has run {count(done, 'epoch')}{why}"))
+    return True
+
+
+def _resume(given: argparse.Namespace) -> Run:
+    from autograd_cnn.training.runs import Run
+
+    model = None if given.model == "lenet5" else given.model
+    return Run.resume(given.resume, given.epochs, _checkpoints(given), model)

@@ -7,8 +7,20 @@ from autograd_cnn.data import digits, folders, mnist
 from autograd_cnn.data.dataset import DataError, Dataset
 from autograd_cnn.data.images import resize
 from autograd_cnn.data.loader import DataLoader
+from autograd_cnn.output.text import did_you_mean, meant
 
-__all__ = ["NAMES", "PUBLISHED", "SPLITS", "DataError", "DataLoader", "Dataset", "absolute", "fetch", "load"]
+__all__ = [
+    "NAMES",
+    "PUBLISHED",
+    "SPLITS",
+    "DataError",
+    "DataLoader",
+    "Dataset",
+    "absolute",
+    "canonical",
+    "fetch",
+    "load",
+]
 
 FOLDER = "folder:"
 PUBLISHED = ("digits", *mnist.SOURCES)
@@ -69,11 +81,28 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, skip_bad
     '0'
     """
     _check("split", split, SPLITS)
+    name = canonical(name)
     if name.startswith(FOLDER):
         return folders.read_folder(_path(name), split, size=size, skip_bad=skip_bad)
     _check("data set", name, NAMES)
     dataset = digits.load(split) if name == "digits" else mnist.load(name, split)
     return dataset if size is None else dataclasses.replace(dataset, images=resize(dataset.images, size))
+
+
+def canonical(name: str) -> str:
+    """Return a data set's name as it is spelled here: "Digits" is "digits", and the path of a folder "folder:PATH".
+
+    An unknown name is returned as it is.
+
+    Examples
+    --------
+    >>> canonical("Fashion_MNIST"), canonical("cats")
+    ('fashion-mnist', 'cats')
+    """
+    found = meant(name, PUBLISHED)
+    if found in PUBLISHED or name.startswith(FOLDER):
+        return found
+    return f"{FOLDER}{name}" if name and Path(name).expanduser().is_dir() else name
 
 
 def absolute(name: str) -> str:
@@ -84,6 +113,7 @@ def absolute(name: str) -> str:
     >>> absolute("digits")
     'digits'
     """
+    name = canonical(name)
     return f"{FOLDER}{_path(name).absolute()}" if name.startswith(FOLDER) else name
 
 
@@ -110,6 +140,7 @@ def fetch(name: str) -> list[Path]:
     >>> fetch("digits")
     []
     """
+    name = canonical(name)
     _check("data set", name, PUBLISHED)
     return [] if name == "digits" else mnist.fetch(name)
 
@@ -122,4 +153,4 @@ def _path(name: str) -> Path:
 
 def _check(kind: str, given: str, known: tuple[str, ...]) -> None:
     if given not in known:
-        raise DataError(f"there is no {kind} {given!r}: expected one of {', '.join(known)}")
+        raise DataError(f"there is no {kind} {given!r}: expected one of {', '.join(known)}{did_you_mean(given, known)}")

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.output.text import ShownError
 from autograd_cnn.tensor import Tensor
 
 
-class DataError(Exception):
+class DataError(ShownError):
     """Data that is missing, damaged or not as expected; the message is one line that says what to do.
 
     Examples
@@ -20,7 +21,7 @@ class DataError(Exception):
     Traceback (most recent call last):
         ...
     autograd_cnn.data.dataset.DataError: there is no data set 'digit': expected one of digits, mnist, fashion-mnist, \
-kmnist, folder:PATH
+kmnist, folder:PATH; did you mean 'digits'?
     """
 
 

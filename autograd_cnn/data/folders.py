@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.data.dataset import DataError, Dataset
+from autograd_cnn.data.image_files import MAX_PIXELS
 from autograd_cnn.data.images import image_sizes, read_images, write_image
 
 # The seed of the split into training and test images. It never changes, so that a folder always splits alike.
@@ -39,10 +40,11 @@ def read_folder(
     channels: int = 1,
     size: tuple[int, int] | None = None,
     skip_bad: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Dataset:
     """Read a folder that contains a folder of image files for each class.
 
-    Files may be of any kind that Pillow reads; `images.read_image` says how they are converted. Polarity is kept: dark
+    `images.read_image` says which formats are read and how they are converted. Polarity is kept: dark
     ink on white paper is not inverted. Hidden files are ignored.
 
     Parameters
@@ -61,6 +63,8 @@ def read_folder(
         proportions is padded evenly with the median colour of its border.
     skip_bad : bool, default False
         Leave out files that cannot be read or that are where no file is expected, and list them in `skipped`.
+    max_pixels : int, default 25 million
+        The largest image to decode, as in `images.read_image`.
 
     Returns
     -------
@@ -103,9 +107,9 @@ def read_folder(
             f"{path} has no image to test with, because each class has only one: add images, or put them into "
             f"{path / 'train'} and {path / 'test'}"
         )
-    size = size or _common_size([file for files in training.values() for file in files])
+    size = size or _common_size([file for files in training.values() for file in files], max_pixels)
     labelled = [(file, label) for label, files in enumerate(classes.values()) for file in files]
-    dataset = _read(labelled, tuple(classes), channels, size, skip_bad, bad)
+    dataset = _read(labelled, tuple(classes), channels, size, skip_bad, max_pixels, bad)
     kept = np.bincount(dataset.labels, minlength=len(classes))
     for label, (name, files) in enumerate(classes.items()):
         if files and not kept[label]:
@@ -158,6 +162,7 @@ def read_labelled_files(
     channels: int = 1,
     size: tuple[int, int] | None = None,
     skip_bad: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Dataset:
     """Read a flat folder of files named idx-N-label-L.png, in the order of N.
 
@@ -167,7 +172,7 @@ def read_labelled_files(
         The folder.
     class_names : sequence of str, optional
         A name for each class; by default "0", "1" and so on up to the largest label.
-    channels, size, skip_bad
+    channels, size, skip_bad, max_pixels
         As in `read_folder`.
 
     Returns
@@ -213,8 +218,8 @@ def read_labelled_files(
     if not labelled:
         raise DataError(f"{path} contains no images: expected files named idx-N-label-L.png")
     names = class_names or map(str, range(1 + max(label for _, label in labelled)))
-    size = size or _common_size([file for file, _ in labelled])
-    dataset = _read(labelled, tuple(names), channels, size, skip_bad, bad)
+    size = size or _common_size([file for file, _ in labelled], max_pixels)
+    dataset = _read(labelled, tuple(names), channels, size, skip_bad, max_pixels, bad)
     if not len(dataset):
         raise DataError(f"{path} contains no image that can be read, expected at least one")
     return dataset
@@ -321,9 +326,9 @@ def _part(files: list[Path], split: str) -> list[Path]:
     return [file for i, file in enumerate(files) if (i in test) == (split == "test")]
 
 
-def _common_size(files: list[Path]) -> tuple[int, int]:
+def _common_size(files: list[Path], max_pixels: int) -> tuple[int, int]:
     """Return the most common height and width; of equally common sizes the largest."""
-    counts = Counter(size for size in image_sizes(files) if size)
+    counts = Counter(size for size in image_sizes(files, max_pixels=max_pixels) if size)
     return max(counts, key=lambda size: (counts[size], size), default=(1, 1))  # if all are bad, reading them raises
 
 
@@ -333,12 +338,14 @@ def _read(
     channels: int,
     size: tuple[int, int],
     skip_bad: bool,
+    max_pixels: int,
     bad: list[Bad],
 ) -> Dataset:
     images = np.empty((len(labelled), channels, *size), np.float32)
     labels: list[int] = []
     skipped = list(bad)
-    for (file, label), image in zip(labelled, read_images([file for file, _ in labelled], channels, size), strict=True):
+    found = read_images([file for file, _ in labelled], channels, size, max_pixels=max_pixels)
+    for (file, label), image in zip(labelled, found, strict=True):
         if isinstance(image, DataError):
             reason = str(image).removeprefix(f"{file} ")
             if not skip_bad:

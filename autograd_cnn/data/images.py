@@ -6,19 +6,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.data.dataset import DataError
+from autograd_cnn.data.image_files import EXIF_ORIENTATION, MAX_PIXELS, decode, lies_on_its_side, open_image
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-EXPECTED = "expected an image file, such as a PNG or a JPEG"
 BRIGHT_ON_DARK, DARK_ON_BRIGHT = "bright on dark", "dark on bright"
-EXIF_ORIENTATION = 0x0112  # above 4, the image lies on its side
 
 # From this many pixels on, decoding an image takes longer than handing it to a thread: two threads read files of 28×28
 # more slowly than one does, and files of 600×600 faster.
@@ -67,13 +62,16 @@ def resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
     return np.clip(resized, 0, 1, out=resized)
 
 
-def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = None) -> NDArray[np.float32]:
+def read_image(
+    path: str | Path, channels: int, size: tuple[int, int] | None = None, *, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.float32]:
     """Read an image file as an array for a model.
 
-    Every mode that Pillow knows is converted: black and white, grey of any depth, palette, colour, CMYK and so on. The
-    orientation in the EXIF data is applied. Only the first frame of an animation is read. Transparent pixels become
-    white, or black if all visible pixels are bright. An image whose proportions differ from those of `size` is padded
-    evenly with the median colour of its border.
+    PNG, JPEG, BMP, GIF, TIFF, WebP and the PPM family are read, whatever a file is called. Every mode of theirs is
+    converted: black and white, grey of any depth, palette, colour, CMYK and so on. The orientation in the EXIF data is
+    applied. Only the first frame of an animation is read. Transparent pixels become white, or black if all visible
+    pixels are bright. An image whose proportions differ from those of `size` is padded evenly with the median colour of
+    its border.
 
     Parameters
     ----------
@@ -83,6 +81,8 @@ def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = N
         1 for grey, or 3 for red, green and blue.
     size : tuple of int, optional
         Height and width of the result; by default those of the file.
+    max_pixels : int, default 25 million
+        The largest image to decode; half as large in WebP, which takes twice the memory.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = N
     Raises
     ------
     DataError
-        If the file is missing, not an image, damaged or too large, or if `channels` is not 1 or 3.
+        If the file is missing, not an image, damaged or too large to be decoded, or if `channels` is not 1 or 3.
     ValueError
         If `size` is not two positive numbers.
 
@@ -112,12 +112,12 @@ def read_image(path: str | Path, channels: int, size: tuple[int, int] | None = N
         raise DataError(f"{path} cannot be read with {channels} channels: expected 1 (grey) or 3 (colour)")
     if size is not None:
         _check_size(size)
-    with _warnings_settled():
-        return _read(path, channels, size)
+    with _warnings_ignored():
+        return _read(path, channels, size, max_pixels)
 
 
 def read_images(
-    paths: Sequence[str | Path], channels: int, size: tuple[int, int]
+    paths: Sequence[str | Path], channels: int, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
 ) -> Iterator[NDArray[np.float32] | DataError]:
     """Read many image files of about the same size, using threads for large ones.
 
@@ -129,6 +129,8 @@ def read_images(
         As in `read_image`.
     size : tuple of int
         Height and width of the results.
+    max_pixels : int, default 25 million
+        As in `read_image`.
 
     Yields
     ------
@@ -147,12 +149,12 @@ def read_images(
 
     def read(path: str | Path) -> NDArray[np.float32] | DataError:
         try:
-            return _read(path, channels, size)
+            return _read(path, channels, size, max_pixels)
         except DataError as error:
             return error
 
     # Warning filters belong to the process, so threads must not each set and restore them.
-    with _warnings_settled():
+    with _warnings_ignored():
         if size[0] * size[1] < PIXELS_WORTH_A_THREAD:
             yield from map(read, paths)
         else:
@@ -160,16 +162,14 @@ def read_images(
                 yield from threads.map(read, paths)
 
 
-def image_sizes(paths: Sequence[str | Path]) -> Iterator[tuple[int, int] | None]:
-    """Yield the height and width in the header of each image file, or None if it cannot be read."""
-    from PIL import Image
-
-    with _warnings_settled():
+def image_sizes(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[int, int] | None]:
+    """Yield the height and width in the header of each image file, or None if it cannot be read or is too large."""
+    with _warnings_ignored():
         for path in paths:
             try:
-                with Path(path).open("rb") as file, Image.open(file) as image:
+                with open_image(path, max_pixels) as image:
                     # Without this test Pillow would decode a whole PNG to look for EXIF data after the pixels.
-                    lies = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION, 1) > 4
+                    lies = "exif" in image.info and lies_on_its_side(image.getexif().get(EXIF_ORIENTATION, 1))
                     yield image.size if lies else image.size[::-1]
             except Exception:  # noqa: BLE001 -- Pillow's readers let out whatever a damaged file leads them to
                 yield None
@@ -273,64 +273,24 @@ def _check_size(size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def _warnings_settled() -> Iterator[None]:
-    """Silence Pillow's warnings about odd metadata, and raise the one about images large enough to be an attack."""
-    from PIL import Image
-
+def _warnings_ignored() -> Iterator[None]:
+    """Silence Pillow's warnings about odd metadata, and about large images, for which there is a limit here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
-def _read(path: str | Path, channels: int, size: tuple[int, int] | None) -> NDArray[np.float32]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Path(path).open("rb") as file, Image.open(file) as image:
-            pixels = _to_array(ImageOps.exif_transpose(image), channels)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        limit = f"expected at most {Image.MAX_IMAGE_PIXELS:,} pixels"
-        raise DataError(f"{path} is too large an image: {limit}; make it smaller") from error
-    except UnidentifiedImageError as error:
-        raise DataError(f"{path} is not an image of a kind that Pillow knows: {EXPECTED}") from error
-    except Exception as error:  # Pillow's readers let out whatever a damaged file leads them to
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(f"{path} cannot be read ({reason}): {EXPECTED}") from error
-    return pixels if size is None else _fit(pixels, size)
+def _read(path: str | Path, channels: int, size: tuple[int, int] | None, max_pixels: int) -> NDArray[np.float32]:
+    pixels, shape = decode(path, channels, size, max_pixels)
+    return pixels if size is None else _fit(pixels, shape, size)
 
 
-def _to_array(image: "Image.Image", channels: int) -> NDArray[np.float32]:
-    """Return the pixels of an image, (C, H, W) in [0, 1]."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # Pillow's own conversion to 8 bits clips these instead of scaling them.
-        limit = 1 if image.mode == "F" else 65535
-        grey = np.asarray(image, np.float32)
-        if not 0 <= grey.min() <= grey.max() <= limit:
-            raise ValueError(f"values from {grey.min()} to {grey.max()}, expected 0 to {limit}")
-        return np.repeat(grey[np.newaxis] / np.float32(limit), channels, axis=0)
-    if image.mode == "L" and channels == 1 and not image.has_transparency_data:
-        return np.asarray(image, np.float32)[np.newaxis] / np.float32(255)  # the general way below is slower
-    opaque = _on_paper(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
-    bands = opaque.convert("L" if channels == 1 else "RGB").split()
-    return np.stack([np.asarray(band, np.float32) for band in bands]) / np.float32(255)
-
-
-def _on_paper(image: "Image.Image") -> "Image.Image":
-    from PIL import Image
-
-    visible = np.asarray(image.convert("L"))[np.asarray(image.getchannel("A")) > 127]
-    # Bright ink would vanish on white.
-    paper = "black" if visible.size and visible.min() > 127 else "white"
-    return Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("RGB")
-
-
-def _fit(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return `image` resized to `size`, padded with the median colour of its border to keep its proportions."""
-    if image.shape[1:] == size:
+def _fit(image: NDArray[np.float32], shape: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return `image` resized to `size`, padded with the median colour of its border to keep the proportions `shape`."""
+    if image.shape[1:] == size == shape:
         return image
-    scale = min(size[0] / image.shape[1], size[1] / image.shape[2])
-    height, width = (max(1, round(length * scale)) for length in image.shape[1:])
+    scale = min(size[0] / shape[0], size[1] / shape[1])
+    height, width = (max(1, round(length * scale)) for length in shape)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     fitted = np.empty((len(image), *size), np.float32)
     fitted[:] = np.median(_border(image), axis=1)[:, np.newaxis, np.newaxis]

@@ -1,16 +1,20 @@
 """MNIST and data sets published in the same form: four gzipped IDX files, found on disk or downloaded."""
 
+import contextlib
 import hashlib
+import io
 import os
+import time
 import traceback
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autograd_cnn.data.dataset import DataError, Dataset
-from autograd_cnn.data.idx import decode_idx, decompress, read_bytes
+from autograd_cnn.data.idx import decode_idx, decompress
 
 VARIABLE = "AUTOGRAD_CNN_DATA"
 TIMEOUT = (10, 30)  # seconds to connect, and between two reads
@@ -20,15 +24,23 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+# Uncompressed, and the same in every data set: no more is read of a file, nor downloaded.
+BYTES = {
+    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
+ABANDONED = 3600  # seconds after which the part of a download belongs to no process any more
 
 
 @dataclass(frozen=True)
 class Source:
     """Where the files of a data set come from, and their digests."""
 
-    mirrors: tuple[str, ...]
-    # By file name. If the name ends in .gz, the digest is of the gzipped file; otherwise it is of the uncompressed
-    # content, because mirrors may compress it differently.
+    mirrors: tuple[str, ...]  # over https, which they all have, and without redirections
+    # By file name: of each gzipped file as published, and of the uncompressed content where that is known too, so that
+    # files that somebody has compressed again are taken.
     md5: dict[str, str]
     class_names: tuple[str, ...]
 
@@ -41,6 +53,10 @@ SOURCES = {
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ),
         md5={
+            "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
             "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
             "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
@@ -50,10 +66,7 @@ SOURCES = {
     ),
     # H. Xiao, K. Rasul and R. Vollgraf, 2017, MIT; the digests are in their README and in torchvision.
     "fashion-mnist": Source(
-        mirrors=(
-            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        ),
+        mirrors=("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",),
         md5={
             "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
             "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
@@ -66,7 +79,7 @@ SOURCES = {
     ),
     # T. Clanuwat and others, 2018, CC BY-SA 4.0; the digests are torchvision's.
     "kmnist": Source(
-        mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
         md5={
             "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
             "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
@@ -103,18 +116,18 @@ def folders(name: str) -> list[Path]:
 def _verified(name: str, file: str) -> tuple[Path, bytes]:
     """Return the path of a file and its uncompressed content."""
     path = _find(name, file) or _download(name, file)
-    content = read_bytes(path)
     try:
-        _verify(name, file, path, content)
+        return path, _verify(name, file, path)
     except DataError as error:
         raise DataError(
             f"{path} is not the {file} of {name}: it {error}; replace it, or remove it to have it downloaded"
         ) from error
-    return path, content
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _find(name: str, file: str) -> Path | None:
-    names = (file, f"{file}.gz") if file in SOURCES[name].md5 else (f"{file}.gz",)
+    names = [known for known in (file, f"{file}.gz") if known in SOURCES[name].md5]
     for folder in folders(name):
         for path in (folder / name for name in names):
             try:
@@ -131,9 +144,10 @@ def _download(name: str, file: str) -> Path:
 
     folder = folders(name)[0]
     path = folder / f"{file}.gz"
-    part = folder / f".{path.name}.{uuid.uuid4().hex}.part"
+    part = folder / f".{path.name}.{uuid.uuid4().hex}.part"  # of this process alone
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder, path.name)
         part.touch()
     except OSError as error:
         raise DataError(
@@ -144,10 +158,14 @@ def _download(name: str, file: str) -> Path:
     try:
         for mirror in SOURCES[name].mirrors:
             url = mirror + path.name
+            # Not pooch.retrieve: it logs to the terminal, and writes whatever a server sends.
+            download = pooch.HTTPDownloader(
+                progressbar=True, chunk_size=2**16, timeout=TIMEOUT, allow_redirects=False,
+            )  # fmt: skip
             try:
-                # Not pooch.retrieve: it checks the compressed file and logs to the terminal.
-                pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(url, part, None)
-                _verify(name, file, part, decompress(part.read_bytes()))
+                with _LimitedFile(part, _most_bytes(file)) as opened:
+                    download(url, opened, None)
+                _verify(name, file, part, as_published=True)
                 return part.replace(path)
             except (OSError, DataError) as error:
                 failures.append(f"{url} ({_reason(error)})")
@@ -155,22 +173,71 @@ def _download(name: str, file: str) -> Path:
                 traceback.clear_frames(error.__traceback__)
     finally:
         part.unlink(missing_ok=True)
-    form = "each plain or with .gz" if file in SOURCES[name].md5 else "as published"
+    names, form = [f for files in FILES.values() for f in files], "each plain or with .gz"
+    if file not in SOURCES[name].md5:
+        names, form = [f"{file}.gz" for file in names], "as published"
     raise DataError(
         f"{name} cannot be downloaded: tried {', then '.join(failures)}; check the network, or put "
-        f"{', '.join(SOURCES[name].md5)} ({form}) into {folder} by hand, or set {VARIABLE} "
+        f"{', '.join(names)} ({form}) into {folder} by hand, or set {VARIABLE} "
         f"to a folder whose {name}/ has them"
     )
 
 
-def _verify(name: str, file: str, path: Path, content: bytes) -> None:
-    """Compare a file's uncompressed content, or the file at `path` itself, with its digest."""
-    known = SOURCES[name].md5
-    plain = file in known
-    expected = known[file] if plain else known[f"{file}.gz"]
-    seen = hashlib.md5(content if plain else path.read_bytes(), usedforsecurity=False).hexdigest()
-    if seen != expected:
-        raise DataError(f"has the md5 {seen}{' when uncompressed' * plain}, expected {expected}")
+class _LimitedFile(io.FileIO):
+    """A file that takes no more than it is meant to hold."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        super().__init__(path, "w")
+        self._left = most_bytes
+
+    def write(self, content: Any) -> int:
+        self._left -= len(content)
+        if self._left < 0:
+            raise DataError("sends more bytes than the file has")
+        return super().write(content)
+
+    def close(self) -> None:
+        if not self.closed:
+            os.fsync(self.fileno())  # the content reaches the disk before the name does
+        super().close()
+
+
+def _remove_abandoned(folder: Path, name: str) -> None:
+    """Remove what is left of downloads of processes that were killed."""
+    for part in folder.glob(f".{name}.*.part"):
+        with contextlib.suppress(FileNotFoundError):  # another process may be at it
+            if part.stat().st_mtime < time.time() - ABANDONED:
+                part.unlink()
+
+
+def _most_bytes(file: str) -> int:
+    """Return the most bytes that a file has, plain or gzipped: what cannot be compressed grows by very little."""
+    return BYTES[file] + BYTES[file] // 1000 + 2**10
+
+
+def _verify(name: str, file: str, path: Path, as_published: bool = False) -> bytes:
+    """Return a file's uncompressed content, once a digest says that it is right.
+
+    That of the file as it is comes first. Only if it is unknown, and not `as_published`, that of the content does.
+    """
+    md5 = SOURCES[name].md5
+    with path.open("rb") as opened:
+        given = opened.read(_most_bytes(file) + 1)
+    if len(given) > _most_bytes(file):
+        raise DataError(f"has more than {_most_bytes(file):,} bytes")
+    seen = _digest(given)
+    if seen in (md5[f"{file}.gz"], md5.get(file)):
+        return decompress(given, BYTES[file])
+    if as_published or file not in md5:
+        raise DataError(f"has the md5 {seen}, expected {md5[f'{file}.gz']}")
+    content = decompress(given, BYTES[file])
+    if (seen := _digest(content)) != md5[file]:
+        raise DataError(f"has the md5 {seen} when uncompressed, expected {md5[file]}")
+    return content
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _reason(error: BaseException) -> str:

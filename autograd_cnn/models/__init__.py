@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from autograd_cnn.models import conv3x3, convnet_bn, lenet5, mlp, resnet, simple_convnet
+from autograd_cnn.output.text import ShownError, did_you_mean, meant
 from autograd_cnn.tensor import Params, Tensor
 
 
-class UnknownModelError(ValueError):
+class UnknownModelError(ShownError, ValueError):
     """A name that no model has.
 
     Examples
@@ -25,7 +26,7 @@ class UnknownModelError(ValueError):
     Traceback (most recent call last):
         ...
     autograd_cnn.models.UnknownModelError: there is no model 'lenet'; the models are lenet5, mlp, conv3x3, \
-simple_convnet, convnet_bn, resnet
+simple_convnet, convnet_bn, resnet; did you mean 'lenet5'?
     """
 
 
@@ -88,9 +89,24 @@ def get(name: str) -> Model:
     >>> models.get("lenet5") is models.lenet5
     True
     """
+    name = canonical(name)
     if name not in _MODELS:
-        raise UnknownModelError(f"there is no model {name!r}; the models are {', '.join(_MODELS)}")
+        raise UnknownModelError(
+            f"there is no model {name!r}; the models are {', '.join(_MODELS)}{did_you_mean(name, _MODELS)}"
+        )
     return _MODELS[name]
+
+
+def canonical(name: str) -> str:
+    """Return a model's name as it is spelled here; an unknown name is returned as it is.
+
+    Examples
+    --------
+    >>> from autograd_cnn import models
+    >>> models.canonical("LeNet-5")
+    'lenet5'
+    """
+    return meant(name, _MODELS)
 
 
 def trainable(params: Params) -> dict[str, Tensor]:
@@ -110,6 +126,7 @@ def trainable(params: Params) -> dict[str, Tensor]:
 __all__ = [
     "Model",
     "UnknownModelError",
+    "canonical",
     "conv3x3",
     "convnet_bn",
     "get",

@@ -1,42 +1,22 @@
 """Weights in safetensors files: written whole or not at all, and checked when saved and when loaded."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.nn.safetensors_files import CODES, FORMAT_KEY, FORMAT_VERSION, WeightsError, encode, open_file
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
 
-FORMAT_KEY = "autograd_cnn_format"
-FORMAT_VERSION = "1"
+__all__ = [
+    "CheckpointError", "WeightsError", "load_weights", "match_weights", "read_metadata", "read_shapes", "save_weights",
+]  # fmt: skip
 
 # How the names of running statistics end, in PyTorch and in the models here.
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-# safetensors' codes for the dtypes that weights may have.
-_CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
-_MOST_HEADER_BYTES = 100_000_000  # the most that safetensors reads
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be saved, read or used; the message is one line that names what is wrong.
-
-    Examples
-    --------
-    >>> import autograd_cnn as ac
-    >>> ac.load_weights("missing.safetensors")
-    Traceback (most recent call last):
-        ...
-    autograd_cnn.nn.serialization.WeightsError: missing.safetensors does not exist; expected a file that \
-save_weights or safetensors wrote
-    """
-
 
 CheckpointError = WeightsError  # its first name
 
@@ -93,7 +73,7 @@ def save_weights(
             raise WeightsError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
     arrays = {name: tensor.data for name, tensor in params.items()}
     _check_values(path, arrays)
-    data = _encode(arrays, metadata)
+    data = encode(arrays, metadata)
     try:
         write_atomically(path, data)
     except OSError as error:
@@ -133,15 +113,18 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     ...     ac.load_weights(path)
     {'weight': Tensor([1., 2.], requires_grad=True)}
     """
-    with _open(path) as file:
+    with open_file(path) as file:
         codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys())}
-        other = [f"{name!r} is {code}" for name, code in codes.items() if code not in _CODES.values()]
+        other = [f"{name!r} is {code}" for name, code in codes.items() if code not in CODES.values()]
         if other:
             raise WeightsError(
                 f"{os.fspath(path)} has tensors of other dtypes than float32 (F32) and float64 (F64): "
-                f"{', '.join(other)}; convert them before saving"
+                f"{_first(other)}; convert them before saving"
             )
-        arrays = {name: file.get_tensor(name) for name in codes}
+        try:
+            arrays = {name: file.get_tensor(name) for name in codes}
+        except (ValueError, MemoryError) as error:  # such as a shape of more axes than NumPy has
+            raise WeightsError(f"{os.fspath(path)} holds a tensor that NumPy cannot ({error})") from error
     _check_values(path, arrays)
     return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
 
@@ -164,11 +147,36 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     --------
     See `save_weights`.
     """
-    with _open(path) as file:
+    with open_file(path) as file:
         return dict(file.metadata() or {})
 
 
-def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
+    """Read the names and shapes of the tensors in a safetensors file's header, without the tensors.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, truncated or not a safetensors file.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import autograd_cnn as ac
+    >>> from autograd_cnn.nn.serialization import read_shapes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     ac.save_weights(path, {"weight": ac.Tensor([1.0, 2.0])})
+    ...     read_shapes(path)
+    {'weight': (2,)}
+    """
+    with open_file(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+
+
+def match_weights(
+    params: Mapping[str, Tensor], template: Mapping[str, Tensor], *, path: str | os.PathLike[str] | None = None
+) -> dict[str, Tensor]:
     """Check that loaded parameters fit a model, and return them in the model's order.
 
     Parameters
@@ -177,6 +185,8 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
         What `load_weights` returned.
     template : dict of str to Tensor
         The model's own parameters, such as its `init` returns. Their values are not used.
+    path : path-like, optional
+        The file that the parameters come from, for the error to name.
 
     Returns
     -------
@@ -197,7 +207,7 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
     >>> match_weights({}, {"w": ac.Tensor([0.0, 0.0])})
     Traceback (most recent call last):
         ...
-    autograd_cnn.nn.serialization.WeightsError: the weights do not fit the model: 'w' of shape (2,) is missing
+    autograd_cnn.nn.safetensors_files.WeightsError: the weights do not fit the model: 'w' of shape (2,) is missing
     """
     problems = []
     first: dict[int, str] = {}  # of each tensor's names
@@ -218,74 +228,26 @@ def match_weights(params: Mapping[str, Tensor], template: Mapping[str, Tensor]) 
         f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
     ]
     if problems:
-        raise WeightsError(f"the weights do not fit the model: {'; '.join(problems)}")
+        where = "" if path is None else f"{os.fspath(path)}: "
+        raise WeightsError(f"{where}the weights do not fit the model: {_first(problems)}")
     made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
     return {name: made[first[id(expected)]] for name, expected in template.items()}
+
+
+def _first(problems: list[str], most: int = 10) -> str:
+    """Return problems in one line, and how many more there are."""
+    rest = f"; and {len(problems) - most:,} more" if len(problems) > most else ""
+    return "; ".join(problems[:most]) + rest
 
 
 def _check_values(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Check that arrays to be written, or that were read, are finite float32 or float64."""
     problems = []
     for name, array in arrays.items():
-        if array.dtype.newbyteorder("=") not in _CODES:
+        if array.dtype.newbyteorder("=") not in CODES:
             problems.append(f"{name!r} has dtype {array.dtype}")
         elif not np.isfinite(array).all():
             nan, infinite = np.count_nonzero(np.isnan(array)), np.count_nonzero(np.isinf(array))
             problems.append(f"{name!r} has {nan} NaN and {infinite} infinite among its {array.size} values")
     if problems:
-        raise WeightsError(f"{os.fspath(path)}: expected finite float32 or float64 weights; {'; '.join(problems)}")
-
-
-def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
-    """Return the bytes of a safetensors file: the header's length, the header in JSON, and the arrays.
-
-    safetensors' own writer orders metadata at random, so that equal weights make different files. Version 0.8.0 also
-    writes wrong bytes, silently, for arrays that are not C-contiguous.
-    """
-    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
-    body = bytearray()
-    # Wide elements first, so that each array starts at a multiple of its element size.
-    for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize):
-        start = len(body)
-        body += array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes("C")
-        header[name] = {
-            "dtype": _CODES[array.dtype.newbyteorder("=")],
-            "shape": array.shape,
-            "data_offsets": (start, len(body)),
-        }
-    try:
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError as error:
-        bad = error.object[error.start : error.end]
-        raise WeightsError(f"a name or the metadata holds {bad!r}, which is no character; leave it out") from error
-    text += b" " * (-len(text) % 8)
-    if len(text) > _MOST_HEADER_BYTES:
-        raise WeightsError(
-            f"the names and metadata take {len(text):,} bytes; safetensors reads at most {_MOST_HEADER_BYTES:,}"
-        )
-    return len(text).to_bytes(8, "little") + text + body
-
-
-@contextmanager
-def _open(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Open a safetensors file for reading; raise `WeightsError` for anything wrong with it."""
-    from safetensors import SafetensorError, safe_open
-
-    expected = "expected a file that save_weights or safetensors wrote"
-    name = os.fspath(path)
-    try:
-        if not Path(path).is_file():
-            kind = "is not a regular file" if Path(path).exists() else "does not exist"
-            raise WeightsError(f"{name} {kind}; {expected}")
-        with safe_open(path, framework="numpy") as file:
-            version = (file.metadata() or {}).get(FORMAT_KEY, FORMAT_VERSION)
-            if version != FORMAT_VERSION:
-                raise WeightsError(
-                    f"{name} is in format {version} of autograd_cnn, and this version reads format "
-                    f"{FORMAT_VERSION}; upgrade autograd_cnn"
-                )
-            yield file
-    except SafetensorError as error:
-        raise WeightsError(f"{name} is cut short or not a safetensors file ({error}); {expected}") from error
-    except OSError as error:
-        raise WeightsError(f"{name} cannot be read ({error.strerror or error}); {expected}") from error
+        raise WeightsError(f"{os.fspath(path)}: expected finite float32 or float64 weights; {_first(problems)}")

@@ -7,9 +7,14 @@ import os
 import tempfile
 from pathlib import Path
 
+#: How the names of temporary folders begin; a process that is killed leaves one.
+TEMPORARY = ".tmp-"
+
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file such that its name refers to the old content or the new, never to a part.
+
+    Nothing is written through a symbolic link: the file takes the link's place, and what it pointed to stays.
 
     Raises
     ------
@@ -23,17 +28,32 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_atomically(pathlib.Path(folder, "metrics.json"), b"{}")
     """
-    target = Path(os.path.realpath(path))  # a link is kept, and what it points to is replaced
+    target = Path(path)
     try:
         if target.exists() and not target.is_file():
             raise OSError(errno.EINVAL, "not a regular file")  # os.replace would put a file where a device was
         # A folder beside the target is on the same file system, and goes away whatever happens.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=TEMPORARY) as folder:
             temporary = Path(folder, target.name)
             with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())  # the content reaches the disk before the name does
             temporary.replace(target)
+        _flush_folder(target.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """See that a new name in a folder reaches the disk, where the system can be asked to."""
+    if os.name != "posix":
+        return
+    entry = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(entry)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know nothing of it
+            raise
+    finally:
+        os.close(entry)

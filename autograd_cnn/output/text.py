@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from autograd_cnn.recording.call_site import CallSite
@@ -10,6 +12,7 @@ from autograd_cnn.recording.call_site import CallSite
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Return rows as a table: the first `left` columns are aligned left, the others right."""
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
         "  ".join(
@@ -29,6 +32,33 @@ def count(number: int, one: str, many: str | None = None) -> str:
     ('1 epoch', '1,437 images', '2 classes')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def meant(given: str, known: Iterable[str]) -> str:
+    """Return the known name that is spelled like the given one but for case, spaces, "-" and "_"; else the given one.
+
+    Examples
+    --------
+    >>> meant("Fashion_MNIST", ["mnist", "fashion-mnist"]), meant("cats", ["mnist"])
+    ('fashion-mnist', 'cats')
+    """
+    return next((name for name in known if _letters(name) == _letters(given)), given)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a question after the known name that is nearest to an unknown one; nothing if none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("lenet", ["mlp", "lenet5"]), did_you_mean("cats", ["mlp", "lenet5"])
+    ("; did you mean 'lenet5'?", '')
+    """
+    near = difflib.get_close_matches(given.lower(), list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _letters(name: str) -> str:
+    return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
 def size(bytes_: int) -> str:
@@ -74,3 +104,29 @@ def place(site: CallSite) -> str:
     path, here = Path(site.file), Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else Path(*path.parts[-2:])
     return f"{shown}:{site.line}"
+
+
+def shown(text: object) -> str:
+    r"""Return text such that a terminal shows it and does nothing else, in one line.
+
+    Control characters, line breaks and characters without a shape of their own, such as those that reverse the
+    direction of writing, are shown by their codes.
+
+    Examples
+    --------
+    >>> print(shown("red \x1b[31mcat\n"), shown("Käse 猫"))
+    red \x1b[31mcat\n Käse 猫
+    """
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode() for c in line
+    )
+
+
+class ShownError(Exception):
+    """An error whose message is `shown`: it often has names in it that came from elsewhere."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from autograd_cnn.output.text import shown
+
 # Longest class name shown in a table, in terminal columns.
 _NAME_WIDTH = 40
 
@@ -256,7 +258,7 @@ def _columns(text: str) -> int:
 
 def _shorten(name: str) -> str:
     """Return a name as a table's cell shows it: on one line, and not too long."""
-    name = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
+    name = shown(name)
     if _columns(name) <= _NAME_WIDTH:
         return name
     while _columns(name) > _NAME_WIDTH - 3:

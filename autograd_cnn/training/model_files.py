@@ -42,7 +42,7 @@ class FileModel:
 
     def __init__(self, name: str, digest: str, source: Any) -> None:
         self.name, self.digest, self._source = name, digest, source
-        self._path = name_parts(name)[0]
+        self._path = Path(_FILE.fullmatch(name)["path"])  # type: ignore[index]
         self._options = accepted(source.apply, training=None, rng=None).keys()
         if hasattr(source, "INPUT_SHAPE"):
             self.INPUT_SHAPE = source.INPUT_SHAPE
@@ -115,7 +115,9 @@ def find(name: str) -> models.Model:
     return model
 
 
-def recall(name: str, digest: str | None, where: Path) -> models.Model:
+def recall(
+    name: str, digest: str | None, where: Path, advice: str = "--model {} takes it as it is now"
+) -> models.Model:
     """Return the model that a file of weights names; code in a file is run only if the user has named it before.
 
     Parameters
@@ -124,6 +126,8 @@ def recall(name: str, digest: str | None, where: Path) -> models.Model:
         As the metadata of `where` has them.
     where : Path
         The file of weights, for the errors.
+    advice : str
+        What to do about a file that has changed.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def recall(name: str, digest: str | None, where: Path) -> models.Model:
     if not path.is_file():
         raise RunError(f"{where} is for the model {name}, which is not there; name its file with --model FILE.py")
     if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        raise RunError(f"{path} has changed since {where} was made; --model {name} takes it as it is now")
+        raise RunError(f"{path} has changed since {where} was made; {advice.format(name)}")
     if not is_remembered(digest):
         raise RunError(f"{where} is for the model in {path}, whose code is run only if you name it: --model {name}")
     return find(name)
@@ -200,7 +204,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _memory() -> Path:
     """Return the folder with an empty file for each model's file that the user has named."""
-    import pooch
+    import pooch  # type: ignore[import-untyped]
 
     return Path(pooch.os_cache("autograd_cnn"), "models")
 

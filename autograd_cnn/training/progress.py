@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,8 +23,8 @@ def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
 
 
 @contextmanager
-def training_bar(epochs: int, steps: int, history: History) -> Iterator[Callable[[int, float, float], None]]:
-    """Show a bar for a training, and yield the `on_step` that moves it.
+def training_bar(epochs: int, steps: int, history: History) -> Iterator[TrainingBar]:
+    """Show a bar for a training, and yield it, which is the `on_step` that moves it.
 
     Parameters
     ----------
@@ -33,14 +33,33 @@ def training_bar(epochs: int, steps: int, history: History) -> Iterator[Callable
     history : History
         Of the training so far; `fit` is given the same object.
     """
-    steps_bar = bar(total=steps, initial=len(history.step_losses), unit="step")
+    with bar(total=steps, initial=len(history.step_losses), unit="step") as steps_bar:
+        yield TrainingBar(steps_bar, epochs, history)
 
-    def show(epoch: int, loss: float, accuracy: float) -> None:
-        last = history.epochs[-1].test_accuracy if history.epochs else None
-        tested = "" if last is None else f", test {last:.1%}"
-        steps_bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
-        steps_bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{tested}", refresh=False)
-        steps_bar.update()
 
-    with steps_bar:
-        yield show
+class TrainingBar:
+    """A bar that a training moves, as its `on_step`."""
+
+    def __init__(self, steps_bar: Any, epochs: int, history: History) -> None:
+        self._bar, self._epochs, self._history = steps_bar, epochs, history
+
+    def __call__(self, epoch: int, loss: float, accuracy: float) -> None:
+        """Move by a step."""
+        self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
+        self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}{self._evaluated()}", refresh=False)
+        self._bar.update()
+
+    def end(self, result: str = "") -> None:
+        """Show the result, with the last epoch's own figures."""
+        if self._history.epochs:
+            last = self._history.epochs[-1]
+            figures = f"loss {last.train_loss:.3f}, accuracy {last.train_accuracy:.1%}"
+            self._bar.set_postfix_str(f"{figures}{result or self._evaluated()}")
+
+    def _evaluated(self) -> str:
+        """Say what the last epoch's evaluation found, if there was one."""
+        if not self._history.epochs:
+            return ""
+        last = self._history.epochs[-1]
+        figures = {"validation": last.validation_accuracy, "test": last.test_accuracy}
+        return "".join(f", {name} {value:.1%}" for name, value in figures.items() if value is not None)

@@ -1,18 +1,19 @@
 """A run: one training from its settings to a folder of results, which can be stopped and resumed.
 
-Everything about a run goes into its folder. The saved state is replaced as a whole after every epoch; weights,
-metrics and pictures are written at the end.
+Everything about a run goes into its folder. The saved state is replaced as a whole after every epoch, and after an
+interrupt; weights, metrics and pictures are written at the end.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
+import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,29 +21,21 @@ from autograd_cnn import models, training
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.data.images import polarity
+from autograd_cnn.kernels import get_num_threads, set_num_threads
+from autograd_cnn.nn import serialization
 from autograd_cnn.optim import Optimizer
-from autograd_cnn.output import plotting
-from autograd_cnn.output.files import write_atomically
-from autograd_cnn.tensor import Params, Tensor
-from autograd_cnn.training import metrics
-from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.saved_models import WEIGHTS_FILE, SavedModel, load_data
+from autograd_cnn.tensor import Params
+from autograd_cnn.training.checkpoints import Checkpoints
+from autograd_cnn.training.errors import RunError, TrainingError
+from autograd_cnn.training.interrupts import put_off
+from autograd_cnn.training.model_files import FileModel, find, recall
+from autograd_cnn.training.results import EpochResult
+from autograd_cnn.training.run_folder import claim_folder
+from autograd_cnn.training.run_results import Results, write_results
+from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel, load_data
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
-from autograd_cnn.training.settings import OPTIMIZERS, Settings
-
-
-def claim_folder(folder: Path, files: Sequence[str], advice: str = "give another --out") -> None:
-    """Refuse a folder that holds one of the files that are to be written, or that cannot hold any.
-
-    Raises
-    ------
-    RunError
-    """
-    if found := [name for name in files if (folder / name).exists()]:
-        raise RunError(f"{folder} already holds {found[0]} of an earlier run; {advice}")
-    parent = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not parent.is_dir():
-        raise RunError(f"{folder} cannot be made a folder: {parent} is a file")
+from autograd_cnn.training.settings import SCHEDULES, Settings
+from autograd_cnn.training.validation import hold_out
 
 
 @dataclass
@@ -53,15 +46,19 @@ class Run:
     ----------
     settings : Settings
     folder : Path
-        Made when the first epoch ends; until then nothing is written.
+        Made when the state is first saved; until then nothing is written.
     model : module
     train, test : Dataset
         With images of the model's size.
+    validation : Dataset, optional
+        Images that are held out of the training images.
     params : dict of str to Tensor
     optimizer : Optimizer
         Of the parameters that are trainable.
     history : History
         Of the epochs so far.
+    checkpoints : Checkpoints
+        When to save the state, beside the end of every epoch.
     """
 
     settings: Settings
@@ -69,12 +66,14 @@ class Run:
     model: models.Model
     train: Dataset
     test: Dataset
+    validation: Dataset | None
     params: Params
     optimizer: Optimizer
     history: training.History = field(default_factory=training.History)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @classmethod
-    def start(cls, settings: Settings, folder: Path) -> Run:
+    def start(cls, settings: Settings, folder: Path, checkpoints: Checkpoints | None = None) -> Run:
         """Prepare a new run.
 
         Raises
@@ -82,24 +81,50 @@ class Run:
         RunError
             If the folder already holds a run, or cannot hold one.
         """
+        if settings.patience and not settings.validation:
+            raise RunError(f"--patience {settings.patience} needs a validation set; give --validation 0.1, say")
         claim_folder(folder, (STATE_FILE, "metrics.json"), f"give another --out, or go on with --resume {folder}")
-        return cls._prepare(settings, folder)
+        model = find(settings.model)
+        if isinstance(model, FileModel):
+            settings = dataclasses.replace(settings, model=model.name, model_digest=model.digest)
+        return cls._prepare(settings, folder, model, checkpoints)
 
     @classmethod
-    def resume(cls, folder: Path, epochs: int | None = None) -> Run:
+    def resume(
+        cls,
+        folder: Path,
+        epochs: int | None = None,
+        checkpoints: Checkpoints | None = None,
+        model_file: str | None = None,
+    ) -> Run:
         """Prepare to go on from the state in a folder, to the same total of epochs unless told otherwise.
+
+        `model_file` names the file of the run's own model, where the user has not named it before.
 
         Raises
         ------
         RunError
-            If the folder holds no state, or the data set has changed.
+            If the folder holds no state, fewer epochs are asked for than are done, or the data set or the model's
+            file has changed.
         """
         state = SavedState.read(folder)
-        settings = state.settings if epochs is None else dataclasses.replace(state.settings, epochs=epochs)
-        run = cls._prepare(settings, folder)
-        if state.images not in (None, run._images()):
+        settings, done = state.settings, len(state.history.epochs)
+        if epochs is not None:
+            if epochs < done:
+                raise RunError(f"--epochs {epochs} is fewer than the {done} that are done in {folder}; give more")
+            settings = dataclasses.replace(settings, epochs=epochs)
+        advice = "put it back, or start a new run"
+        if model_file is not None:
+            given = find(model_file)
+            if getattr(given, "name", model_file) != settings.model:
+                raise RunError(
+                    f"{folder} trains {settings.model}, not {model_file}; leave out --model, or start a new run"
+                )
+        model = recall(settings.model, settings.model_digest, folder, advice)
+        run = cls._prepare(settings, folder, model, checkpoints)
+        if state.images not in (None, run._images()) or state.fingerprint not in (None, run.fingerprint):
             raise RunError(
-                f"{settings.data} has not the images of each class that it had when {folder} was begun: "
+                f"{settings.data} has not the training images that it had when {folder} was begun: "
                 "put them back, or start a new run"
             )
         state.restore(folder, run.params, run.optimizer)
@@ -107,16 +132,21 @@ class Run:
         return run
 
     @classmethod
-    def _prepare(cls, settings: Settings, folder: Path) -> Run:
+    def _prepare(cls, settings: Settings, folder: Path, model: models.Model, checkpoints: Checkpoints | None) -> Run:
         """Load the data, and draw the initial parameters."""
-        model = models.get(settings.model)
-        train, test = (
-            load_data(settings.data, split, model.INPUT_SHAPE, settings.skip_bad) for split in ("train", "test")
-        )
+        shape = getattr(model, "INPUT_SHAPE", None)
+        train, test = (load_data(settings.data, split, shape, settings.skip_bad) for split in ("train", "test"))
+        validation = None
+        if settings.validation:
+            train, validation = hold_out(train, settings.validation, settings.seed)
         params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names))
-        make_optimizer, _ = OPTIMIZERS[settings.optimizer]
-        optimizer = make_optimizer(models.trainable(params), settings.lr)
-        return cls(settings, folder, model, train, test, params, optimizer)
+        if isinstance(model, FileModel):
+            model.check(params, train.images[:2], len(train.class_names))
+        optimizer = settings.make_optimizer(models.trainable(params))
+        return cls(
+            settings, folder, model, train, test, validation, params, optimizer,
+            checkpoints=checkpoints or Checkpoints(),
+        )  # fmt: skip
 
     @property
     def loader(self) -> DataLoader:
@@ -130,24 +160,90 @@ class Run:
         """Steps of the whole run."""
         return self.settings.epochs * len(self.loader)
 
+    @property
+    def best_epoch(self) -> EpochResult | None:
+        """The first of the epochs with the lowest validation loss; None without a validation set."""
+        if self.validation is None or not self.history.epochs:
+            return None
+        return min(self.history.epochs, key=lambda e: _or_infinity(e.validation_loss))
+
     def fit(self, on_step: Callable[[int, float, float], None] | None = None) -> None:
-        """Train to the last epoch, and save the state after every one."""
-        training.fit(
-            self.model.apply,
-            self.params,
-            self.loader,
-            optimizer=self.optimizer,
-            epochs=self.settings.epochs,
-            test=self.test,
-            callbacks=[training.Callback(on_step, lambda *_: self.save_state())],
-            history=self.history,
-        )
+        """Train to the last epoch, and save the state after every one, and when a signal asks for the end.
+
+        Raises
+        ------
+        TrainingError
+            If training cannot go on; it names the last checkpoint.
+        Interrupted
+            If SIGINT or SIGTERM came; the state after the last step is saved.
+        """
+        with put_off() as end_if_asked:
+
+            def after_step(epoch: int, loss: float, accuracy: float) -> None:
+                if on_step is not None:
+                    on_step(epoch, loss, accuracy)
+                self._save_if_due(end_if_asked)
+
+            def after_epoch(*_: object) -> None:
+                self._keep_if_best()
+                self.save_state()
+                end_if_asked()
+
+            patience = self.settings.patience or sys.maxsize
+            stopping = training.EarlyStopping(patience, metric="validation_loss", restore_best=False)
+            watching = [] if self.validation is None else [stopping]
+            self._fit([*watching, training.Callback(after_step, after_epoch)])
+
+    def _fit(self, callbacks: list[training.Callback]) -> None:
+        s = self.settings
+        threads = get_num_threads()
+        set_num_threads(s.threads)
+        try:
+            training.fit(
+                self.model.apply,
+                self.params,
+                self.loader,
+                optimizer=self.optimizer,
+                epochs=s.epochs,
+                test=self.test if s.test_every_epoch else None,
+                validation=self.validation,
+                schedule=SCHEDULES[s.schedule],
+                clip_norm=s.clip_norm,
+                callbacks=callbacks,
+                history=self.history,
+            )
+        except TrainingError as error:
+            if (self.folder / STATE_FILE).exists():
+                done = SavedState.read(self.folder).history
+                error = TrainingError(
+                    f"{error}; the last checkpoint, {self.folder / STATE_FILE}, is of step {len(done.step_losses)}"
+                )
+            raise error from None
+        finally:
+            set_num_threads(threads)
+
+    def _save_if_due(self, end_if_asked: Callable[[], None]) -> None:
+        """Save the state after a step, if it is time for it or a signal asks for the end."""
+        if self.checkpoints.due(len(self.history.step_losses)):
+            self.save_state()
+        try:
+            end_if_asked()
+        except KeyboardInterrupt:
+            self.save_state()
+            raise
+
+    def _keep_if_best(self) -> None:
+        """Save the weights beside the last ones, if this epoch is the best so far."""
+        if self.best_epoch is not None and self.best_epoch is self.history.epochs[-1]:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.saved_model().save(self.folder / BEST_FILE)
 
     def save_state(self) -> None:
         """Write what `resume` needs."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        state = SavedState(self.settings, self.history, self._images(), self.optimizer.steps)
-        state.write(self.folder, self.params, self.optimizer, self.saved_model().metadata())
+        state = SavedState(self.settings, self.history, self._images(), self.optimizer.steps, self.fingerprint)
+        state.write(self.folder, self.params, self.optimizer, self.saved_model().metadata(), self.checkpoints.keep)
+        self.checkpoints.saved()
 
     def saved_model(self) -> SavedModel:
         """Return the model as it is now, with all that belongs to it."""
@@ -158,18 +254,43 @@ class Run:
             self.train.class_names,
             self.train.images.shape[1:],
             data=self.settings.data,
-            polarity=polarity(self.train.images),
+            polarity=self._polarity,
         )
+
+    @functools.cached_property
+    def _polarity(self) -> str:
+        return polarity(self.train.images)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A digest of the training images and their labels."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr(self.train.images.shape).encode())
+        for array in (self.train.images, self.train.labels):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def _images(self) -> dict[str, int]:
         """Count the training images of each class."""
         counts = np.bincount(self.train.labels, minlength=len(self.train.class_names))
         return dict(zip(self.train.class_names, counts.tolist(), strict=True))
 
-    def finish(self) -> tuple[dict[str, Any], metrics.ClassificationReport]:
-        """Evaluate the trained model, write weights, metrics, history and pictures, and return the metrics."""
-        result = training.evaluate(self.model.apply, self.params, self.test)
-        report = metrics.classification_report(self.test.labels, result.predictions, self.test.class_names)
+    def finish(self) -> Results:
+        """Look at the test set, write weights, metrics, history and pictures, and return what was found.
+
+        With a validation set it is the best weights that are tested, else the last.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.saved_model().save(self.folder / WEIGHTS_FILE)
+        best, params = self.best_epoch, self.params
+        if best is not None:
+            params = serialization.match_weights(serialization.load_weights(self.folder / BEST_FILE), self.params)
+        result = training.evaluate(self.model.apply, params, self.test)
+        epochs = self.history.epochs
+        tested = len(epochs) if best is None else best.epoch
+        epochs[tested - 1] = dataclasses.replace(
+            epochs[tested - 1], test_loss=result.loss, test_accuracy=result.accuracy
+        )
         summary = {
             "test_accuracy": result.accuracy,
             "test_loss": result.loss,
@@ -177,31 +298,16 @@ class Run:
             "seconds": self.history.seconds,
             "parameters": sum(p.size for p in models.trainable(self.params).values()),
             **dataclasses.asdict(self.settings),
-            "report": report.to_dict(),
+            "epochs": len(epochs),
+            "stopped": self.history.stopped,
+            "tested_weights": WEIGHTS_FILE if best is None else BEST_FILE,
+            "tested_epoch": tested,
+            "validation_loss": best and best.validation_loss,
+            "validation_accuracy": best and best.validation_accuracy,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.saved_model().save(self.folder / WEIGHTS_FILE)
-        self._write_json("history.json", self.history.to_dict())
-        self._draw(result)
-        self._write_json("metrics.json", summary)
-        return summary, report
-
-    def _draw(self, result: training.Evaluation) -> None:
-        names = self.test.class_names
-        matrix = metrics.confusion_matrix(self.test.labels, result.predictions, len(names))
-        plotting.learning_curve(self.history.to_dict(), self.folder / "learning_curve.png")
-        plotting.confusion_matrix(matrix, names, self.folder / "confusion_matrix.png")
-        plotting.filters(first_weight(self.params), self.folder / "filters.png")
-
-    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.folder / name, text.encode())
+        return write_results(self.folder, summary, self.history, self.test, result, self.params)
 
 
-def first_weight(params: Mapping[str, Tensor]) -> Any:
-    """Return the filters (F, C, KH, KW) of the first layer; those of a linear layer are square images."""
-    weight = next(iter(params.values())).data
-    if weight.ndim == 4:
-        return weight
-    side = math.isqrt(weight.shape[1])
-    return weight.reshape(len(weight), 1, side, side)
+def _or_infinity(loss: float | None) -> float:
+    """Return a loss, or infinity where there is none or it is NaN."""
+    return math.inf if loss is None or math.isnan(loss) else loss

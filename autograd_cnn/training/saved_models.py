@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +26,14 @@ from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.arguments import Apply
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.evaluation import batches, predict
+from autograd_cnn.training.model_files import FileModel, find, recall
 from autograd_cnn.training.saved_state import STATE_FILE
 
 #: The file in a run's folder that holds the model at the end.
 WEIGHTS_FILE = "weights.safetensors"
+
+#: The file that holds the model after the epoch with the lowest validation loss.
+BEST_FILE = "best.safetensors"
 
 #: How many files are read before they are classified: memory stays bounded, however many there are.
 FILES_AT_A_TIME = 256
@@ -240,6 +245,8 @@ class SavedModel:
             "input_shape": json.dumps(self.input_shape),
             "polarity": self.polarity,
         }
+        if isinstance(self.model, FileModel):
+            written["model_digest"] = self.model.digest
         if self.data is not None:
             written["data"] = self.data
         if self.mean:
@@ -268,10 +275,11 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     Parameters
     ----------
     path : path-like
-        A weights file, the checkpoint of a run, or the folder of a run, of which the weights are read, or the
-        checkpoint if the run has not ended.
+        A weights file, the checkpoint of a run, or the folder of a run, of which the best weights are read, or the
+        last, or the checkpoint if the run has not ended.
     model : str, optional
-        The model's name, for a file whose metadata does not name it.
+        The model's name, for a file whose metadata does not name it; or "FILE.py" or "FILE.py:NAME", a Python file
+        that has the model, which is run.
 
     Returns
     -------
@@ -282,7 +290,8 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     WeightsError
         If the file is not such a file, or does not hold this model's weights.
     RunError
-        If a folder holds no model, or nothing says which model the weights are for.
+        If a folder holds no model, or nothing says which model the weights are for; or if they name a Python file
+        that has changed, or that was never named here: code is not run because a weights file says so.
 
     Examples
     --------
@@ -306,31 +315,34 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     name = model or metadata.get("model")
     if name is None:
         raise RunError(f"{file} does not say which model its weights are for; name it with --model")
-    return _build(file, name, metadata, params)
+    return _build(file, name, model is not None, metadata, params)
 
 
-def load_data(name: str, split: str, shape: tuple[int, int, int], skip_bad: bool = False) -> Dataset:
-    """Load a data set with its images as a model takes them, (C, H, W)."""
-    return data.load(name, split, size=shape[1:], skip_bad=skip_bad)
+def load_data(name: str, split: str, shape: tuple[int, int, int] | None, skip_bad: bool = False) -> Dataset:
+    """Load a data set with its images as a model takes them, (C, H, W); without a shape they keep their own."""
+    return data.load(name, split, size=shape and shape[1:], skip_bad=skip_bad)
 
 
-def _build(file: Path, name: str, metadata: Mapping[str, str], params: Params) -> SavedModel:
-    """Make a SavedModel of what stands in a file."""
+def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], params: Params) -> SavedModel:
+    """Make a SavedModel of what stands in a file; `given` if it is not the file that names the model."""
     read = functools.partial(_read_json, file, metadata)
-    found = models.get(name)
+    digest = metadata.get("model_digest")
+    found = find(name) if given else recall(name, digest, file)
+    if isinstance(found, FileModel) and digest not in (None, found.digest):
+        warnings.warn(f"{found.name} has changed since {file} was made", stacklevel=3)
     options = read("model_options", {}, lambda value: isinstance(value, dict), "arguments of init")
     class_names = read("class_names", list("0123456789"), _is_names, "a list of names")
-    usual = found.INPUT_SHAPE
+    usual = getattr(found, "INPUT_SHAPE", (1, 28, 28))
     usual = (options.get("in_channels", usual[0]), *options.get("image_size", usual[1:]))
     shape = read("input_shape", list(usual), lambda value: _is_numbers(value, 3), "channels, height and width")
     mean, std = (read(key, [], lambda v: _is_numbers(v, shape[0]), "a number for each channel") for key in _STATISTICS)
     try:
         template = found.init(np.random.default_rng(0), num_classes=len(class_names), **options)
     except TypeError as error:
-        given = metadata["model_options"]
-        raise RunError(f"{file} has model_options {given!r}, which {name} refuses: {error}") from error
+        options = metadata["model_options"]
+        raise RunError(f"{file} has model_options {options!r}, which {name} refuses: {error}") from error
     return SavedModel(
-        name,
+        getattr(found, "name", name),
         found,
         serialization.match_weights(params, template),
         tuple(class_names),
@@ -354,8 +366,9 @@ def _model_file(path: Path) -> Path:
     """Return the file that holds a model: the path itself, or the best that a folder has."""
     if not path.is_dir():
         return path
-    for name in (WEIGHTS_FILE, STATE_FILE):
-        if (path / name).exists():
+    for name in (BEST_FILE, WEIGHTS_FILE, STATE_FILE):
+        # The best is the result of a run with a validation set, once it has ended.
+        if (path / name).exists() and (name != BEST_FILE or (path / WEIGHTS_FILE).exists()):
             return path / name
     raise RunError(f"{path} holds neither {WEIGHTS_FILE} nor {STATE_FILE}; give a run's folder, or a weights file")
 

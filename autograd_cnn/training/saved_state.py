@@ -12,7 +12,7 @@ from autograd_cnn.nn import serialization
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.results import History
+from autograd_cnn.training.results import History, Underway
 from autograd_cnn.training.settings import Settings
 
 #: The file in a run's folder.
@@ -29,6 +29,8 @@ class SavedState:
     history : History
     images : dict of str to int, optional
         The number of training images of each class.
+    fingerprint : str, optional
+        Of the training images' pixels and labels.
     steps : dict of str to int, optional
         The optimizer's steps of each parameter. Files of earlier versions have none: every parameter took part in
         every step.
@@ -38,11 +40,15 @@ class SavedState:
     history: History
     images: Mapping[str, int] | None
     steps: Mapping[str, int] | None
+    fingerprint: str | None = None
 
-    def write(self, folder: Path, params: Params, optimizer: Optimizer, model: Mapping[str, str]) -> None:
+    def write(
+        self, folder: Path, params: Params, optimizer: Optimizer, model: Mapping[str, str], keep: int = 0
+    ) -> None:
         """Write the file with the parameters and the optimizer's arrays; it replaces the last one as a whole.
 
-        `model` is the metadata that a weights file of these parameters has.
+        `model` is the metadata that a weights file of these parameters has. The last `keep` states are kept beside
+        it, in files named after their steps.
         """
         metadata = {
             "settings": dataclasses.asdict(self.settings),
@@ -50,9 +56,16 @@ class SavedState:
             "seconds": self.history.seconds,
             "images": self.images,
             "steps": self.steps,
+            "fingerprint": self.fingerprint,
+            "underway": self.history.underway and dataclasses.asdict(self.history.underway),
         }
         tensors = _tensors(params, optimizer)
-        serialization.save_weights(folder / STATE_FILE, tensors, metadata={**model, "run": json.dumps(metadata)})
+        names = [STATE_FILE] + [f"checkpoint-{len(self.history.step_losses):08d}.safetensors"] * (keep > 0)
+        for name in names:
+            serialization.save_weights(folder / name, tensors, metadata={**model, "run": json.dumps(metadata)})
+        if keep:
+            for path in sorted(folder.glob("checkpoint-" + "[0-9]" * 8 + ".safetensors"))[:-keep]:
+                path.unlink()
 
     @classmethod
     def read(cls, folder: Path) -> SavedState:
@@ -69,7 +82,10 @@ class SavedState:
         try:
             saved = json.loads(serialization.read_metadata(path)["run"])
             history = History.from_dict(saved["history"], saved["seconds"])
-            return cls(Settings(**saved["settings"]), history, saved.get("images"), saved.get("steps"))
+            if saved.get("underway"):
+                history.underway = Underway(**saved["underway"])
+            rest = (saved.get(name) for name in ("images", "steps", "fingerprint"))
+            return cls(Settings(**saved["settings"]), history, *rest)
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise RunError(f"{path} is not a checkpoint of a run; give the folder of an earlier run") from error
 

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from autograd_cnn import optim
 from autograd_cnn.data import absolute
+from autograd_cnn.optim import schedules
+from autograd_cnn.tensor import Params
 
 #: Each optimizer by its name on the command line, with its learning rate there.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
     "adam": (optim.Adam, 2e-3),
-    "sgd": (lambda params, lr: optim.SGD(params, lr, momentum=0.9, nesterov=True), 2e-2),
-    "momentum": (lambda params, lr: optim.SGD(params, lr, momentum=0.9), 2e-2),
+    "sgd": (functools.partial(optim.SGD, momentum=0.9, nesterov=True), 2e-2),
+    "momentum": (functools.partial(optim.SGD, momentum=0.9), 2e-2),
     "adamw": (optim.AdamW, 2e-3),
     "rmsprop": (optim.RMSprop, 1e-3),
     "adagrad": (optim.AdaGrad, 2e-2),
 }
+
+#: Each schedule of the learning rate by its name on the command line.
+SCHEDULES: dict[str, schedules.Schedule] = {
+    "cosine": schedules.cosine,
+    "constant": schedules.constant,
+    "one-cycle": schedules.one_cycle(),
+    "step": schedules.step((0.5, 0.75)),
+    "warm-up": schedules.warm_up(0.1),
+}
+
+#: The share of the training images that is held out to stop early by, unless another is given.
+VALIDATION = 0.1
 
 #: Epochs by default: a few seconds of small images, or about as long on MNIST's 60,000.
 EPOCHS = {"digits": 60, "mnist": 3}
@@ -30,7 +45,10 @@ AUGMENTED = frozenset({"digits"})
 class Settings:
     """Everything that decides the outcome of a run.
 
-    The defaults of `lr`, `epochs` and `augment` depend on the optimizer and the data: see `resolve`.
+    The defaults of `lr`, `epochs` and `augment` depend on the optimizer and the data: see `resolve`. `model_digest` is
+    that of a model's own file, `validation` the share of the training images that is held out, and `patience` the
+    epochs without a lower validation loss after which training stops. With `weight_decay` None it is the optimizer's
+    default.
     """
 
     data: str = "digits"
@@ -42,6 +60,20 @@ class Settings:
     augment: bool = True
     seed: int = 0
     skip_bad: bool = False
+    model_digest: str | None = None
+    validation: float = 0.0
+    patience: int | None = None
+    weight_decay: float | None = None
+    schedule: str = "cosine"
+    clip_norm: float | None = None
+    threads: int = 1
+    test_every_epoch: bool = False
+
+    def make_optimizer(self, params: Params) -> optim.Optimizer:
+        """Return the optimizer of these settings, for the parameters that are trainable."""
+        make, _ = OPTIMIZERS[self.optimizer]
+        decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
+        return make(params, self.lr, **decay)
 
     @classmethod
     def resolve(cls, *, data: str = "digits", optimizer: str = "adam", **given: Any) -> Settings:
@@ -50,6 +82,7 @@ class Settings:
             "epochs": EPOCHS.get(data, 10),
             "lr": OPTIMIZERS[optimizer][1],
             "augment": data in AUGMENTED,
+            "validation": VALIDATION if given.get("patience") else 0.0,
         }
         chosen = defaults | {name: value for name, value in given.items() if value is not None}
         return cls(data=absolute(data), optimizer=optimizer, **chosen)

@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograd_cnn.data import DataError
-from autograd_cnn.data.idx import CODES, decode_idx, encode_idx, read_idx, write_idx
+from autograd_cnn.data.idx import CODES, decode_idx, decompress, encode_idx, read_idx, write_idx
 
 arrays = hnp.arrays(
     st.sampled_from([dtype.newbyteorder(order) for dtype in CODES for order in "<>"]),
@@ -68,7 +69,7 @@ def test_any_bytes_are_an_array_or_a_data_error(content):
         (b"\0\0\x08\x41" + bytes(260), "x is not an IDX file: .* and 01 to 40 axes"),
         (b"\0\0\x08\2\0\0\0\1", "x ends inside its header: 8 bytes, expected 12 and then the values"),
         (GOLDEN[:-1], r"x is truncated: 15 bytes, expected 16 for the shape \(2, 1\)"),
-        (GOLDEN + b"!", r"x has bytes after its end: 17 bytes, expected 16 for the shape \(2, 1\)"),
+        (GOLDEN + b"!", r"x has bytes after its end: more than 16 bytes, expected 16 for the shape \(2, 1\)"),
         (b"\0\0\x0e\4" + b"\xff" * 16, f"x is truncated: 20 bytes, expected {20 + 8 * (2**32 - 1) ** 4} for"),
     ],
 )
@@ -95,8 +96,50 @@ def test_content_decides_whether_a_file_is_gzipped(tmp_path):
 def test_damaged_gzip(tmp_path, damage):
     path = tmp_path / "a.gz"
     path.write_bytes(damage(gzip.compress(GOLDEN)))
-    with pytest.raises(DataError, match=r"a\.gz is damaged as a gzip file \(.*\): get it again"):
+    with pytest.raises(
+        DataError, match=r"a\.gz is damaged as a gzip file \(.*\): get it again|a\.gz is not an IDX file"
+    ):
         read_idx(path)
+
+
+def test_gzip_files_of_several_members_are_refused(tmp_path):
+    """Reading millions of empty ones took minutes."""
+    for content in (
+        gzip.compress(GOLDEN[:8]) + gzip.compress(GOLDEN[8:]),
+        gzip.compress(b"") * 9 + gzip.compress(GOLDEN),
+    ):
+        (tmp_path / "a.gz").write_bytes(content)
+        with pytest.raises(DataError, match=r"a\.gz is damaged as a gzip file \(something follows its end\)"):
+            read_idx(tmp_path / "a.gz")
+
+
+@given(st.binary(max_size=2000).map(lambda part: part * 50), st.integers(0, 9))
+def test_decompression_is_that_of_gzip(content, level):
+    assert decompress(gzip.compress(content, level), len(content)) == content
+    if content:
+        with pytest.raises(DataError, match=f"holds more than the {len(content) - 1:,} bytes"):
+            decompress(gzip.compress(content, level), len(content) - 1)
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_an_array_beyond_the_limit_is_refused(tmp_path, gzipped):
+    path = tmp_path / ("a.gz" if gzipped else "a.idx")
+    write_idx(path, np.zeros((10, 10), np.uint8))
+    assert read_idx(path, max_bytes=100).shape == (10, 10)
+    with pytest.raises(DataError, match=r"a\..* holds 100 bytes of values, expected at most 99; raise max_bytes"):
+        read_idx(path, max_bytes=99)
+
+
+def test_an_empty_array_of_an_impossible_shape_is_refused():
+    with pytest.raises(DataError, match=r"x has the shape \(0, 4294967295, .*\), which NumPy cannot hold"):
+        decode_idx(b"\0\0\x08\4" + bytes(4) + b"\xff" * 12, "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.gz")
+    with pytest.raises(DataError, match=r"a\.gz cannot be read: it is not a regular file"):
+        read_idx(tmp_path / "a.gz")
 
 
 def test_unreadable(tmp_path):

@@ -1,14 +1,24 @@
 import io
+import os
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import Image, ImageOps
 
 from autograd_cnn.data import DataError, load
-from autograd_cnn.data.images import bright_on_dark, polarity, read_image, resize, with_polarity, write_image
+from autograd_cnn.data.images import (
+    _fit,
+    bright_on_dark,
+    image_sizes,
+    polarity,
+    read_image,
+    resize,
+    with_polarity,
+    write_image,
+)
 
 # Grey of 8 bits, dark at the top left, and the same from 0 to 1.
 GREY = np.linspace(0, 255, 20).astype(np.uint8).reshape(4, 5)
@@ -230,7 +240,9 @@ def test_missing_file_and_folder(tmp_path):
 
 def test_not_an_image(tmp_path):
     (tmp_path / "a.png").write_text("hello")
-    with pytest.raises(DataError, match=r"a\.png is not an image of a kind that Pillow knows: expected an image file"):
+    with pytest.raises(
+        DataError, match=r"a\.png is not an image in a format that is read \(PNG, .*\): expected an image"
+    ):
         read_image(tmp_path / "a.png", 1)
 
 
@@ -242,12 +254,110 @@ def test_truncated(tmp_path, rng):
         read_image(tmp_path / "a.png", 1)
 
 
-@pytest.mark.parametrize("side", [12, 20])
-def test_decompression_bomb(tmp_path, monkeypatch, side):
-    Image.new("L", (side, side)).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+def test_an_image_of_too_many_pixels(tmp_path):
+    Image.new("L", (12, 10)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", 1, max_pixels=120).shape == (1, 10, 12)
+    with pytest.raises(DataError, match=r"a\.png is too large an image, 12×10: expected at most 119 pixels; make it"):
+        read_image(tmp_path / "a.png", 1, max_pixels=119)
+    assert list(image_sizes([tmp_path / "a.png"], max_pixels=120)) == [(10, 12)]
+    assert list(image_sizes([tmp_path / "a.png"], max_pixels=119)) == [None]
+
+
+def test_an_image_with_too_long_a_side(tmp_path):
+    Image.new("1", (65_536, 1)).save(tmp_path / "a.tiff")
+    with pytest.raises(DataError, match=r"a\.tiff is too long an image, 65536×1: expected at most 65,535 pixels along"):
+        read_image(tmp_path / "a.tiff", 1)
+
+
+def test_webp_has_half_the_limit(tmp_path):
+    Image.new("RGB", (12, 10)).save(tmp_path / "a.webp")
+    assert read_image(tmp_path / "a.webp", 1, max_pixels=240).shape == (1, 10, 12)
+    with pytest.raises(DataError, match=r"a\.webp is too large an image, 12×10: expected at most 119 pixels"):
+        read_image(tmp_path / "a.webp", 1, max_pixels=239)
+
+
+def test_a_header_that_promises_too_much_for_pillow(tmp_path, monkeypatch):
+    Image.new("L", (12, 10)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
     with pytest.raises(DataError, match=r"a\.png is too large an image: expected at most 100 pixels; make it smaller"):
         read_image(tmp_path / "a.png", 1)
+
+
+def test_a_file_of_too_many_bytes(tmp_path):
+    Image.new("L", (5, 5)).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open("ab") as file:
+        file.truncate(101 * 2**20)  # a hole, which takes no room on the disk
+    with pytest.raises(DataError, match=r"a\.png is too large for an image: expected at most 101,048,576 bytes"):
+        read_image(tmp_path / "a.png", 1)
+
+
+def test_postscript_is_not_run(tmp_path, monkeypatch):
+    def run(*args, **kwargs):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr("subprocess.Popen", run)
+    Image.new("L", (8, 8)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png is not an image in a format that is read \(PNG, JPEG,"):
+        read_image(tmp_path / "a.png", 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png cannot be read \(it is not a regular file\)"):
+        read_image(tmp_path / "a.png", 1)
+
+
+# read_image: large images, which are averaged before they are resized
+
+
+def scene(height, width):
+    """Return a drawing without sharp edges, on paper of one colour."""
+    y, x = np.mgrid[:height, :width] / [[[height]], [[width]]]
+    ink = np.maximum(0, np.sin(np.pi * (1.6 * y - 0.3))) * np.maximum(0, np.sin(np.pi * (1.6 * x - 0.3)))
+    return np.uint8(230 - 200 * ink * (0.5 + 0.5 * x))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("L", "png"), ("RGB", "png"), ("RGBA", "png"), ("LA", "png"), ("P", "gif"), ("RGB", "jpg"), ("CMYK", "jpg"),
+        ("I;16", "png"), ("I", "tiff"), ("F", "tiff"), ("RGB", "webp"), ("L", "ppm"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("shape", [(700, 600), (90, 1500), (1500, 80)])
+def test_a_large_image_is_read_as_if_at_once(tmp_path, mode, kind, shape):
+    grey = scene(*shape)
+    wide = {"I;16": grey.astype(np.uint16) * 257, "I": grey.astype(np.int32) * 257, "F": grey / np.float32(255)}
+    image = Image.fromarray(wide[mode]) if mode in wide else Image.fromarray(grey).convert("RGB").convert(mode)
+    image.save(tmp_path / f"a.{kind}")
+    seen = read_image(tmp_path / f"a.{kind}", 1, (16, 14))
+    expected = _fit(grey[np.newaxis] / np.float32(255), shape, (16, 14))
+    np.testing.assert_allclose(seen, expected, atol=0.03)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpg", "png", "tiff", "webp"])
+def test_a_large_image_is_turned_as_a_small_one_is(tmp_path, orientation, kind):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(scene(400, 700)).convert("RGB")
+    image.save(tmp_path / f"a.{kind}", exif=exif)
+    with Image.open(tmp_path / f"a.{kind}") as opened:
+        upright = np.asarray(ImageOps.exif_transpose(opened).convert("L"), np.float32) / np.float32(255)
+    np.testing.assert_allclose(read_image(tmp_path / f"a.{kind}", 1), upright[np.newaxis], atol=1e-6)
+    expected = _fit(upright[np.newaxis], upright.shape, (16, 14))
+    np.testing.assert_allclose(read_image(tmp_path / f"a.{kind}", 1, (16, 14)), expected, atol=0.03)
+
+
+def test_averages_do_not_hide_what_is_out_of_range(tmp_path):
+    values = np.full((300, 300), 0.5, np.float32)
+    for odd in (1.5, -0.5, np.nan, np.inf):
+        values[100, 100] = odd
+        Image.fromarray(values).save(tmp_path / "a.tiff")
+        with pytest.raises(DataError, match=r"a\.tiff cannot be read \(values from .* to .*, expected 0 to 1\)"):
+            read_image(tmp_path / "a.tiff", 1, (8, 8))
 
 
 def test_channels_are_one_or_three(tmp_path):

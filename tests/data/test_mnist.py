@@ -25,7 +25,8 @@ CONTENT = {
     "t10k-images-idx3-ubyte": encode_idx(IMAGES[:1]),
     "t10k-labels-idx1-ubyte": encode_idx(LABELS[:1]),
 }
-ARCHIVES = {f"/{name}.gz": gzip.compress(content) for name, content in CONTENT.items()}
+ARCHIVES = {f"/{name}.gz": gzip.compress(content, mtime=0) for name, content in CONTENT.items()}
+GZIPPED_MD5 = {path[1:]: hashlib.md5(archive).hexdigest() for path, archive in ARCHIVES.items()}
 
 
 @contextmanager
@@ -82,14 +83,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def use_mirrors(monkeypatch, *mirrors):
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
+    md5 = GZIPPED_MD5 | {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
     monkeypatch.setitem(mnist.SOURCES, "mnist", mnist.Source(mirrors, md5, tuple("0123456789")))
 
 
 def use_gzip_digests(monkeypatch, *mirrors):
     """Put the small data set in the place of one whose digests are of the gzipped files."""
-    md5 = {path[1:]: hashlib.md5(archive).hexdigest() for path, archive in ARCHIVES.items()}
-    monkeypatch.setitem(mnist.SOURCES, "kmnist", mnist.Source(mirrors, md5, tuple("おきすつなはまやれを")))
+    monkeypatch.setitem(mnist.SOURCES, "kmnist", mnist.Source(mirrors, GZIPPED_MD5, tuple("おきすつなはまやれを")))
 
 
 def fill(folder, zipped=False):
@@ -173,7 +173,7 @@ def test_a_damaged_archive_is_refused_and_kept(folder):
     fill(folder, zipped=True)
     path = folder / "train-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz is damaged as a gzip file"):
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz is not the .*: it is damaged as a gzip file"):
         load("mnist", "train")
     assert path.exists()
 
@@ -240,8 +240,10 @@ def test_a_server_may_decompress(monkeypatch):
     ("files", "headers", "reason"),
     [
         ({}, {}, r"HTTP 404 Not Found"),
-        (dict.fromkeys(ARCHIVES, b"hello"), {}, r"has the md5 5d41402abc4b2a76b9719d911017c592 when uncompressed, "),
-        ({path: a[:-9] for path, a in ARCHIVES.items()}, {}, r"is damaged as a gzip file \(.*\)"),
+        (dict.fromkeys(ARCHIVES, b"hello"), {}, r"has the md5 5d41402abc4b2a76b9719d911017c592, expected "),
+        ({path: a[:-9] for path, a in ARCHIVES.items()}, {}, r"has the md5 .*, expected "),
+        (dict.fromkeys(ARCHIVES, bytes(10**8)), {}, r"sends more bytes than the file has"),
+        ({path: gzip.compress(a) for path, a in ARCHIVES.items()}, {}, r"has the md5 .*, expected "),
         (ARCHIVES, {"Content-Length": "1000"}, r"IncompleteRead\(\d+ bytes read, \d+ more expected\)"),
     ],
 )
@@ -257,7 +259,7 @@ def test_a_bad_download_leaves_nothing_behind(folder, monkeypatch, capfd, files,
 
 def test_an_interrupted_download_leaves_nothing_behind(folder, monkeypatch):
     def interrupted(self, url, output_file, pooch):
-        Path(output_file).write_bytes(b"half")
+        output_file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
@@ -265,6 +267,76 @@ def test_an_interrupted_download_leaves_nothing_behind(folder, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         load("mnist", "train")
     assert names(folder) == []
+
+
+def test_a_redirection_is_not_followed(folder, monkeypatch, working):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", working + self.path[1:])
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        use_mirrors(monkeypatch, f"http://127.0.0.1:{server.server_port}/")
+        try:
+            with pytest.raises(DataError, match="has the md5 d41d8cd98f00b204e9800998ecf8427e"):
+                load("mnist", "train")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert names(folder) == []
+
+
+def test_the_digest_comes_before_decompression(folder, monkeypatch):
+    def decompress(*args):
+        raise AssertionError("what nobody has checked was decompressed")
+
+    monkeypatch.setattr(mnist, "decompress", decompress)
+    with serving({path: archive + b"!" for path, archive in ARCHIVES.items()}) as (url, _):
+        use_mirrors(monkeypatch, url)
+        with pytest.raises(DataError, match=r"has the md5 .*, expected"):
+            load("mnist", "train")
+
+
+def test_a_file_on_disk_is_decompressed_to_its_known_size_and_no_further(folder, monkeypatch):
+    fill(folder, zipped=True)
+    path = folder / "train-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(CONTENT["train-labels-idx1-ubyte"] + bytes(60_000)))
+    with pytest.raises(DataError, match=r"it holds more than the 60,008 bytes that are expected; replace it"):
+        load("mnist", "train")
+    path.write_bytes(bytes(10**6))
+    with pytest.raises(DataError, match=r"it has more than 61,092 bytes; replace it"):
+        load("mnist", "train")
+
+
+def test_what_a_killed_download_left_is_removed_in_time(folder, monkeypatch, working):
+    folder.mkdir(parents=True)
+    old, new = (folder / f".train-images-idx3-ubyte.gz.{age}.part" for age in ("old", "new"))
+    for part in old, new:
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    use_mirrors(monkeypatch, working)
+    load("mnist", "train")
+    assert names(folder) == [new.name, "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+
+
+def test_several_at_once_download_into_one_folder(folder, monkeypatch, working):
+    use_mirrors(monkeypatch, working)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(load("mnist", "train"))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    for dataset in found:
+        check_train(dataset)
+    assert names(folder) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
 
 
 def test_without_a_network_one_line_says_what_to_do(folder, monkeypatch, closed, capfd):
@@ -353,11 +425,13 @@ def test_a_bad_download_is_told_from_a_gzipped_digest(folder, monkeypatch):
 def test_every_data_set_has_a_digest_a_file_and_a_name_a_class(monkeypatch, name):
     monkeypatch.undo()
     source = mnist.SOURCES[name]
-    assert [file.removesuffix(".gz") for file in source.md5] == [f for files in mnist.FILES.values() for f in files]
+    files = [f for files in mnist.FILES.values() for f in files]
+    assert {file.removesuffix(".gz") for file in source.md5} == set(files) == set(mnist.BYTES)
+    assert {f"{file}.gz" for file in files} <= set(source.md5)
     assert all(len(digest) == 32 and set(digest) <= set("0123456789abcdef") for digest in source.md5.values())
-    assert len(set(source.md5.values())) == 4
+    assert len(set(source.md5.values())) == len(source.md5)
     assert len(set(source.class_names)) == 10
-    assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in source.mirrors)
+    assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in source.mirrors)
 
 
 @pytest.mark.skipif(

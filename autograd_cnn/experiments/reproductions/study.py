@@ -103,6 +103,7 @@ class Study:
                 apply, params, loader, optimizer=optimizer, epochs=epochs, test=test, schedule=schedule, loss=loss,
                 callbacks=[training.Callback(on_step=show)], history=history,
             )  # fmt: skip
+            show.end()
         result = Trained(history, training.evaluate(apply, params, test))
         print(f"{what}: {result}")
         return result

@@ -1,0 +1,35 @@
+"""Signals while the command line starts up: it ends with their status, and no traceback of half an import.
+
+The package imports this first, since most of a start is spent on imports. Only where the package is the program, as
+`python -m autograd_cnn` or `autograd-cnn`, does it touch the handlers of signals.
+"""
+
+import os
+import signal
+import sys
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def is_the_program() -> bool:
+    """Return whether this process was started to run the command line."""
+    given = sys.orig_argv
+    name = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]  # noqa: PTH119, PTH122 -- pathlib takes as long as half of NumPy
+    return name == "autograd-cnn" or any(given[i : i + 2] == ["-m", "autograd_cnn"] for i in range(len(given)))
+
+
+def leave(number: int, _: Any = None) -> None:
+    """End the process at once, with the status of a signal: a handler."""
+    os._exit(128 + number)
+
+
+def leave_on_signals() -> None:
+    """Let SIGINT and SIGTERM end the process at once, unless they are ignored."""
+    for number in SIGNALS:
+        if callable(signal.getsignal(number)) or signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
+
+
+if is_the_program():
+    leave_on_signals()

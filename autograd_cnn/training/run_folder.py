@@ -1,0 +1,85 @@
+"""The folder of a run: claimed before training, and locked while a process writes to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from autograd_cnn.output.files import TEMPORARY
+from autograd_cnn.training.errors import RunError
+
+LOCK_FILE = ".lock"
+
+
+def claim_folder(folder: Path, files: Sequence[str], advice: str = "give another --out") -> None:
+    """Refuse a folder that holds one of the files that are to be written, or that cannot hold any.
+
+    Raises
+    ------
+    RunError
+    """
+    if found := [name for name in files if os.path.lexists(folder / name)]:
+        raise RunError(f"{folder} already holds {found[0]} of an earlier run; {advice}")
+    parent = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not parent.is_dir():
+        raise RunError(f"{folder} cannot be made a folder: {parent} is a file")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise RunError(f"{folder} cannot be written to: {parent} is read-only for this user; give another --out")
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; a folder that was made for it and stays empty is removed again.
+
+    The lock is the system's: it ends with the process, however that ends. What earlier processes that were killed
+    left half-written is removed.
+
+    Raises
+    ------
+    RunError
+        If another process holds it, or it cannot be made or written to.
+    """
+    from filelock import FileLock, Timeout
+
+    claim_folder(folder, ())
+    made: list[Path] = []
+    lock = FileLock(folder / LOCK_FILE, timeout=0)
+    try:
+        made += _make(folder)
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(f"another process is writing to {folder}; wait until it ends, or give another --out") from error
+    except OSError as error:
+        _remove_empty(made)
+        raise RunError(f"{folder} cannot be written to: {error.strerror or error}; give another --out") from error
+    try:
+        _remove_leftovers(folder)
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            (folder / LOCK_FILE).unlink()
+        lock.release()
+        _remove_empty(made)
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder and those above it, and return the new ones, from the top down."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()][::-1]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary folders of writes that were killed."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""What a run leaves in its folder at the end: metrics, history and pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autograd_cnn.data import Dataset
+from autograd_cnn.output import plotting
+from autograd_cnn.output.files import write_atomically
+from autograd_cnn.tensor import Params
+from autograd_cnn.training import metrics
+from autograd_cnn.training.results import Evaluation, History
+
+
+class Results(NamedTuple):
+    """The metrics of a run, as `metrics.json` has them, and the table of its classes."""
+
+    summary: dict[str, Any]
+    report: metrics.ClassificationReport
+
+
+def write_results(
+    folder: Path, summary: Mapping[str, Any], history: History, test: Dataset, result: Evaluation, params: Params
+) -> Results:
+    """Write history, pictures and metrics; the metrics come last, so that where they are the rest is whole."""
+    report = metrics.classification_report(test.labels, result.predictions, test.class_names)
+    whole = {**summary, "report": report.to_dict()}
+    _write_json(folder / "history.json", history.to_dict())
+    _draw(folder, history, test, result, params)
+    _write_json(folder / "metrics.json", whole)
+    return Results(whole, report)
+
+
+def _draw(folder: Path, history: History, test: Dataset, result: Evaluation, params: Params) -> None:
+    names = test.class_names
+    matrix = metrics.confusion_matrix(test.labels, result.predictions, len(names))
+    plotting.learning_curve(history.to_dict(), folder / "learning_curve.png")
+    plotting.confusion_matrix(matrix, names, folder / "confusion_matrix.png")
+    plotting.mistakes(test.images, test.labels, result.probabilities, names, folder / "mistakes.png")
+    filters = first_filters(params, test.images.shape[1:])
+    if filters is not None:
+        plotting.filters(filters, folder / "filters.png")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode())
+
+
+def first_filters(params: Params, shape: tuple[int, ...]) -> Any:
+    """Return the filters (F, C, KH, KW) of the first layer that sees images (C, H, W); None if no layer has filters.
+
+    Those of a linear layer have the images' shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd_cnn.models import mlp
+    >>> first_filters(mlp.init(np.random.default_rng(0)), (1, 28, 28)).shape
+    (300, 1, 28, 28)
+    """
+    for weight in (p.data for p in params.values()):
+        if weight.ndim == 4:
+            return weight
+        if weight.ndim == 2 and weight.shape[1] == math.prod(shape):
+            return weight.reshape(-1, *shape)
+    return None
+
+
+def tested_epochs(folder: Path) -> int | None:
+    """Return after how many epochs a run's results were written; None if they were not."""
+    try:
+        epochs = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["epochs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return epochs if isinstance(epochs, int) else None
