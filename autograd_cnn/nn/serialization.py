@@ -1,12 +1,14 @@
-"""Weights in safetensors files: written whole or not at all, and checked when saved and when loaded."""
+"""Weights in safetensors and .npz files: written whole or not at all, and checked when saved and when loaded."""
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.nn import npz_files
 from autograd_cnn.nn.safetensors_files import CODES, FORMAT_KEY, FORMAT_VERSION, WeightsError, encode, open_file
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
@@ -16,7 +18,9 @@ __all__ = [
 ]  # fmt: skip
 
 # How the names of running statistics end, in PyTorch and in the models here.
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_STATISTICS = ("running_mean", "running_var")
+# What PyTorch counts beside them, a whole number that no model here uses: left out of what is loaded.
+_COUNTER = "num_batches_tracked"
 
 CheckpointError = WeightsError  # its first name
 
@@ -24,7 +28,9 @@ CheckpointError = WeightsError  # its first name
 def save_weights(
     path: str | os.PathLike[str], params: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Save parameters as a safetensors file, which appears under its name only once it is complete.
+    """Save parameters in a file, which appears under its name only once it is complete.
+
+    The file is NumPy's .npz if it is named so, and safetensors otherwise.
 
     Equal parameters and metadata give equal files, byte for byte.
 
@@ -73,7 +79,7 @@ def save_weights(
             raise WeightsError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
     arrays = {name: tensor.data for name, tensor in params.items()}
     _check_values(path, arrays)
-    data = encode(arrays, metadata)
+    data = npz_files.encode(arrays, metadata) if _is_npz(path) else encode(arrays, metadata)
     try:
         write_atomically(path, data)
     except OSError as error:
@@ -84,24 +90,25 @@ def save_weights(
 
 
 def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read parameters from a safetensors file, written by this package or by any other program.
+    """Read parameters from a safetensors or .npz file, written by this package or by any other program.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        The file; NumPy's, if its name ends in .npz. Nothing in it is unpickled or run, whoever wrote it.
 
     Returns
     -------
     dict of str to Tensor
         In the order of their names. Each requires a gradient, except running statistics (``running_mean``,
-        ``running_var``), which an optimizer must not change. `match_weights` puts them in a model's order.
+        ``running_var``), which an optimizer must not change. `match_weights` puts them in a model's order. Counters
+        that PyTorch keeps (``num_batches_tracked``) are left out.
 
     Raises
     ------
     WeightsError
-        If the file is missing, truncated or not a safetensors file, or if a tensor in it is neither float32 nor
-        float64, or not finite.
+        If the file is missing, truncated or not such a file, or if a tensor in it is neither float32 nor float64, or
+        not finite.
 
     Examples
     --------
@@ -113,8 +120,12 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     ...     ac.load_weights(path)
     {'weight': Tensor([1., 2.], requires_grad=True)}
     """
+    if _is_npz(path):
+        arrays = {name: array for name, array in sorted(npz_files.read_arrays(path).items()) if _is_weight(name)}
+        _check_values(path, arrays)
+        return _as_tensors(arrays)
     with open_file(path) as file:
-        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys())}
+        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys()) if _is_weight(name)}
         other = [f"{name!r} is {code}" for name, code in codes.items() if code not in CODES.values()]
         if other:
             raise WeightsError(
@@ -126,11 +137,23 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         except (ValueError, MemoryError) as error:  # such as a shape of more axes than NumPy has
             raise WeightsError(f"{os.fspath(path)} holds a tensor that NumPy cannot ({error})") from error
     _check_values(path, arrays)
+    return _as_tensors(arrays)
+
+
+def _is_npz(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == ".npz"
+
+
+def _is_weight(name: str) -> bool:
+    return name.rpartition(".")[2] != _COUNTER
+
+
+def _as_tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read the text in a safetensors file's header, without the tensors.
+    """Read the text that goes with the weights in a file, without the tensors.
 
     Returns
     -------
@@ -141,23 +164,25 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     WeightsError
-        If the file is missing, truncated or not a safetensors file.
+        If the file is missing, truncated or not a file of weights.
 
     Examples
     --------
     See `save_weights`.
     """
+    if _is_npz(path):
+        return npz_files.read_metadata(path)
     with open_file(path) as file:
         return dict(file.metadata() or {})
 
 
 def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
-    """Read the names and shapes of the tensors in a safetensors file's header, without the tensors.
+    """Read the names and shapes of the tensors in a file, without the tensors.
 
     Raises
     ------
     WeightsError
-        If the file is missing, truncated or not a safetensors file.
+        If the file is missing, truncated or not a file of weights.
 
     Examples
     --------
@@ -170,8 +195,11 @@ def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
     ...     read_shapes(path)
     {'weight': (2,)}
     """
+    if _is_npz(path):
+        shapes = npz_files.read_shapes(path)
+        return {name: shapes[name] for name in sorted(shapes) if _is_weight(name)}
     with open_file(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+        return {name: tuple(file.get_slice(name).get_shape()) for name in sorted(file.keys()) if _is_weight(name)}
 
 
 def match_weights(

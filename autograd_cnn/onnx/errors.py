@@ -6,8 +6,10 @@ import importlib
 from enum import Enum
 from typing import Any
 
+from autograd_cnn.output.text import ShownError
 
-class OnnxError(ValueError):
+
+class OnnxError(ShownError, ValueError):
     """A graph that cannot be written, read or run; the message is one sentence that names the op or the node.
 
     Examples
