@@ -93,6 +93,7 @@ COUNTERPARTS = {
     "Swish": "silu",
     "Tan": "tan",
     "Tanh": "tanh",
+    "Tile": "tile",
     "Transpose": "transpose",
     "Unsqueeze": "expand_dims",
     "Where": "where",

@@ -24,7 +24,7 @@ CONSTANTS = {
 #: Inputs that are running statistics: kept with the parameters, but without a gradient.
 STATISTICS = {"BatchNormalization": {3, 4}}
 #: What the values of one call may take in bytes: so many at least, and so many for each byte that goes in.
-_LEAST_ROOM, _ROOM_PER_BYTE = 2**27, 1024
+_LEAST_ROOM, _ROOM_PER_BYTE = 2**26, 1024
 
 
 class Imported(NamedTuple):

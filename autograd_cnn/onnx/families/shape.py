@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -123,7 +122,7 @@ def _read_expand(a: Attributes, x: Any, shape: Any) -> Any:
 def _read_tile(a: Attributes, x: Any, repeats: Any) -> Any:
     counts = integers(repeats) or ()
     a.reserve([n * k for n, k in zip(np.shape(x), counts, strict=True)])
-    return functools.reduce(lambda y, axis: ops.concatenate([y] * counts[axis], axis), range(np.ndim(x)), x)
+    return ops.tile(x, counts)
 
 
 @imports("ConstantOfShape")
