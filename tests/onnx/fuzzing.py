@@ -127,7 +127,7 @@ def _mutate_attribute(item, rng, odd):
 
 def _mutate_tensor(tensor, rng, odd):
     if tensor.data_type == onnx.TensorProto.INT64 and rng.random() < 0.7:
-        numbers = onnx.numpy_helper.to_array(tensor).reshape(-1).copy()
+        numbers = np.frombuffer(tensor.raw_data[: len(tensor.raw_data) // 8 * 8], np.int64).copy()
         if numbers.size:
             numbers[int(rng.integers(numbers.size))] = odd
             tensor.raw_data = numbers.tobytes()
