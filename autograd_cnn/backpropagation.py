@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.graph import Node, Place, Scattered, Variable, dense, in_graph, place_of
-from autograd_cnn.modes import current, switch, switch_back, switched, unobserved
+from autograd_cnn.modes import current, switch, switch_back, unobserved
 from autograd_cnn.recording import history
 from autograd_cnn.recording.call_site import machinery
 
@@ -48,8 +47,8 @@ def backpropagate(output: Variable, gradient: Any, *, retain_graph: bool = False
         Record the rules as they run: every `.grad` is then a Variable of the graph, which can be differentiated itself.
     """
     view = partial(_as_variables, kind=type(output)) if create_graph else None
-    with switched(recording=True) if create_graph else nullcontext():
-        _accumulate(_traverse([(place_of(output), gradient)], retain_graph=retain_graph, view=view))
+    recording = create_graph or current().recording
+    _accumulate(_traverse([(place_of(output), gradient)], recording=recording, retain_graph=retain_graph, view=view))
 
 
 def differentiate(
@@ -60,6 +59,7 @@ def differentiate(
     create_graph: bool,
     retain_graph: bool,
     since: int = -1,
+    nodes: Sequence[Node] | None = None,
 ) -> list[Any]:
     """Return the sum over the outputs of the product of each gradient with the Jacobian by each input.
 
@@ -79,6 +79,8 @@ def differentiate(
         Keep what the rules need, for another pass over the same graph.
     since : int
         A moment before which no node that leads to an input was made.
+    nodes : list of Nodes, optional
+        Those between the outputs and the inputs, the oldest first, as `survey` returns them; where they are known.
 
     Returns
     -------
@@ -87,13 +89,12 @@ def differentiate(
     seeds = [(place_of(out), grad) for out, grad in zip(outputs, gradients, strict=True) if out.requires_grad]
     ends = {place_of(x) for x in inputs}
     along = set(ends)
-    for node in survey([place for place, _ in seeds], ends, since)[0]:
+    for node in survey([place for place, _ in seeds], ends, since)[0] if nodes is None else nodes:
         if not along.isdisjoint(node.sources):
             along.add(node)
     seeds = [(place, grad) for place, grad in seeds if place in along]
     view = partial(_as_variables, kind=type(outputs[0])) if create_graph else None
-    with switched(recording=create_graph):
-        found = _traverse(seeds, retain_graph=retain_graph, view=view, ends=ends, along=along)
+    found = _traverse(seeds, recording=create_graph, retain_graph=retain_graph, view=view, ends=ends, along=along)
     return [found.get(place_of(x)) for x in inputs]
 
 
@@ -137,6 +138,7 @@ def survey(outputs: Iterable[Place], ends: Collection[Place] = (), since: int = 
 def _traverse(
     sent: Iterable[tuple[Place, Any]],
     *,
+    recording: bool,
     retain_graph: bool,
     view: Callable[[Node], dict[str, Any]] | None = None,
     ends: Collection[Place] = (),
@@ -147,14 +149,14 @@ def _traverse(
     Nodes are visited from the newest to the oldest, which is a reverse topological order: when a node's turn comes,
     all that used its output have sent their gradients. There is no recursion, so a graph may be of any depth.
 
-    `view` returns what a node's rules are called with; by default, the arrays that it kept. `along` are the places to
-    send gradients to; by default, all.
+    Rules are recorded if `recording`. `view` returns what a node's rules are called with; by default, the arrays that
+    it kept. `along` are the places to send gradients to; by default, all.
     """
     gradients: dict[Place, Any] = {}
     queue: list[tuple[int, Node]] = []
     modes = current()
     # Observers see a rule as a whole; and its arrays, kept by ops or made by rules, need no settling.
-    token = switch(unobserved(modes.recording, modes.updating, modes.transforming, settled=True))
+    token = switch(unobserved(recording, modes.updating, modes.transforming, settled=True))
     try:
         while True:
             for place, grad in sent:
@@ -167,7 +169,9 @@ def _traverse(
             if not queue:
                 break
             _, node = heapq.heappop(queue)
-            grad = dense(gradients.pop(node))
+            grad = gradients.pop(node)
+            if type(grad) is Scattered:
+                grad = grad.dense()
             if node.watched_by:
                 gradients |= dict.fromkeys(node.watchers(), grad)
             if node.dtype is _HALF:  # computed in float32, and so is its gradient
@@ -178,9 +182,9 @@ def _traverse(
             if not retain_graph:
                 node.kept = None
             sent = node.pull(grad, kept, along, modes.observers)
+        return {place: dense(grad) for place, grad in gradients.items()}
     finally:
         switch_back(token)
-    return {place: dense(grad) for place, grad in gradients.items()}
 
 
 def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
@@ -234,10 +238,10 @@ def _total(leaf: Variable, grad: Any, shared: bool) -> Any:
     """
     so_far: Any = leaf.grad
     if so_far is not None and (
-        not isinstance(so_far, np.ndarray | Variable) or so_far.shape != leaf.shape or so_far.dtype != leaf.dtype
+        not isinstance(so_far, (np.ndarray, Variable)) or so_far.shape != leaf.shape or so_far.dtype != leaf.dtype
     ):
         given = "an array" if isinstance(so_far, np.ndarray) else f"a {type(so_far).__name__}"
-        if isinstance(so_far, np.ndarray | Variable):
+        if isinstance(so_far, (np.ndarray, Variable)):
             given = f"{given} {so_far.shape} {so_far.dtype}"
         raise TypeError(
             f"backward() adds to .grad, which is None or an array of the tensor's shape and dtype; that of a tensor "

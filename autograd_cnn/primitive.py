@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 import numpy as np
 
 from autograd_cnn import kernels
-from autograd_cnn.calls.binding import Plan, Recipe, Rule, Signature, make_plan, make_recipe, shape_of
+from autograd_cnn.calls.binding import BoundRule, Plan, Recipe, Signature, make_plan, make_recipe, shape_of
 from autograd_cnn.calls.operands import (
     FLOAT16,
     FLOAT32,
@@ -73,7 +73,7 @@ class Primitive(Generic[P]):
         self.numbers = domain != "floating" if numbers is None else numbers
         self.products = products
         self.residuals = residuals
-        self.rules: dict[str, Rule] = {}
+        self.rules: dict[str, BoundRule] = {}
         self.signature = Signature(self.name, forward, residuals)
         self._plans: dict[Any, Plan] = {}
 
@@ -93,13 +93,13 @@ class Primitive(Generic[P]):
             )
 
         def register(function: F) -> F:
-            self.rules[name] = Rule(self, name, function)
+            self.rules[name] = BoundRule(self, name, function)
             self._plans.clear()
             return function
 
         return register
 
-    def rule(self, name: str) -> Rule:
+    def rule(self, name: str) -> BoundRule:
         """Return the rule for the input `name`."""
         try:
             return self.rules[name]
@@ -115,36 +115,41 @@ class Primitive(Generic[P]):
         if modes.observers:
             return self._observed(modes, args, kwargs)
         values: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
+        if modes.settled:  # a rule's arrays have been through here
+            for value in values:
+                if isinstance(value, Variable):
+                    break
+            else:
+                out = self.forward(*args, **kwargs)
+                return out[0] if self.residuals else out
+        wanted: list[bool] = []
+        arrays: Any = []
         wrap = None
         for value in values:
             if isinstance(value, Variable):
-                wrap = value.wrap
-                break
-        if wrap is None:
-            if modes.settled:  # a rule's arrays have been through here
-                out = self.forward(*args, **kwargs)
-                return out[0] if self.residuals else out
-            arrays = values
-        else:
-            arrays = [value._data if isinstance(value, Variable) else value for value in values]
+                wrap = wrap or value.wrap
+                arrays.append(value._data)
+                wanted.append(value.requires_grad)
+            else:
+                arrays.append(value)
+                wanted.append(False)
         positional = len(args)
         key = (positional, *kwargs) if kwargs else positional
         plan = self._plans.get(key) or self._make_plan(key, positional, kwargs)
-        half = False
         dtype = common_dtype(arrays, plan.promoted, plan.optional, self.numbers)
+        half = False
         if (dtype is not FLOAT32 and dtype is not FLOAT64) or plan.others:
             values, arrays, half = self._settle(plan, values, arrays, dtype)
             wrap = next((value.wrap for value in values if isinstance(value, Variable)), None)
+            wanted = [isinstance(value, Variable) and value.requires_grad for value in values]
         out, residuals = self._compute(arrays, positional, kwargs)
         if half and out.dtype == FLOAT32:
             out = out.astype(FLOAT16)
         if wrap is None:
             return out
         # Only floating point has a gradient: a cast to integers ends the graph.
-        if modes.recording and self.differentiable and out.dtype.kind == "f":
-            wanted = tuple([isinstance(value, Variable) and value.requires_grad for value in values])
-            if True in wanted:
-                return wrap(out, self._record(plan, wanted, values, arrays, out, residuals))
+        if True in wanted and modes.recording and self.differentiable and out.dtype.kind == "f":
+            return wrap(out, self._record(plan, tuple(wanted), values, arrays, out, residuals))
         return wrap(out)
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -214,7 +219,7 @@ class Primitive(Generic[P]):
         for name, at in recipe.arrays:
             if type(at) is slice:
                 kept[name] = tuple(map(_kept, values[at], arrays[at]))
-            elif history.lent or not isinstance(values[at], Variable):
+            elif history.lent or arrays[at] is values[at]:  # not the array of a Variable
                 kept[name] = _kept(values[at], arrays[at])
             else:
                 kept[name] = arrays[at]
@@ -250,7 +255,7 @@ def _kept(value: Any, array: Any) -> Any:
     """Return what a node keeps of a value, and of the array that was made of it: nothing that others may write to."""
     if isinstance(value, Variable):
         return history.kept(array) if history.lent else array
-    if array is value and isinstance(value, np.ndarray | list | tuple | dict):
+    if array is value and isinstance(value, (np.ndarray, list, tuple, dict)):
         return history.own(value)
     return array
 

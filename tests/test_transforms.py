@@ -21,6 +21,13 @@ def close(actual, expected, **kwargs):
     np.testing.assert_allclose(actual, expected, **{"rtol": 1e-9, "atol": 1e-12} | kwargs)
 
 
+def test_a_pullback_is_that_of_the_function_whatever_becomes_of_its_value():
+    x = ac.Tensor([1.0, 2.0], requires_grad=True)
+    value, pullback = ac.vjp(lambda x: x * x, x)
+    value *= 10
+    np.testing.assert_array_equal(pullback(np.ones(2))[0].data, [2, 4])
+
+
 class TestThroughEveryOp:
     """Each op along a random line through its inputs: h(t) = ⟨u, op(x + t·v)⟩, differentiated three times."""
 

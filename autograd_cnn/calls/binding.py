@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from autograd_cnn.calls.operands import Input
-from autograd_cnn.graph import Edge
+from autograd_cnn.graph import Edge, Rule
 
 Place = int | slice
 """Where an argument stands in the row: an index, or the slice of a variadic one."""
@@ -66,12 +66,11 @@ class Signature:
         return self.defaults | {name: row[at] for name, at in self.places(len(args), tuple(kwargs)).items()}
 
 
-class Rule:
+class BoundRule(Rule):
     """A backward rule and what its signature asks for."""
 
     def __init__(self, op: Op, name: str, function: Callable[..., Any]) -> None:
         self.name = name
-        self.function = function
         parameters = inspect.signature(function).parameters
         asked = list(parameters)
         if not asked or asked[0] != "grad":
@@ -96,13 +95,7 @@ class Rule:
                     f"input, an option, a residual or NAME_shape; {op.name!r} has "
                     f"{sorted([*op.signature.names, *op.residuals])}"
                 )
-        self.asked = asked[1:]
-
-    def __call__(self, grad: Any, kept: dict[str, Any], place: int | None) -> Any:
-        """Return the gradient of the input; `place` tells which of a variadic input's arrays."""
-        if place is not None:
-            kept = {"index": place} | kept
-        return self.function(grad, *[kept[name] for name in self.asked])
+        super().__init__(function, asked[1:])
 
 
 class Op(Protocol):
@@ -113,9 +106,9 @@ class Op(Protocol):
     differentiable: bool
     constant_in: tuple[str, ...]
     residuals: tuple[str, ...]
-    rules: dict[str, Rule]
+    rules: dict[str, BoundRule]
 
-    def rule(self, name: str) -> Rule:
+    def rule(self, name: str) -> BoundRule:
         """Return the rule for an input, or raise if it has none."""
 
 

@@ -95,8 +95,10 @@ def settle(
     weak = set()
     for at, name, _ in inputs:
         value = values[at]
+        if isinstance(value, Variable) or is_plain(value):
+            continue
         values[at] = of_any_kind(op, name, value, stack)
-        if isinstance(value, list | tuple) and not isinstance(values[at], Variable) and not _holds_arrays(value):
+        if isinstance(value, (list, tuple)) and not isinstance(values[at], Variable) and not _holds_arrays(value):
             weak.add(at)
     arrays = [value._data if isinstance(value, Variable) else value for value in values]
     places = [i.at for i in inputs if i.promoted and arrays[i.at] is not None]
@@ -120,7 +122,8 @@ def _target(domain: Domain, arrays: Sequence[Any], places: Sequence[int], weak: 
     strong = [arrays[at] for at in places if isinstance(arrays[at], np.ndarray) and at not in weak]
     floats = [x for x in strong if x.dtype.kind == "f"]
     if floats:
-        return np.result_type(*{x.dtype for x in [x for x in floats if x.ndim] or floats})
+        dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats}
+        return np.result_type(*dtypes) if len(dtypes) > 1 else dtypes.pop()
     if domain == "floating" or not strong:
         return FLOAT32
     fractions = any(isinstance(arrays[at], float) or (at in weak and arrays[at].dtype.kind == "f") for at in places)
@@ -129,16 +132,16 @@ def _target(domain: Domain, arrays: Sequence[Any], places: Sequence[int], weak: 
 
 def of_any_kind(op: str, name: str, value: Any, stack: Callable[..., Variable]) -> Any:
     """Return what is given for an array as a Variable, an array of a dtype that is computed with, a number or None."""
-    if value is None or (isinstance(value, Variable | bool | int | float) and not isinstance(value, np.generic)):
+    if value is None or (isinstance(value, (Variable, bool, int, float)) and not isinstance(value, np.generic)):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         if holds_variables(value):
             return stack(*[of_any_kind(op, name, x, stack) for x in value])
         try:
             value = np.asarray(value)
         except ValueError:
             raise ValueError(f"{op}: {name} is a list whose parts differ in shape: {short(value)}") from None
-    elif not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__"):
+    elif not isinstance(value, (np.ndarray, np.generic)) and not hasattr(value, "__array__"):
         raise TypeError(
             f"{op}: {name} is a Tensor, an array, a number or a list of such; got {short(value)}, "
             f"of type {type(value).__name__}"
@@ -176,14 +179,14 @@ def native_dtype(what: str, dtype: DTypeLike) -> np.dtype[Any]:
 
 def holds_variables(value: Any) -> bool:
     """Whether there is a Variable in a list, at any depth."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return any(map(holds_variables, value))
     return isinstance(value, Variable)
 
 
 def _holds_arrays(value: Any) -> bool:
     """Whether there is something with axes and a dtype of its own in a list."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return any(map(_holds_arrays, value))
     return getattr(value, "ndim", 0) > 0
 
@@ -219,8 +222,8 @@ def explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, 
         given = {str(i): value for i, value in enumerate(args)} | kwargs
     parts = []
     for parameter, value in given.items():
-        values = value if isinstance(value, tuple | list) else (value,)
-        if values and all(isinstance(v, Variable | np.ndarray) for v in values):
+        values = value if isinstance(value, (tuple, list)) else (value,)
+        if values and all(isinstance(v, (Variable, np.ndarray)) for v in values):
             parts.append(f"{parameter}: {', '.join(f'{v.dtype} {v.shape}' for v in values)}")
         else:
             parts.append(f"{parameter}={short(value)}")

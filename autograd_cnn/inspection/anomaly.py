@@ -92,7 +92,7 @@ def _arrays(inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the names and values of the arrays and Tensors among an op's arguments; a variadic input has indices."""
     for name, value in inputs.items():
         for i, x in enumerate(value if isinstance(value, tuple) else (value,)):
-            if isinstance(x, Variable | np.ndarray):
+            if isinstance(x, (Variable, np.ndarray)):
                 yield f"{name}[{i}]" if isinstance(value, tuple) else name, x
 
 

@@ -134,7 +134,7 @@ def draw_graph(tensor: Tensor, params: Mapping[str, Any] | None = None) -> Graph
             f"draw_graph: {tensor!r} was computed from nothing that requires a gradient, so there is no graph; create "
             "the parameters with requires_grad=True, and compute outside no_grad()"
         )
-    names = {id(leaf): trees.dotted(path) for path, leaf in trees.leaves(params or {})}
+    names = {id(leaf): trees.dotted(path) for path, leaf in trees.leaves_with_paths(params or {})}
     boxes, arrows = _boxes(place_of(tensor), names)
     _arrange(boxes, arrows)
     drawing = GraphDrawing(_dot(boxes, arrows))

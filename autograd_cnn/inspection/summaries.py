@@ -114,14 +114,15 @@ def summary(apply: Callable[..., Any], params: Mapping[str, Any], x: Any, **opti
     (61706, 416520)
     """
     leaves = [
-        (path, leaf._data if isinstance(leaf, Tensor) else np.asarray(leaf)) for path, leaf in trees.leaves(params)
+        (path, leaf._data if isinstance(leaf, Tensor) else np.asarray(leaf))
+        for path, leaf in trees.leaves_with_paths(params)
     ]
     wanted = [Tensor(array, requires_grad=array.dtype.kind == "f") for _, array in leaves]
     lister = _Lister({id(tensor): trees.dotted(path) for (path, _), tensor in zip(leaves, wanted, strict=True)},
                      Counter(tensor._data for tensor in wanted))  # fmt: skip
     with switched(recording=True), observed_by(lister):
         apply(trees.rebuild(params, wanted), x, **options)
-    return Summary(lister.rows, sum(np.size(leaf) for _, leaf in trees.leaves(params) if _counts(leaf)))
+    return Summary(lister.rows, sum(np.size(leaf) for leaf in trees.leaves(params) if _counts(leaf)))
 
 
 def _counts(leaf: Any) -> bool:

@@ -31,6 +31,18 @@ from autograd_cnn.ops.arrangement import (
     tile,
     vstack,
 )
+from autograd_cnn.ops.comparison import (
+    clip,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    maximum,
+    minimum,
+    not_equal,
+    where,
+)
 from autograd_cnn.ops.contraction import dot, inner, outer, tensordot
 from autograd_cnn.ops.convolution import conv2d, conv_transpose2d
 from autograd_cnn.ops.cumulative import cumprod, cumsum, diff, prod
@@ -39,55 +51,28 @@ from autograd_cnn.ops.elementwise import (
     abs,
     add,
     astype,
-    ceil,
-    clip,
     divide,
-    equal,
     exp,
-    floor,
-    floor_divide,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
     log,
-    maximum,
-    minimum,
-    mod,
     multiply,
     negative,
-    not_equal,
     power,
-    round,
     sign,
     sqrt,
     subtract,
-    trunc,
-    where,
 )
 from autograd_cnn.ops.elementwise_loss import binary_cross_entropy, l1_loss, smooth_l1_loss
 from autograd_cnn.ops.exponential import expm1, log1p, log2, log10, logaddexp, reciprocal, square
+from autograd_cnn.ops.indexing import getitem, setitem, take
+from autograd_cnn.ops.joining import concatenate, pad, split, stack
 from autograd_cnn.ops.linear import einsum, linear, matmul
 from autograd_cnn.ops.loss import mse_loss, nll_loss, sigmoid_cross_entropy, softmax_cross_entropy
 from autograd_cnn.ops.normalization import batch_norm, dropout, group_norm, layer_norm
 from autograd_cnn.ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from autograd_cnn.ops.reduction import logsumexp, max, mean, min, sum, var
 from autograd_cnn.ops.resampling import adaptive_avg_pool2d, pixel_shuffle, upsample_nearest
-from autograd_cnn.ops.shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flatten,
-    getitem,
-    pad,
-    reshape,
-    setitem,
-    split,
-    squeeze,
-    stack,
-    take,
-    transpose,
-)
+from autograd_cnn.ops.rounding import ceil, floor, floor_divide, mod, round, trunc
+from autograd_cnn.ops.shape import broadcast_to, expand_dims, flatten, reshape, squeeze, transpose
 from autograd_cnn.ops.sorting import argmax, argmin, argsort, sort
 from autograd_cnn.ops.statistics import average, std
 from autograd_cnn.ops.trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh, tan

@@ -12,7 +12,8 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.elementwise import astype, exp, greater, multiply, where
+from autograd_cnn.ops.comparison import greater, where
+from autograd_cnn.ops.elementwise import astype, exp, multiply
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.primitive import operand, primitive
 

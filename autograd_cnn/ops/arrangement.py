@@ -12,16 +12,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_cnn.calls.operands import named, short
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.shape import (
-    _several,
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    getitem,
-    reshape,
-    take,
-    transpose,
-)
+from autograd_cnn.ops.indexing import take
+from autograd_cnn.ops.joining import _several, concatenate
+from autograd_cnn.ops.shape import broadcast_to, expand_dims, reshape, transpose
 from autograd_cnn.primitive import operand, primitive
 
 
@@ -154,6 +147,23 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     return reshape(spread, tuple(count * length for count, length in zip(counts, lengths, strict=True)))
 
 
+@primitive
+def _roll(x: Any, steps: tuple[tuple[int, int], ...]) -> Array:
+    """Roll by pairs of an axis and a number of places."""
+    for axis, places in steps:
+        rolled, cut = np.empty_like(x, subok=False), -places % builtins.max(x.shape[axis], 1)
+        before = (slice(None),) * axis
+        rolled[(*before, slice(x.shape[axis] - cut, None))] = x[(*before, slice(cut))]
+        rolled[(*before, slice(x.shape[axis] - cut))] = x[(*before, slice(cut, None))]
+        x = rolled
+    return x
+
+
+@_roll.backward("x")
+def _(grad, steps):
+    return _roll(grad, tuple((axis, -places) for axis, places in steps))
+
+
 @named
 def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
     """Move the elements along an axis, or several, and let those that leave at one end enter at the other.
@@ -171,12 +181,9 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     steps = checks.integers("roll", "shift", shift)
     if axis is None:
         return reshape(roll(reshape(x, -1), builtins.sum(steps), 0), x.shape)
-    for step, along in np.broadcast(steps, checks.integers("roll", "axis", axis)):
-        at = normalize_axis_index(int(along), x.ndim, "roll")
-        cut = -int(step) % builtins.max(x.shape[at], 1)
-        before, after = (getitem(x, (slice(None),) * at + (part,)) for part in (slice(cut), slice(cut, None)))
-        x = concatenate([after, before], at)
-    return x
+    axes = checks.integers("roll", "axis", axis)
+    pairs = zip(axes, steps, strict=True) if len(axes) == len(steps) else np.broadcast(axes, steps)
+    return _roll(x, tuple((normalize_axis_index(int(at), x.ndim, "roll"), int(n)) for at, n in pairs))
 
 
 @primitive

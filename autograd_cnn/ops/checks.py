@@ -51,6 +51,8 @@ def together(op: str, **given: Any) -> list[Any]:
     Numbers and lists follow the dtype of the rest, so that 0.1 beside float64 is not rounded to float32 first.
     """
     found = [operand(op, name, value) for name, value in given.items()]
+    if all(map(operator.is_, found, given.values())):
+        return found
     weak = [i for i, value in enumerate(given.values()) if found[i] is not value and _follows(value)]
     floats = [x for i, x in enumerate(found) if i not in weak and x.dtype.kind == "f"] if weak else []
     if floats:
@@ -63,7 +65,7 @@ def together(op: str, **given: Any) -> list[Any]:
 
 def _follows(value: Any) -> bool:
     """Whether a value has no dtype of its own: a number, or a list of such."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return all(map(_follows, value))
     return not hasattr(value, "dtype") and not hasattr(value, "__array__")
 
@@ -76,7 +78,7 @@ def integers(op: str, name: str, value: Any) -> list[int]:
     TypeError
         For anything else.
     """
-    numbers = value if isinstance(value, tuple | list) or np.ndim(value) else [value]
+    numbers = value if isinstance(value, (tuple, list)) or np.ndim(value) else [value]
     try:
         return [operator.index(number) for number in numbers]
     except TypeError:
@@ -85,7 +87,7 @@ def integers(op: str, name: str, value: Any) -> list[int]:
 
 def pair(op: str, name: str, value: Any, *, least: int) -> Pair:
     """Return an int or a pair of ints as (vertical, horizontal), each at least `least`."""
-    values = value if isinstance(value, tuple | list) else (value, value)
+    values = value if isinstance(value, (tuple, list)) else (value, value)
     try:
         numbers = tuple(operator.index(v) for v in values)
     except TypeError:
@@ -107,7 +109,7 @@ def number(
     ValueError
         If it is out of range; nan is out of every range.
     """
-    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
+    if isinstance(value, bool) or not isinstance(value, (float, int, np.floating, np.integer)):
         raise TypeError(f"{op}: {name} is a Python or NumPy number; got {short(value)}")
     try:
         plain = float(value)

@@ -13,8 +13,10 @@ from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.batching import of_images
 from autograd_cnn.ops.elementwise import add
+from autograd_cnn.ops.indexing import getitem
+from autograd_cnn.ops.joining import pad
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.ops.shape import expand_dims, getitem, pad, reshape, squeeze
+from autograd_cnn.ops.shape import expand_dims, reshape, squeeze
 from autograd_cnn.primitive import operand, primitive
 
 PairLike = int | tuple[int, int]
@@ -46,7 +48,7 @@ def _check_shapes(
 
 
 def _check_groups(op: str, groups: Any, **channels: int) -> None:
-    whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
+    whole = isinstance(groups, (int, np.integer)) and not isinstance(groups, bool)
     if not whole or groups < 1 or any(n % groups for n in channels.values()):
         counts = " and ".join(f"{n} {name}" for name, n in channels.items())
         raise ValueError(f"{op}: groups is an int that divides {counts}; got {groups!r}")

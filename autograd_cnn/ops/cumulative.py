@@ -16,9 +16,12 @@ from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.arrangement import flip
-from autograd_cnn.ops.elementwise import not_equal, subtract
+from autograd_cnn.ops.comparison import not_equal
+from autograd_cnn.ops.elementwise import subtract
+from autograd_cnn.ops.indexing import getitem
+from autograd_cnn.ops.joining import concatenate
 from autograd_cnn.ops.reduction import Axis, _axes, _keep
-from autograd_cnn.ops.shape import broadcast_to, concatenate, getitem, reshape, transpose
+from autograd_cnn.ops.shape import broadcast_to, reshape, transpose
 from autograd_cnn.primitive import primitive
 
 

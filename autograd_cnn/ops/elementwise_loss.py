@@ -9,7 +9,8 @@ import numpy as np
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.elementwise import abs, greater_equal, less, log, maximum, multiply, subtract, where
+from autograd_cnn.ops.comparison import greater_equal, less, maximum, where
+from autograd_cnn.ops.elementwise import abs, log, multiply, subtract
 from autograd_cnn.ops.exponential import log1p, square
 from autograd_cnn.ops.loss import _check_reduction, _pair, _reduce
 from autograd_cnn.primitive import operand, primitive

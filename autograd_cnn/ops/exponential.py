@@ -9,7 +9,8 @@ import numpy as np
 
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.activation import sigmoid
-from autograd_cnn.ops.elementwise import abs, equal, multiply, subtract, where
+from autograd_cnn.ops.comparison import equal, where
+from autograd_cnn.ops.elementwise import abs, multiply, subtract
 from autograd_cnn.primitive import primitive
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
+from autograd_cnn.ops.elementwise import multiply
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.ops.shape import expand_dims, reshape, squeeze, transpose
+from autograd_cnn.ops.shape import reshape, transpose
 from autograd_cnn.primitive import operand, primitive
 
 
@@ -43,23 +44,32 @@ def matmul(x: Any, y: Any) -> Array:
 
 def _as_matrices(grad: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Any:
     """Add to the gradient of a product the axes it would have if vectors were matrices."""
-    if len(y_shape) == 1:
-        grad = expand_dims(grad, -1)
-    return expand_dims(grad, -2) if len(x_shape) == 1 else grad
+    rows = () if len(x_shape) == 1 else x_shape[-2:-1]
+    columns = () if len(y_shape) == 1 else y_shape[-1:]
+    leading = grad.shape[: grad.ndim - len(rows) - len(columns)]
+    return reshape(grad, (*leading, *(rows or (1,)), *(columns or (1,))))
 
 
 @matmul.backward("x")
 def _(grad, x_shape, y, y_shape):
-    column = expand_dims(y, -1) if len(y_shape) == 1 else y
-    product = matmul(_as_matrices(grad, x_shape, y_shape), _transposed(column))
-    return squeeze(product, -2) if len(x_shape) == 1 else product
+    if len(x_shape) == len(y_shape) == 1:
+        return multiply(grad, y)
+    if len(x_shape) > 1 < len(y_shape):
+        return matmul(grad, _transposed(y))
+    row = reshape(y, (1, -1)) if len(y_shape) == 1 else _transposed(y)
+    product = matmul(_as_matrices(grad, x_shape, y_shape), row)
+    return reshape(product, (*product.shape[:-2], *x_shape)) if len(x_shape) == 1 else product
 
 
 @matmul.backward("y")
 def _(grad, x, x_shape, y_shape):
-    row = expand_dims(x, 0) if len(x_shape) == 1 else x
-    product = matmul(_transposed(row), _as_matrices(grad, x_shape, y_shape))
-    return squeeze(product, -1) if len(y_shape) == 1 else product
+    if len(x_shape) == len(y_shape) == 1:
+        return multiply(grad, x)
+    if len(x_shape) > 1 < len(y_shape):
+        return matmul(_transposed(x), grad)
+    column = reshape(x, (-1, 1)) if len(x_shape) == 1 else _transposed(x)
+    product = matmul(column, _as_matrices(grad, x_shape, y_shape))
+    return reshape(product, product.shape[:-1]) if len(y_shape) == 1 else product
 
 
 @primitive(domain="floating", products=True)

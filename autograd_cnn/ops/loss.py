@@ -12,7 +12,8 @@ from autograd_cnn.calls.operands import holds_variables, named
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import log_softmax, softmax, softplus
-from autograd_cnn.ops.elementwise import add, astype, equal, multiply, negative, subtract, where
+from autograd_cnn.ops.comparison import equal, where
+from autograd_cnn.ops.elementwise import add, astype, multiply, negative, subtract
 from autograd_cnn.ops.reduction import mean, sum
 from autograd_cnn.primitive import operand, primitive
 

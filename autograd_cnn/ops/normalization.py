@@ -99,7 +99,7 @@ def _check_statistics(x_shape: tuple[int, ...], running_mean: Any, running_var: 
             f"{' and '.join(given) or 'neither'}"
         )
     for name, value in statistics.items():
-        if not isinstance(value, Variable | np.ndarray):
+        if not isinstance(value, (Variable, np.ndarray)):
             raise TypeError(
                 f"batch_norm: {name} is a Tensor or an array, to be updated in place; got {type(value).__name__}"
             )
@@ -280,7 +280,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     shape = x.shape
     if len(shape) < 2:
         raise ValueError(f"group_norm: x has axes (N, C, …); got shape {shape}")
-    whole = isinstance(num_groups, int | np.integer) and not isinstance(num_groups, bool)
+    whole = isinstance(num_groups, (int, np.integer)) and not isinstance(num_groups, bool)
     if not whole or num_groups < 1 or shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups is an int that divides {shape[1]} channels; got {num_groups!r}")
     for name, value in (("weight", weight), ("bias", bias)):

@@ -11,7 +11,8 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named, short
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.elementwise import abs, equal, not_equal, power, sign, where
+from autograd_cnn.ops.comparison import equal, not_equal, where
+from autograd_cnn.ops.elementwise import abs, power, sign
 from autograd_cnn.ops.reduction import Axis, _axes, _keep, sum
 from autograd_cnn.ops.shape import squeeze
 from autograd_cnn.primitive import operand, primitive
@@ -55,7 +56,7 @@ def _of_vectors(x: Any, ord: Any, axis: Axis, keepdims: bool) -> Any:
     if ord in (math.inf, -math.inf):
         size = abs(x)
         return _largest(size, axis, keepdims) if ord > 0 else -_largest(-size, axis, keepdims)
-    if isinstance(ord, str) or not isinstance(ord, int | float | np.number):
+    if isinstance(ord, str) or not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"norm: ord of a vector is a number, inf or -inf; got {short(ord)}")
     if ord == 0:
         return sum(not_equal(x, 0).astype(x.dtype), axis, keepdims)

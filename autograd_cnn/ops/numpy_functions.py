@@ -44,7 +44,7 @@ _USUAL = {
 def refuse(name: str, **options: Any) -> None:
     """Raise for options that have been given and that no op has."""
     for option, value in options.items():
-        if value is None or value is DEFAULT or (isinstance(value, str | bool) and value in _USUAL.get(option, ())):
+        if value is None or value is DEFAULT or (isinstance(value, (str, bool)) and value in _USUAL.get(option, ())):
             continue
         raise _refusal(name, option, value)
 
@@ -63,7 +63,7 @@ def as_dtype(x: Any, dtype: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Return arrays, which cannot be written to, in place of Tensors, at any depth of lists."""
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         return type(value)(map(plain, value))
     if not isinstance(value, Variable):
         return value

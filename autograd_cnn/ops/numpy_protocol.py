@@ -100,6 +100,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Map
     TypeError
         If no op corresponds to the ufunc, its method or an option.
     """
+    if method == "__call__" and not options and ufunc in UFUNCS:
+        return UFUNCS[ufunc](*inputs)
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     given = dict(options)
     if ufunc in _ASKING_UFUNCS and method != "at":

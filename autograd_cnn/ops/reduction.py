@@ -11,7 +11,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_cnn import kernels
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.elementwise import exp, where
+from autograd_cnn.ops.comparison import where
+from autograd_cnn.ops.elementwise import exp
 from autograd_cnn.ops.shape import broadcast_to
 from autograd_cnn.primitive import primitive
 

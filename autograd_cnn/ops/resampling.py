@@ -11,9 +11,11 @@ import numpy as np
 from autograd_cnn.calls.operands import named, short
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.arrangement import repeat
+from autograd_cnn.ops.indexing import getitem, take
+from autograd_cnn.ops.joining import concatenate
 from autograd_cnn.ops.pooling import avg_pool2d
 from autograd_cnn.ops.reduction import mean
-from autograd_cnn.ops.shape import concatenate, getitem, reshape, take, transpose
+from autograd_cnn.ops.shape import reshape, transpose
 from autograd_cnn.primitive import operand
 
 
@@ -84,7 +86,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     """
     op = "adaptive_avg_pool2d"
     x = _images(op, x)
-    size = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
+    size = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
     if len(size) == 2:
         size = tuple(n if m is None else m for m, n in zip(size, x.shape[-2:], strict=True))
     height, width = checks.pair(op, "output_size", size, least=0)
@@ -139,7 +141,7 @@ def upsample_nearest(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
         sizes = checks.pair(op, "size", size, least=1)
         steps = [n / m for n, m in zip(x.shape[-2:], sizes, strict=True)]
     else:
-        factors = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
+        factors = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor, scale_factor)
         factors = [checks.number(op, "scale_factor", f, least=1e-6) for f in factors]
         if len(factors) != 2:
             raise ValueError(f"{op}: scale_factor is a number or a pair; got {short(scale_factor)}")

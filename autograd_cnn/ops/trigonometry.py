@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array
-from autograd_cnn.ops.elementwise import equal, sqrt, where
+from autograd_cnn.ops.comparison import equal, where
+from autograd_cnn.ops.elementwise import sqrt
 from autograd_cnn.primitive import primitive
 
 

@@ -32,7 +32,7 @@ def named_parameters(params: Parameters) -> dict[str, Any]:
     ['0.0', '0.1']
     """
     named: dict[str, Any] = {}
-    for path, p in trees.leaves(lasting(params)):
+    for path, p in trees.leaves_with_paths(lasting(params)):
         name = trees.dotted(path)
         if name in named:
             raise ValueError(f"two parameters have the name {name!r}; choose other keys")
@@ -44,4 +44,4 @@ def lasting(params: Parameters) -> Parameters:
     """Return parameters in a form that can be looked at more than once, as an iterator cannot."""
     if isinstance(params, Tensor):
         raise TypeError(f"parameters are a dict or a list of Tensors; got a Tensor {params.shape}: put it in a list")
-    return params if isinstance(params, Mapping | list | tuple) or dataclasses.is_dataclass(params) else list(params)
+    return params if isinstance(params, (Mapping, list, tuple)) or dataclasses.is_dataclass(params) else list(params)

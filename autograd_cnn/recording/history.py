@@ -104,7 +104,7 @@ def own(value: Any) -> Any:
         return [own(x) for x in value]
     if isinstance(value, dict):
         return {key: own(x) for key, x in value.items()}
-    if type(value) is tuple and any(isinstance(x, np.ndarray | list | tuple) for x in value):
+    if type(value) is tuple and any(isinstance(x, (np.ndarray, list, tuple)) for x in value):
         return tuple(map(own, value))
     return value
 

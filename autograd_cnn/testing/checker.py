@@ -87,7 +87,7 @@ def check_op(
 
     value = call(*inputs)
     _assert_untouched(inputs, originals)
-    if not isinstance(value, np.ndarray | np.generic):
+    if not isinstance(value, (np.ndarray, np.generic)):
         raise OpError(f"on arrays alone the op should return an array; it returned {type(value).__name__}")
     if reference is not None:
         _assert_close("the value", value, reference(*inputs, **options), 1e-9)

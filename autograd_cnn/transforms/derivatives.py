@@ -78,8 +78,8 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, found = pulled(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        call, aux, found = pulled(*args, **kwargs)
+        return (found, detached(call, aux)) if has_aux else found
 
     return gradient
 
@@ -97,7 +97,15 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
-    return functools.wraps(f)(_gradient("value_and_grad", f, argnums, has_aux))
+    pulled = _gradient("value_and_grad", f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        call, aux, found = pulled(*args, **kwargs)
+        value = value_of(call)
+        return (value, detached(call, aux)) if has_aux else value, found
+
+    return value_and_gradient
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
@@ -143,30 +151,29 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
            [4., 0.]])
     """
     pulled = _gradient("hessian", f, argnums)
-    return functools.wraps(f)(_jacobian("hessian", lambda *args, **kwargs: pulled(*args, **kwargs)[1], argnums))
+    return functools.wraps(f)(_jacobian("hessian", lambda *args, **kwargs: pulled(*args, **kwargs)[2], argnums))
 
 
 def _gradient(name: str, f: Function, argnums: Argnums, has_aux: bool = False) -> Function:
-    """Make the function that returns value and gradient."""
+    """Make the function that returns the recorded call of `f`, what it returned beside its value, and the gradient."""
     wanted = argument_numbers(name, argnums)
 
-    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        aux: list[Any] = []
+    def differentiated(*args: Any, **kwargs: Any) -> tuple[Linearization, Any, Any]:
+        aux: Any = None
 
         def alone(*args: Any, **kwargs: Any) -> Any:
+            nonlocal aux
             out = f(*args, **kwargs)
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(f"{name}: with has_aux=True, f gives a pair (value, aux); it gave {type(out).__name__}")
-            aux.append(out[1])
-            return out[0]
+            value, aux = out
+            return value
 
         call = linearize(name, alone if has_aux else f, args, argument_places(name, wanted, args), kwargs)
         results = pullback(call, cotangent_of_number(call))
-        gradient = tuple(results) if isinstance(argnums, tuple) else results[0]
-        value = value_of(call)
-        return ((value, detached(call, aux[0])) if has_aux else value), gradient
+        return call, aux, tuple(results) if isinstance(argnums, tuple) else results[0]
 
-    return value_and_gradient
+    return differentiated
 
 
 def _jacobian(name: str, f: Function, argnums: Argnums) -> Function:

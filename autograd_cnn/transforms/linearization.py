@@ -44,11 +44,10 @@ class Linearization(NamedTuple):
     """Whether something outside the function could differentiate the results; elsewhere nothing is recorded twice."""
     since: int
     """The moment of the call."""
-
-    @property
-    def given(self) -> list[Any]:
-        """The leaves of the arguments."""
-        return [x for _, x in trees.leaves(self.arguments)]
+    nodes: list[Node]
+    """What was recorded between them, the oldest first."""
+    given: list[Any]
+    """The leaves of the arguments."""
 
     @property
     def of_tensors(self) -> bool:
@@ -66,47 +65,68 @@ def linearize(
     """Call `f`, recorded, with variables of its own for the arguments in `places`."""
     since = history.now()
     chosen = tuple(args[i] for i in places)
-    paths = [(f"argument {i}{path}", x) for i in places for path, x in trees.leaves(args[i])]
-    inputs = [_enter(transform, where, x) for where, x in paths]
-    linked = is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for _, x in paths)
+    given = trees.leaves(chosen)
+    inputs = _enter(transform, given, places, chosen)
+    linked = is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in given)
     # f gets variables of its own, which it may change in place.
     entered = trees.rebuild(chosen, [Tensor.wrap(x._data, x.node) for x in inputs])
     replaced = dict(zip(places, entered, strict=True))
     with switched(recording=True, transforming=True):
         output = f(*[replaced.get(i, x) for i, x in enumerate(args)], **(kwargs or {}))
-    outputs = [_leave(transform, path, out) for path, out in trees.leaves(output)]
+    returned = _leave(transform, output)
+    # What the caller gets may be changed in place, too.
+    outputs: list[Any] = [out if out.node is None else Tensor.wrap(out._data, out.node) for out in returned]
     ends = {place_of(x) for x in inputs}
-    _, outside = survey([place_of(out) for out in outputs if out.requires_grad], ends, since)
+    nodes, outside = survey([place_of(out) for out in outputs if out.requires_grad], ends, since)
     connected = is_grad_enabled() and (linked or bool(outside))
-    return Linearization(transform, chosen, inputs, trees.rebuild(output, outputs), outputs, connected, since)
+    output = trees.rebuild(output, returned)
+    return Linearization(transform, chosen, inputs, output, outputs, connected, since, nodes, given)
 
 
-def _enter(transform: str, where: str, value: Any) -> Tensor:
-    """Return a leaf of an argument as a variable that is nobody else's."""
-    try:
-        x = value if isinstance(value, Tensor) else Tensor(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{transform}: {where} is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of "
-            f"them to differentiate by ({error})"
-        ) from None
-    if x.dtype.kind != "f":
-        raise TypeError(
-            f"{transform}: {where} has dtype {x.dtype}, which has no derivative; convert it to a floating point "
-            "type, or leave it out of those to differentiate by"
-        )
-    array = history.kept(x._data)
-    if x.requires_grad and is_grad_enabled():
-        return alias(array, place_of(x), Tensor)  # type: ignore[return-value]
-    return Tensor.wrap(array, Node("argument", [], [], {}, array))  # type: ignore[return-value]
+def _enter(transform: str, given: Sequence[Any], places: Sequence[int], chosen: tuple[Any, ...]) -> list[Tensor]:
+    """Return the leaves of arguments as variables that are nobody else's."""
+
+    def refusal(index: int, what: str) -> TypeError:
+        arguments = zip(places, chosen, strict=True)
+        paths = [f"argument {i}{path}" for i, x in arguments for path, _ in trees.leaves_with_paths(x)]
+        return TypeError(f"{transform}: {paths[index]} {what}")
+
+    entered = []
+    for i, value in enumerate(given):
+        try:
+            x = value if isinstance(value, Tensor) else Tensor(value)
+        except (TypeError, ValueError) as error:
+            raise refusal(
+                i,
+                f"is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of them to differentiate by "
+                f"({error})",
+            ) from None
+        if x.dtype.kind != "f":
+            raise refusal(
+                i,
+                f"has dtype {x.dtype}, which has no derivative; convert it to a floating point type, or leave it out "
+                "of those to differentiate by",
+            )
+        array = history.kept(x._data)
+        if x.requires_grad and is_grad_enabled():
+            entered.append(alias(array, place_of(x), Tensor))
+        else:
+            entered.append(Tensor.wrap(array, Node("argument", [], [], {}, array)))
+    return entered  # type: ignore[return-value]
 
 
-def _leave(transform: str, path: str, out: Any) -> Tensor:
-    if isinstance(out, Tensor):
-        return out
-    if isinstance(out, np.ndarray | np.generic | int | float | list):
-        return Tensor(out)  # computed from nothing that was differentiated by
-    raise TypeError(f"{transform}: f should give a Tensor; it gave {out!r}{f' at {path}' if path else ''}")
+def _leave(transform: str, output: Any) -> list[Tensor]:
+    """Return the leaves of what a function returned as Tensors."""
+    outputs = []
+    for i, out in enumerate(trees.leaves(output)):
+        if isinstance(out, Tensor):
+            outputs.append(out)
+        elif isinstance(out, (np.ndarray, np.generic, int, float, list)):
+            outputs.append(Tensor(out))  # computed from nothing that was differentiated by
+        else:
+            path = [path for path, _ in trees.leaves_with_paths(output)][i]
+            raise TypeError(f"{transform}: f should give a Tensor; it gave {out!r}{f' at {path}' if path else ''}")
+    return outputs
 
 
 def cotangent_of_number(call: Linearization) -> list[Tensor]:
@@ -117,7 +137,7 @@ def cotangent_of_number(call: Linearization) -> list[Tensor]:
             f"{call.transform}: f should give one number to differentiate; it gave {shapes}; reduce it, as with "
             ".mean(), or take the jacobian"
         )
-    return [Tensor(np.ones_like(call.outputs[0]._data))]
+    return [Tensor.wrap(np.ones_like(call.outputs[0]._data))]  # type: ignore[list-item]
 
 
 def pull_back(
@@ -132,7 +152,7 @@ def pull_back(
         call.inputs,
         create_graph=create_graph,
         retain_graph=again or create_graph,
-        since=call.since,
+        nodes=call.nodes,
     )
 
 
@@ -189,7 +209,7 @@ def detached(call: Linearization, tree: Any) -> Any:
             return x
         return x.detach() if tensors else x.data
 
-    return trees.rebuild(tree, [plain(x) for _, x in trees.leaves(tree)])
+    return trees.rebuild(tree, [plain(x) for x in trees.leaves(tree)])
 
 
 def own(result: Any, like: Array) -> Any:

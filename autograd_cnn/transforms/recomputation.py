@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.backpropagation import differentiate, survey
-from autograd_cnn.graph import Array, Edge, Node, Place, Variable, in_graph, place_of
+from autograd_cnn.graph import Array, Edge, Node, Place, Rule, Variable, in_graph, place_of
 from autograd_cnn.modes import Observer, ObserverError, is_grad_enabled, switched
 from autograd_cnn.recording import history
 from autograd_cnn.recording.history import now
@@ -62,7 +62,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         if not is_grad_enabled():
             return f(*args, **kwargs)
         arguments = args, tuple(kwargs.values())
-        frozen = [_frozen(x) for _, x in trees.leaves(arguments)]
+        frozen = [_frozen(x) for x in trees.leaves(arguments)]
         begin = now()
         out = f(*args, **kwargs)
         if not isinstance(out, Tensor):
@@ -110,7 +110,7 @@ class _Segment(Node):
         arguments: list[Array | None],
         read: list[tuple[str, str, Any]],
     ) -> None:
-        edges = [Edge(f"source {i}", None, _no_rule) for i in range(len(sources))]
+        edges = [Edge(f"source {i}", None, _NO_RULE) for i in range(len(sources))]
         # Leaves from outside are read again by the replay: they are watched, as no copy of them would be.
         leaves = {f"source {i}": x._data for i, x in enumerate(sources) if isinstance(x, Variable)}
         for array in leaves.values():
@@ -201,10 +201,10 @@ def _changed(before: list[tuple[str, str, Any]], again: list[tuple[str, str, Any
 def _digest(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, hash(value.tobytes())
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         return tuple(map(_digest, value))
     # Of numbers and slices the look tells; of other objects it may hold their place in memory.
-    return repr(value) if isinstance(value, int | float | str | slice | None) else type(value)
+    return repr(value) if isinstance(value, (int, float, str, slice, type(None))) else type(value)
 
 
 def _same(x: Array, y: Array) -> bool:
@@ -215,5 +215,4 @@ def _same(x: Array, y: Array) -> bool:
     return np.allclose(x, y, rtol=slack, atol=0, equal_nan=True)
 
 
-def _no_rule(*_: Any) -> Any:
-    raise AssertionError("a segment differentiates as a whole")
+_NO_RULE = Rule(NotImplemented)  # a segment differentiates as a whole

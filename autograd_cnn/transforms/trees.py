@@ -7,26 +7,43 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Number
 from typing import Any
 
+import numpy as np
 
-def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+from autograd_cnn.graph import Variable
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return every leaf, in order.
+
+    Examples
+    --------
+    >>> leaves({"a": 1, "b": {"c": 2}})
+    [1, 2]
+    >>> leaves([[1.0, 2.0], (3.0, 4.0)])
+    [[1.0, 2.0], 3.0, 4.0]
+    """
+    parts = _parts(tree)
+    return [tree] if parts is None else [leaf for part in parts for leaf in leaves(part)]
+
+
+def leaves_with_paths(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf with its path, as in ``['fc']['weight']``, in order.
 
     Examples
     --------
-    >>> list(leaves({"a": 1, "b": {"c": 2}}))
+    >>> list(leaves_with_paths({"a": 1, "b": {"c": 2}}))
     [("['a']", 1), ("['b']['c']", 2)]
-    >>> list(leaves([[1.0, 2.0], (3.0, 4.0)]))
-    [('[0]', [1.0, 2.0]), ('[1][0]', 3.0), ('[1][1]', 4.0)]
     """
-    if (parts := _parts(tree)) is None:
+    parts = _parts(tree)
+    if parts is None:
         yield path, tree
     else:
-        for step, part in parts:
-            yield from leaves(part, path + step)
+        for step, part in zip(_steps(tree), parts, strict=True):
+            yield from leaves_with_paths(part, path + step)
 
 
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
@@ -70,11 +87,11 @@ def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, 
         if _is_dataclass(tree):
             fits = type(other) is type(tree)
         else:  # a list of numbers will do for a tuple of arrays
-            others = [(f"[{i}]", x) for i, x in enumerate(other)] if isinstance(other, tuple | list) else None
+            others = other if isinstance(other, (tuple, list)) else None
             fits = others is not None and len(others) == len(parts)
         if not fits or others is None:
             raise ValueError(f"{path} is {_kind(other)}; expected {_kind(tree)}")
-        for (step, part), (_, other_part) in zip(parts, others, strict=True):
+        for step, part, other_part in zip(_steps(tree), parts, others, strict=True):
             yield from matching(part, other_part, path + step)
 
 
@@ -89,22 +106,33 @@ def dotted(path: str) -> str:
     return ".".join(re.sub(r"^\[(.*)\]$", r"\1", step).strip("'.") for step in re.findall(r"\[.*?\]|\.\w+", path))
 
 
-def _parts(tree: Any) -> list[tuple[str, Any]] | None:
-    """Return what a tree is made of, each with its step from there; of a leaf None."""
+def _parts(tree: Any) -> Sequence[Any] | None:
+    """Return what a tree is made of; of a leaf None."""
+    if isinstance(tree, (np.ndarray, Variable)):
+        return None  # which most leaves are: Mapping takes longer to ask
     if isinstance(tree, Mapping):
-        return [(f"[{key!r}]", value) for key, value in tree.items()]
+        return [*tree.values()]
     if isinstance(tree, tuple) or (isinstance(tree, list) and not _are_numbers(tree)):
-        return [(f"[{i}]", value) for i, value in enumerate(tree)]
+        return tree
     if _is_dataclass(tree):
-        return [(f".{field.name}", getattr(tree, field.name)) for field in dataclasses.fields(tree)]
+        return [getattr(tree, field.name) for field in dataclasses.fields(tree)]
     return None
+
+
+def _steps(tree: Any) -> list[str]:
+    """Return the steps of a path from a tree to its parts."""
+    if isinstance(tree, Mapping):
+        return [f"[{key!r}]" for key in tree]
+    if isinstance(tree, (tuple, list)):
+        return [f"[{i}]" for i in range(len(tree))]
+    return [f".{field.name}" for field in dataclasses.fields(tree)]
 
 
 def _build(tree: Any, values: Iterator[Any]) -> Any:
     parts = _parts(tree)
     if parts is None:
         return next(values)
-    built = [_build(part, values) for _, part in parts]
+    built = [_build(part, values) for part in parts]
     if isinstance(tree, Mapping):
         return dict(zip(tree, built, strict=True))
     if isinstance(tree, list):
@@ -128,7 +156,7 @@ def _kind(value: Any) -> str:
     """Tell in a few words what was given."""
     if isinstance(value, Mapping):
         return f"a dict with the keys {sorted(map(str, value))}"
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
     if _is_dataclass(value):
         return f"a {type(value).__name__}"

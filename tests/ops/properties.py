@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
-from autograd_cnn.ops import activation, convolution, elementwise, normalization, pooling, reduction, shape
+from autograd_cnn.ops import activation, convolution, indexing, normalization, pooling, reduction
+from autograd_cnn.ops.comparison import _precedence
 from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes, transposed_convolutions
 from tests.ops import references
 
@@ -359,7 +360,7 @@ def scatter_add(draw):
         return out
 
     x = draw(arrays(np.zeros(lengths)[index].shape))
-    return (lambda x: shape.scatter_add(x, indices=(index,), shape=lengths)), (x,), {"reference": reference}
+    return (lambda x: indexing.scatter_add(x, indices=(index,), shape=lengths)), (x,), {"reference": reference}
 
 
 @prop
@@ -775,7 +776,7 @@ def sign(draw):
 def precedence(draw):
     x, y = (np.asarray(np.round(x)) for x in draw(broadcastable_arrays(2)))
     reference = lambda x, y: np.where(x > y, 1.0, np.where(x == y, 0.5, 0.0))  # noqa: E731
-    return elementwise._precedence, (x, y), {"reference": reference, "gradient": False}
+    return _precedence, (x, y), {"reference": reference, "gradient": False}
 
 
 @constant

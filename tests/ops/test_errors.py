@@ -7,7 +7,7 @@ import pytest
 
 import autograd_cnn as ac
 from autograd_cnn import ops
-from autograd_cnn.ops.shape import scatter_add
+from autograd_cnn.ops.indexing import scatter_add
 from tests.ops import record
 
 
