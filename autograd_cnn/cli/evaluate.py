@@ -23,7 +23,6 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Print accuracy, loss, confidence, and a line for each class."""
-    from autograd_cnn import training
     from autograd_cnn.training import metrics, saved_models
     from autograd_cnn.training.errors import RunError
 
@@ -33,7 +32,7 @@ def run(given: argparse.Namespace) -> None:
         raise RunError(f"{given.weights} does not say what data its weights were trained on; name some with --data")
     dataset = saved.load_data(name, "test", given.skip_bad)
     options.show_skipped(dataset)
-    result = training.evaluate(saved.apply, saved.params, dataset)
+    result = saved.evaluate(dataset)
     right = int((result.predictions == dataset.labels).sum())
     print(f"accuracy {result.accuracy:.4f} ({right}/{len(dataset)})")
     print(f"loss {result.loss:.4f}")

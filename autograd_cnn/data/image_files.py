@@ -1,8 +1,10 @@
 """Decoding image files from anywhere: formats of a list, sizes up to a limit, and memory that follows from them."""
 
+import contextlib
 import math
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ _MAX_SIDE = 2**16 - 1  # JPEG's; Pillow takes minutes to read a row of millions 
 _BYTES_A_PIXEL = 4  # the most that a file has, uncompressed
 _TILE = 1024  # pixels along each side of what is averaged at a time
 _OVERSAMPLED = 4  # how many pixels a side of the result has at least before it is resized
+
+_STANDARD_ERROR = threading.Lock()  # belongs to the whole process
 
 # By EXIF orientation, the names of Pillow's transpositions that put an image upright.
 _UPRIGHT = {
@@ -57,7 +61,8 @@ def decode(
             if size is not None:
                 # Of a JPEG, no more is decoded than is needed, whichever way up it is.
                 image.draft(None, (_OVERSAMPLED * max(size), _OVERSAMPLED * max(size)))
-            image.load()
+            with _silent_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
+                image.load()
             orientation = image.getexif().get(EXIF_ORIENTATION, 1)
             lies = lies_on_its_side(orientation)
             small = image if size is None else _averaged(image, size if lies else size[::-1])
@@ -102,6 +107,24 @@ def open_image(path: str | Path, max_pixels: int) -> Iterator["Image.Image"]:
                     "along a side; divide it"
                 )
             yield image
+
+
+@contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """Keep libtiff's own messages off the standard error: what matters of them is in the exception."""
+    with _STANDARD_ERROR:
+        try:
+            kept = os.dup(2)
+        except OSError:  # it is closed
+            yield
+            return
+        try:
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def lies_on_its_side(orientation: int) -> bool:

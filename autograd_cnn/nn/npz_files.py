@@ -60,10 +60,10 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
                 if name != METADATA}  # fmt: skip
 
 
-def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the arrays in a file by their names, of which the headers alone are read."""
+def read_headers(path: str | os.PathLike[str]) -> dict[str, Entry]:
+    """Return what the headers say of the arrays in a file, by their names."""
     with _open(path) as (_, entries):
-        return {name: entry.shape for name, entry in entries.items() if name != METADATA}
+        return {name: entry for name, entry in entries.items() if name != METADATA}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

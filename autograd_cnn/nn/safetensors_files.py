@@ -16,7 +16,7 @@ FORMAT_KEY = "autograd_cnn_format"
 FORMAT_VERSION = "1"
 
 #: safetensors' codes for the dtypes that weights may have.
-CODES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
+CODES: dict[np.dtype[Any], str] = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 #: safetensors takes up to 30 times as much memory to read a header, of which a hundred tensors have 10 kB.
 MAX_HEADER_BYTES = 4 * 2**20

@@ -1,9 +1,9 @@
 """Weights in safetensors and .npz files: written whole or not at all, and checked when saved and when loaded."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,17 @@ from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
 
 __all__ = [
-    "CheckpointError", "WeightsError", "load_weights", "match_weights", "read_metadata", "read_shapes", "save_weights",
-]  # fmt: skip
+    "CheckpointError",
+    "WeightsError",
+    "load_matching",
+    "load_weights",
+    "match_weights",
+    "read_metadata",
+    "read_shapes",
+    "save_weights",
+]
+
+_DTYPES = {code: dtype for dtype, code in CODES.items()}
 
 # How the names of running statistics end, in PyTorch and in the models here.
 _STATISTICS = ("running_mean", "running_var")
@@ -89,13 +98,15 @@ def save_weights(
         ) from error
 
 
-def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] = "") -> dict[str, Tensor]:
     """Read parameters from a safetensors or .npz file, written by this package or by any other program.
 
     Parameters
     ----------
     path : path-like
         The file; NumPy's, if its name ends in .npz. Nothing in it is unpickled or run, whoever wrote it.
+    prefix : str or tuple of str, optional
+        Read only the tensors whose names begin so.
 
     Returns
     -------
@@ -120,12 +131,28 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     ...     ac.load_weights(path)
     {'weight': Tensor([1., 2.], requires_grad=True)}
     """
-    if _is_npz(path):
-        arrays = {name: array for name, array in sorted(npz_files.read_arrays(path).items()) if _is_weight(name)}
-        _check_values(path, arrays)
-        return _as_tensors(arrays)
+    arrays = _read_npz(path, prefix) if _is_npz(path) else _read_safetensors(path, prefix)
+    _check_values(path, arrays)
+    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
+
+
+def _is_npz(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == ".npz"
+
+
+def _wanted(names: Iterable[str], prefix: str | tuple[str, ...]) -> list[str]:
+    """Return the names of weights that begin so, in order."""
+    return sorted(name for name in names if name.startswith(prefix) and name.rpartition(".")[2] != _COUNTER)
+
+
+def _read_npz(path: str | os.PathLike[str], prefix: str | tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    arrays = npz_files.read_arrays(path)
+    return {name: arrays[name] for name in _wanted(arrays, prefix)}
+
+
+def _read_safetensors(path: str | os.PathLike[str], prefix: str | tuple[str, ...]) -> dict[str, NDArray[Any]]:
     with open_file(path) as file:
-        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys()) if _is_weight(name)}
+        codes = {name: file.get_slice(name).get_dtype() for name in _wanted(file.keys(), prefix)}
         other = [f"{name!r} is {code}" for name, code in codes.items() if code not in CODES.values()]
         if other:
             raise WeightsError(
@@ -133,23 +160,9 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
                 f"{_first(other)}; convert them before saving"
             )
         try:
-            arrays = {name: file.get_tensor(name) for name in codes}
+            return {name: file.get_tensor(name) for name in codes}
         except (ValueError, MemoryError) as error:  # such as a shape of more axes than NumPy has
             raise WeightsError(f"{os.fspath(path)} holds a tensor that NumPy cannot ({error})") from error
-    _check_values(path, arrays)
-    return _as_tensors(arrays)
-
-
-def _is_npz(path: str | os.PathLike[str]) -> bool:
-    return Path(path).suffix.lower() == ".npz"
-
-
-def _is_weight(name: str) -> bool:
-    return name.rpartition(".")[2] != _COUNTER
-
-
-def _as_tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -195,11 +208,7 @@ def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
     ...     read_shapes(path)
     {'weight': (2,)}
     """
-    if _is_npz(path):
-        shapes = npz_files.read_shapes(path)
-        return {name: shapes[name] for name in sorted(shapes) if _is_weight(name)}
-    with open_file(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in sorted(file.keys()) if _is_weight(name)}
+    return {name: header.shape for name, header in _read_headers(path, "").items()}
 
 
 def match_weights(
@@ -237,29 +246,84 @@ def match_weights(
         ...
     autograd_cnn.nn.safetensors_files.WeightsError: the weights do not fit the model: 'w' of shape (2,) is missing
     """
-    problems = []
+    problems = _misfits(params, template)
     first: dict[int, str] = {}  # of each tensor's names
     for name, expected in template.items():
-        first.setdefault(id(expected), name)
-        given = params.get(name)
-        if given is None:
+        given, tied = params.get(name), params.get(first.setdefault(id(expected), name))
+        if given is not None and tied is not None and tied is not given and not np.array_equal(tied.data, given.data):
+            problems.append(f"{name!r} and {first[id(expected)]!r} differ, and are one tensor in the model")
+    _refuse_misfits(problems, path)
+    made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
+    return {name: made[first[id(expected)]] for name, expected in template.items()}
+
+
+def load_matching(
+    path: str | os.PathLike[str], template: Mapping[str, Tensor], *, prefix: str | tuple[str, ...] = ""
+) -> dict[str, Tensor]:
+    """Read the parameters of a model: `match_weights` of what `load_weights` reads, if the header says that they fit.
+
+    No more is read than the model holds, whatever the size of the file.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, or does not hold these tensors.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import autograd_cnn as ac
+    >>> from autograd_cnn.nn.serialization import load_matching
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     ac.save_weights(path, {"weight": ac.Tensor([1.0, 2.0])})
+    ...     load_matching(path, {"weight": ac.Tensor([0.0, 0.0])})
+    {'weight': Tensor([1., 2.])}
+    """
+    headers = _read_headers(path, prefix)
+    if all(header.dtype for header in headers.values()):  # others have an error of their own
+        _refuse_misfits(_misfits(headers, template), path)
+    return match_weights(load_weights(path, prefix=prefix), template, path=path)
+
+
+class _Header(NamedTuple):
+    """What a file's header says of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
+
+
+def _read_headers(path: str | os.PathLike[str], prefix: str | tuple[str, ...]) -> dict[str, _Header]:
+    if _is_npz(path):
+        entries = npz_files.read_headers(path)
+        dtypes = {dtype: dtype for dtype in CODES}
+        return {name: _Header(entries[name].shape, dtypes.get(entries[name].dtype.newbyteorder("=")))
+                for name in _wanted(entries, prefix)}  # fmt: skip
+    with open_file(path) as file:
+        slices = {name: file.get_slice(name) for name in _wanted(file.keys(), prefix)}
+        return {name: _Header(tuple(x.get_shape()), _DTYPES.get(x.get_dtype())) for name, x in slices.items()}
+
+
+def _misfits(given: Mapping[str, Tensor | _Header], template: Mapping[str, Tensor]) -> list[str]:
+    """Return what is wrong with the names, shapes and dtypes of a file's tensors for a model."""
+    problems = []
+    for name, expected in template.items():
+        if (found := given.get(name)) is None:
             problems.append(f"{name!r} of shape {expected.shape} is missing")
             continue
-        if given.shape != expected.shape:
-            problems.append(f"{name!r} has shape {given.shape}, expected {expected.shape}")
-        if given.dtype != expected.dtype:
-            problems.append(f"{name!r} has dtype {given.dtype}, expected {expected.dtype}")
-        tied = params.get(first[id(expected)], given)
-        if tied is not given and not np.array_equal(tied.data, given.data):
-            problems.append(f"{name!r} and {first[id(expected)]!r} differ, and are one tensor in the model")
-    problems += [
-        f"{name!r} of shape {params[name].shape} is not in the model" for name in params if name not in template
+        if found.shape != expected.shape:
+            problems.append(f"{name!r} has shape {found.shape}, expected {expected.shape}")
+        if found.dtype != expected.dtype:
+            problems.append(f"{name!r} has dtype {found.dtype}, expected {expected.dtype}")
+    return problems + [
+        f"{name!r} of shape {given[name].shape} is not in the model" for name in given if name not in template
     ]
+
+
+def _refuse_misfits(problems: list[str], path: str | os.PathLike[str] | None) -> None:
     if problems:
         where = "" if path is None else f"{os.fspath(path)}: "
         raise WeightsError(f"{where}the weights do not fit the model: {_first(problems)}")
-    made = {name: Tensor(params[name].data, template[name].requires_grad) for name in first.values()}
-    return {name: made[first[id(expected)]] for name, expected in template.items()}
 
 
 def _first(problems: list[str], most: int = 10) -> str:

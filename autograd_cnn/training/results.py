@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.graph import Array
+from autograd_cnn.training.schema import Count, Positive, Where, convert
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,22 @@ class EpochResult:
     True
     """
 
-    epoch: int
+    epoch: Positive
     train_loss: float
     train_accuracy: float
     test_loss: float | None = None
     test_accuracy: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+
+
+def _is_state(state: Any) -> bool:
+    """Return whether random numbers can go on from a state."""
+    try:
+        np.random.PCG64().state = state
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,12 @@ class Underway:
     10
     """
 
-    epoch: int
-    steps: int
+    epoch: Positive
+    steps: Positive
     loss_sum: float
-    right: int
-    seen: int
-    rng: Mapping[str, Any]
+    right: Count
+    seen: Positive
+    rng: Annotated[Mapping[str, Any], Where("the state of NumPy's PCG64", _is_state)]
 
 
 @dataclass
@@ -103,9 +113,31 @@ class History:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], seconds: float) -> History:
-        """Return the History that `to_dict` was called on."""
-        epochs = [EpochResult(**e) for e in plain["epochs"]]
-        return cls(list(plain["steps"]["loss"]), epochs, seconds, plain.get("stopped"))
+        """Return the History that `to_dict` was called on.
+
+        Raises
+        ------
+        SchemaError
+            If it was called on none; it is a ValueError.
+        """
+        course = convert(dict(plain), Course, "history")
+        return cls(list(course.steps.loss), course.epochs, seconds, course.stopped)
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """The loss of every step, as JSON has it."""
+
+    loss: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Course:
+    """A History without its seconds, as `History.to_dict` returns it."""
+
+    epochs: list[EpochResult]
+    steps: StepLosses = StepLosses()
+    stopped: str | None = None
 
 
 @dataclass(frozen=True)

@@ -284,7 +284,7 @@ class Run:
         self.saved_model().save(self.folder / WEIGHTS_FILE)
         best, params = self.best_epoch, self.params
         if best is not None:
-            params = serialization.match_weights(serialization.load_weights(self.folder / BEST_FILE), self.params)
+            params = serialization.load_matching(self.folder / BEST_FILE, self.params)
         result = training.evaluate(self.model.apply, params, self.test)
         epochs = self.history.epochs
         tested = len(epochs) if best is None else best.epoch

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
+import math
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,11 @@ from autograd_cnn.output.text import count
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.arguments import Apply
 from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.evaluation import batches, predict
+from autograd_cnn.training.evaluation import batches, evaluate, predict
 from autograd_cnn.training.model_files import FileModel, find, recall
-from autograd_cnn.training.saved_state import STATE_FILE
+from autograd_cnn.training.model_metadata import ModelMetadata, make_template
+from autograd_cnn.training.results import Evaluation
+from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 
 #: The file in a run's folder that holds the model at the end.
 WEIGHTS_FILE = "weights.safetensors"
@@ -164,9 +168,46 @@ class SavedModel:
             chunks = [self.prepare(images.images if isinstance(images, Dataset) else images)]
         else:
             chunks = (self.read_images(files[part]) for part in batches(len(files), FILES_AT_A_TIME))  # type: ignore[assignment]
-        rows = [ops.softmax(predict(self.apply, self.params, chunk)) for chunk in chunks if len(chunk)]
+        with self._computing():
+            rows = [ops.softmax(predict(self.apply, self.params, chunk)) for chunk in chunks if len(chunk)]
         probabilities = np.concatenate([np.empty((0, len(self.class_names)), np.float32), *rows])
+        self._check(probabilities)
         return probabilities.argmax(1), probabilities
+
+    def evaluate(self, dataset: Dataset) -> Evaluation:
+        """Compare the model's predictions with the labels of a data set that `load_data` returned.
+
+        Raises
+        ------
+        RunError
+            If the model gives no finite probabilities.
+        TrainingError
+            If the data set is empty.
+        """
+        with self._computing():
+            found = evaluate(self.apply, self.params, dataset)
+        self._check(found.probabilities)
+        return found
+
+    @contextlib.contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute without NumPy's warnings, as results are checked, and refuse a network that its images do not fit."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                yield
+        except (ValueError, TypeError) as error:
+            shape = "×".join(map(str, self.input_shape))
+            raise RunError(
+                f"{self.path or self.name} does not take the images of {shape} that it names: {error}"
+            ) from error
+
+    def _check(self, probabilities: Array) -> None:
+        """Refuse probabilities that are not finite: those of weights that are, but much too large."""
+        if wrong := np.count_nonzero(~np.isfinite(probabilities).all(axis=1)):
+            raise RunError(
+                f"{self.path or 'the model'} gives no probabilities for {wrong} of {len(probabilities)} images: its "
+                "weights are so large that the network overflows; train it again"
+            )
 
     def read_image(self, path: File) -> NDArray[np.float32]:
         """Read a file as the model takes it: in its channels, its size and its polarity, (C, H, W) in [0, 1]."""
@@ -308,14 +349,32 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     """
     file = _model_file(Path(path))
     metadata: Mapping[str, str] = serialization.read_metadata(file)
-    params = serialization.load_weights(file)
-    if "run" in metadata:
-        metadata = _run_metadata(file, metadata)
-        params = {name.removeprefix("model/"): p for name, p in params.items() if name.startswith("model/")}
-    name = model or metadata.get("model")
+    if "run" in metadata and "model" not in metadata:
+        metadata = _run_metadata(file)
+    described = ModelMetadata.read(file, metadata)
+    name = model or described.model
     if name is None:
         raise RunError(f"{file} does not say which model its weights are for; name it with --model")
-    return _build(file, name, model is not None, metadata, params)
+    found = find(name) if model is not None else _recall(name, described, file)
+    if isinstance(found, FileModel) and described.model_digest not in (None, found.digest):
+        warnings.warn(f"{found.name} has changed since {file} was made", stacklevel=2)
+    prefix = "model/" if "run" in serialization.read_metadata(file) else ""
+    return SavedModel(
+        getattr(found, "name", name),
+        found,
+        _load_params(file, name, found, described, prefix),
+        described.class_names,
+        described.shape(file, getattr(found, "INPUT_SHAPE", (1, 28, 28))),
+        described.model_options or {},
+        described.data,
+        described.polarity,
+        described.mean,
+        described.std,
+        described.reading,
+        described.temperature,
+        file,
+        "class_names" in metadata,
+    )
 
 
 def load_data(name: str, split: str, shape: tuple[int, int, int] | None, skip_bad: bool = False) -> Dataset:
@@ -323,43 +382,22 @@ def load_data(name: str, split: str, shape: tuple[int, int, int] | None, skip_ba
     return data.load(name, split, size=shape and shape[1:], skip_bad=skip_bad)
 
 
-def _build(file: Path, name: str, given: bool, metadata: Mapping[str, str], params: Params) -> SavedModel:
-    """Make a SavedModel of what stands in a file; `given` if it is not the file that names the model."""
-    read = functools.partial(_read_json, file, metadata)
-    digest = metadata.get("model_digest")
-    found = find(name) if given else recall(name, digest, file)
-    if isinstance(found, FileModel) and digest not in (None, found.digest):
-        warnings.warn(f"{found.name} has changed since {file} was made", stacklevel=3)
-    options = read("model_options", {}, lambda value: isinstance(value, dict), "arguments of init")
-    class_names = read("class_names", list("0123456789"), _is_names, "a list of names")
-    usual = getattr(found, "INPUT_SHAPE", (1, 28, 28))
-    usual = (options.get("in_channels", usual[0]), *options.get("image_size", usual[1:]))
-    shape = read("input_shape", list(usual), lambda value: _is_numbers(value, 3), "channels, height and width")
-    mean, std = (read(key, [], lambda v: _is_numbers(v, shape[0]), "a number for each channel") for key in _STATISTICS)
+def _recall(name: str, described: ModelMetadata, file: Path) -> models.Model:
     try:
-        template = found.init(np.random.default_rng(0), num_classes=len(class_names), **options)
-    except TypeError as error:
-        options = metadata["model_options"]
-        raise RunError(f"{file} has model_options {options!r}, which {name} refuses: {error}") from error
-    return SavedModel(
-        getattr(found, "name", name),
-        found,
-        serialization.match_weights(params, template),
-        tuple(class_names),
-        tuple(map(int, shape)),  # type: ignore[arg-type]
-        options,
-        metadata.get("data"),
-        metadata.get("polarity", BRIGHT_ON_DARK),
-        tuple(mean),
-        tuple(std),
-        metadata.get("reading", ""),
-        read("temperature", 1.0, lambda value: _is_numbers([value], 1) and value > 0, "a number above 0"),
-        file,
-        "class_names" in metadata,
-    )
+        return recall(name, described.model_digest, file)
+    except models.UnknownModelError as error:
+        raise RunError(f"{file} is for a model that is not known: {error}") from error
 
 
-_STATISTICS = ("mean", "std")
+def _load_params(
+    file: Path, name: str, found: models.Model, described: ModelMetadata, prefix: str
+) -> dict[str, Tensor]:
+    """Read a model's parameters, whose names begin with a prefix in the file."""
+    shapes = serialization.read_shapes(file)
+    values = sum(math.prod(shape) for key, shape in shapes.items() if key.startswith(prefix))
+    template = make_template(file, name, found.init, described, values)
+    loaded = serialization.load_matching(file, {f"{prefix}{key}": p for key, p in template.items()}, prefix=prefix)
+    return {key.removeprefix(prefix): p for key, p in loaded.items()}
 
 
 def _model_file(path: Path) -> Path:
@@ -373,39 +411,11 @@ def _model_file(path: Path) -> Path:
     raise RunError(f"{path} holds neither {WEIGHTS_FILE} nor {STATE_FILE}; give a run's folder, or a weights file")
 
 
-def _run_metadata(file: Path, metadata: Mapping[str, str]) -> Mapping[str, str]:
-    """Return what a checkpoint says of its model; earlier versions wrote it into the run's settings alone."""
-    if "model" in metadata:
-        return metadata
-    try:
-        run = json.loads(metadata["run"])
-        named = {"model": run["settings"]["model"], "data": run["settings"]["data"]}
-        return named | ({"class_names": json.dumps(list(run["images"]))} if run.get("images") else {})
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise RunError(f"{file} is not a checkpoint of a run; give a weights file, or a run's folder") from error
-
-
-def _read_json(
-    file: Path, metadata: Mapping[str, str], key: str, default: Any, good: Callable[[Any], bool], expected: str
-) -> Any:
-    """Return a value from the metadata, or the default where it has none."""
-    if key not in metadata:
-        return default
-    try:
-        value = json.loads(metadata[key])
-    except json.JSONDecodeError:
-        value = None
-    if value is None or not good(value):
-        raise RunError(f"{file} has {key} {metadata[key]!r}; expected {expected} in JSON")
-    return value
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
-
-
-def _is_numbers(value: Any, length: int) -> bool:
-    return isinstance(value, list) and len(value) == length and all(type(x) in (int, float) for x in value)
+def _run_metadata(file: Path) -> Mapping[str, str]:
+    """Return what the checkpoint of an earlier version says of its model, in the run's settings alone."""
+    state = SavedState.read_file(file)
+    named = {"model": state.settings.model, "data": state.settings.data}
+    return named | ({"class_names": json.dumps(list(state.images))} if state.images else {})
 
 
 def _files(images: Any) -> list[File] | None:

@@ -8,15 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from autograd_cnn.nn import serialization
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.results import History, Underway
+from autograd_cnn.training.results import Course, History, Underway
+from autograd_cnn.training.schema import AtLeastZero, Count, SchemaError, parse
 from autograd_cnn.training.settings import Settings
 
 #: The file in a run's folder.
 STATE_FILE = "checkpoint.safetensors"
+
+_LOSSES = "history/step_losses"  # a tensor: there may be millions
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,15 @@ class SavedState:
         """
         metadata = {
             "settings": dataclasses.asdict(self.settings),
-            "history": self.history.to_dict(),
+            "history": {key: value for key, value in self.history.to_dict().items() if key != "steps"},
             "seconds": self.history.seconds,
             "images": self.images,
             "steps": self.steps,
             "fingerprint": self.fingerprint,
             "underway": self.history.underway and dataclasses.asdict(self.history.underway),
         }
-        tensors = _tensors(params, optimizer)
+        losses = Tensor(np.array(self.history.step_losses, np.float64))
+        tensors = _tensors(params, optimizer) | {_LOSSES: losses}
         names = [STATE_FILE] + [f"checkpoint-{len(self.history.step_losses):08d}.safetensors"] * (keep > 0)
         for name in names:
             serialization.save_weights(folder / name, tensors, metadata={**model, "run": json.dumps(metadata)})
@@ -69,7 +75,7 @@ class SavedState:
 
     @classmethod
     def read(cls, folder: Path) -> SavedState:
-        """Read the file, without the tensors.
+        """Read the file in a folder, without the parameters.
 
         Raises
         ------
@@ -79,34 +85,74 @@ class SavedState:
         path = folder / STATE_FILE
         if not path.exists():
             raise RunError(f"{folder} holds no {STATE_FILE} to resume from; give the folder of an earlier run")
+        return cls.read_file(path)
+
+    @classmethod
+    def read_file(cls, path: Path) -> SavedState:
+        """Read a file, without the parameters.
+
+        Raises
+        ------
+        RunError
+            If it holds something else.
+        """
+        metadata = serialization.read_metadata(path)
+        if "run" not in metadata:
+            raise RunError(f"{path} is not a checkpoint of a run; give the folder of an earlier run")
         try:
-            saved = json.loads(serialization.read_metadata(path)["run"])
-            history = History.from_dict(saved["history"], saved["seconds"])
-            if saved.get("underway"):
-                history.underway = Underway(**saved["underway"])
-            rest = (saved.get(name) for name in ("images", "steps", "fingerprint"))
-            return cls(Settings(**saved["settings"]), history, *rest)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise RunError(f"{path} is not a checkpoint of a run; give the folder of an earlier run") from error
+            saved: _Saved = parse(metadata["run"], _Saved)
+        except SchemaError as error:
+            raise RunError(
+                f"{path} is not a checkpoint of a run ({error}); give the folder of an earlier run"
+            ) from error
+        saved.check_order(path)
+        # Earlier versions have the losses among the rest.
+        stored = serialization.load_weights(path, prefix=_LOSSES).get(_LOSSES)
+        losses = saved.history.steps.loss if stored is None else stored.data.ravel().tolist()
+        history = History(losses, saved.history.epochs, saved.seconds, saved.history.stopped, saved.underway)
+        return cls(saved.settings, history, saved.images, saved.steps, saved.fingerprint)
 
     def restore(self, folder: Path, params: Params, optimizer: Optimizer) -> None:
         """Set parameters and optimizer to what the file holds.
 
         Raises
         ------
-        WeightsError
+        RunError, WeightsError
             If the file does not hold the tensors of these parameters and this optimizer.
         """
         path = folder / STATE_FILE
-        tensors = serialization.match_weights(serialization.load_weights(path), _tensors(params, optimizer))
-        for name, p in params.items():
-            p.data = tensors[f"model/{name}"].data
+        tensors = serialization.load_matching(path, _tensors(params, optimizer), prefix=("model/", "optimizer/"))
         arrays = {
             name: {slot: tensors[f"optimizer/{name}/{slot}"].data for slot in slots}
             for name, slots in optimizer.state.items()
         }
         steps = len(self.history.step_losses) if self.steps is None else self.steps
-        optimizer.load_state_dict({"steps": steps, "lr": self.settings.lr, "state": arrays})
+        try:
+            optimizer.load_state_dict({"steps": steps, "lr": self.settings.lr, "state": arrays})
+        except ValueError as error:
+            raise RunError(f"{path} does not fit the run that it describes: {error}") from error
+        for name, p in params.items():
+            p.data = tensors[f"model/{name}"].data
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What the file's metadata says of a run, in JSON."""
+
+    settings: Settings
+    history: Course
+    seconds: AtLeastZero
+    images: dict[str, Count] | None = None
+    steps: dict[str, Count] | None = None
+    fingerprint: str | None = None
+    underway: Underway | None = None
+
+    def check_order(self, path: Path) -> None:
+        """Refuse epochs that do not follow each other."""
+        epochs = [result.epoch for result in (*self.history.epochs, self.underway) if result is not None]
+        for expected, found in enumerate(epochs, start=1):
+            if found != expected:
+                raise RunError(f"{path} is not a checkpoint of a run: epoch {found} stands where {expected} belongs")
 
 
 def _tensors(params: Params, optimizer: Optimizer) -> dict[str, Tensor]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from autograd_cnn import optim
 from autograd_cnn.data import absolute
 from autograd_cnn.optim import schedules
 from autograd_cnn.tensor import Params
+from autograd_cnn.training.schema import AboveZero, AtLeastZero, Count, Positive, Where, one_of
 
 #: Each optimizer by its name on the command line, with its learning rate there.
 OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
@@ -53,20 +54,20 @@ class Settings:
 
     data: str = "digits"
     model: str = "lenet5"
-    epochs: int = 60
-    batch_size: int = 32
-    optimizer: str = "adam"
-    lr: float = 2e-3
+    epochs: Positive = 60
+    batch_size: Positive = 32
+    optimizer: Annotated[str, one_of(*OPTIMIZERS)] = "adam"
+    lr: AboveZero = 2e-3
     augment: bool = True
-    seed: int = 0
+    seed: Count = 0
     skip_bad: bool = False
     model_digest: str | None = None
-    validation: float = 0.0
-    patience: int | None = None
-    weight_decay: float | None = None
-    schedule: str = "cosine"
-    clip_norm: float | None = None
-    threads: int = 1
+    validation: Annotated[float, Where("a number of at least 0 and below 1", lambda x: 0 <= x < 1)] = 0.0
+    patience: Positive | None = None
+    weight_decay: AtLeastZero | None = None
+    schedule: Annotated[str, one_of(*SCHEDULES)] = "cosine"
+    clip_norm: AboveZero | None = None
+    threads: Annotated[int, Where("a whole number from 1 to 1024", lambda n: 1 <= n <= 1024)] = 1
     test_every_epoch: bool = False
 
     def make_optimizer(self, params: Params) -> optim.Optimizer:

@@ -13,7 +13,7 @@ from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError
 from autograd_cnn.onnx.families.elementwise import is_static
 from autograd_cnn.onnx.families.tables import Attributes, array, exports, imports, one, size
 from autograd_cnn.onnx.tracing import Call
-from autograd_cnn.ops.shape import scatter_add
+from autograd_cnn.ops.indexing import scatter_add
 
 _WHOLE = slice(None)
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_cnn import ops
-from autograd_cnn.onnx.building import START, Builder
-from autograd_cnn.onnx.errors import Reason, UnsupportedError
+from autograd_cnn.onnx.batch import Extent
+from autograd_cnn.onnx.building import END, START, Builder
+from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError
 from autograd_cnn.onnx.families.tables import IMPORTS, Attributes, array, exports, imports, integers, one, size
 from autograd_cnn.onnx.tracing import Call
 
@@ -81,6 +82,21 @@ def _flip(g: Builder, c: Call) -> str:
     n = len(axes)
     bounds = [g.integers(*[-1] * n), g.integers(*[START] * n), g.integers(*axes), g.integers(*[-1] * n)]
     return g.node("Slice", g.cast(c["x"]), *bounds)
+
+
+@exports("roll")
+def _roll(g: Builder, c: Call) -> str:
+    x = g.cast(c["x"])
+    for axis, places in c["steps"]:
+        length = c.shape[axis]
+        if isinstance(length, Extent) and abs(places) > 1:
+            raise OnnxError("rolling the batch by more than one place has no counterpart, as it may have fewer rows")
+        if length == 0:
+            continue
+        cut = g.integers(-places if isinstance(length, Extent) else -places % length)
+        ends = g.integers(0), g.integers(END), g.integers(axis)
+        x = g.node("Concat", g.node("Slice", x, cut, *ends[1:]), g.node("Slice", x, ends[0], cut, ends[2]), axis=axis)
+    return g.node("Identity", x)
 
 
 # --- from ONNX ----------------------------------------------------------------------------------------------
