@@ -53,7 +53,7 @@ def read_arguments(args: Any) -> Arguments:
         raise OnnxError("export_onnx: no argument is an array or a Tensor, so the graph would have no input")
     parameters: dict[str, Array] = {}
     for i, tree in enumerate(args):
-        for path, leaf in [] if is_array(tree) else trees.leaves(tree):
+        for path, leaf in [] if is_array(tree) else trees.leaves_with_paths(tree):
             if is_array(leaf):
                 name = trees.dotted(path)
                 parameters[name if name not in parameters else f"{i}.{name}"] = _plain(leaf)
@@ -119,7 +119,7 @@ def _record(f: Callable[..., Any], arguments: Arguments, rows: list[Array]) -> T
     def place(arg: Any) -> Any:
         if is_array(arg):
             return next(inputs)
-        leaves = [leaf for _, leaf in trees.leaves(arg)]
+        leaves = trees.leaves(arg)
         if not any(map(is_array, leaves)):
             return arg
         return trees.rebuild(arg, [next(parameters) if is_array(leaf) else leaf for leaf in leaves])
@@ -128,7 +128,7 @@ def _record(f: Callable[..., Any], arguments: Arguments, rows: list[Array]) -> T
 
 
 def _outputs(returned: Any) -> Iterator[tuple[str, Any]]:
-    for path, leaf in trees.leaves(returned):
+    for path, leaf in trees.leaves_with_paths(returned):
         if not is_array(leaf):
             raise OnnxError(
                 f"export_onnx: f returned a {type(leaf).__name__}{f' at {path}' if path else ''}; expected Tensors, in "
