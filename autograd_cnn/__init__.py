@@ -23,6 +23,7 @@ from autograd_cnn.tensor import Tensor
 
 if TYPE_CHECKING:  # what `__getattr__` finds
     from autograd_cnn import data as data
+    from autograd_cnn import distributed as distributed
     from autograd_cnn import models as models
     from autograd_cnn import nn as nn
     from autograd_cnn import ops as ops
@@ -46,7 +47,7 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for: a module takes a millisecond, and what some need of the standard library as long as
 # half of NumPy.
-_ROOMS = ("data", "models", "nn", "ops", "optim", "testing", "training")
+_ROOMS = ("data", "distributed", "models", "nn", "ops", "optim", "testing", "training")
 _LATER = {
     name: room
     for room, names in {

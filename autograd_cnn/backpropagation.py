@@ -60,6 +60,7 @@ def differentiate(
     retain_graph: bool,
     since: int = -1,
     nodes: Sequence[Node] | None = None,
+    arrived: Callable[[Place, Any], None] | None = None,
 ) -> list[Any]:
     """Return the sum over the outputs of the product of each gradient with the Jacobian by each input.
 
@@ -81,6 +82,8 @@ def differentiate(
         A moment before which no node that leads to an input was made.
     nodes : list of Nodes, optional
         Those between the outputs and the inputs, the oldest first, as `survey` returns them; where they are known.
+    arrived : callable, optional
+        Is told whenever an input receives a gradient, while the traversal goes on: the input, and the sum so far.
 
     Returns
     -------
@@ -94,7 +97,9 @@ def differentiate(
             along.add(node)
     seeds = [(place, grad) for place, grad in seeds if place in along]
     view = partial(_as_variables, kind=type(outputs[0])) if create_graph else None
-    found = _traverse(seeds, recording=create_graph, retain_graph=retain_graph, view=view, ends=ends, along=along)
+    found = _traverse(
+        seeds, recording=create_graph, retain_graph=retain_graph, view=view, ends=ends, along=along, arrived=arrived
+    )
     return [found.get(place_of(x)) for x in inputs]
 
 
@@ -143,6 +148,7 @@ def _traverse(
     view: Callable[[Node], dict[str, Any]] | None = None,
     ends: Collection[Place] = (),
     along: Collection[Place] | None = None,
+    arrived: Callable[[Place, Any], None] | None = None,
 ) -> dict[Place, Any]:
     """Send gradients down the graph, and return what arrives at its ends: at leaves, and at `ends`.
 
@@ -150,7 +156,7 @@ def _traverse(
     all that used its output have sent their gradients. There is no recursion, so a graph may be of any depth.
 
     Rules are recorded if `recording`. `view` returns what a node's rules are called with; by default, the arrays that
-    it kept. `along` are the places to send gradients to; by default, all.
+    it kept. `along` are the places to send gradients to; by default, all. `arrived` is told of what comes to `ends`.
     """
     gradients: dict[Place, Any] = {}
     queue: list[tuple[int, Node]] = []
@@ -166,6 +172,8 @@ def _traverse(
                     gradients[place] = grad
                     if isinstance(place, Node) and place not in ends:
                         heapq.heappush(queue, (-place.order, place))
+                if arrived is not None and place in ends:
+                    arrived(place, gradients[place])
             if not queue:
                 break
             _, node = heapq.heappop(queue)

@@ -48,6 +48,8 @@ def test_the_commands_run_in_order(tmp_path):
     for line in COMMANDS:
         words = shlex.split(line, comments=True)
         assert words[0] == "python"
+        if "export-onnx" in words and not importlib.util.find_spec("onnx"):
+            continue
         if "mnist" not in words or "AUTOGRAD_CNN_DATA" in os.environ:
             done = subprocess.run(
                 [sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300

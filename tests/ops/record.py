@@ -9,6 +9,7 @@ import inspect
 import itertools
 import operator
 import sys
+import warnings
 from collections import defaultdict
 from contextlib import contextmanager
 
@@ -152,6 +153,15 @@ def by_pytorch(module, only=None):
                 for arguments in _parameters(test):
                     test(**arguments)
     return ticks
+
+
+def by_pytorch_samples(module):
+    """Give the ops of which a sample of PyTorch's own agrees, in all that is compared; the tests compare every one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        agreed = [info for info in module.infos() if module.walk(info, enough=1)[0]]
+    names = {module.pytorch_samples.OP[module.pytorch_samples.key(info)] for info in agreed}
+    return {name if name in public() else f"linalg.{name}" for name in names}
 
 
 def _parameters(test):

@@ -22,7 +22,7 @@ from tests.ops import record
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- ops: begin -->\n", "<!-- ops: end -->"
 CHECKS = (record.FIRST, record.SECOND, record.DEFINITION)
-ORACLES = ("PyTorch", "ONNX")
+ORACLES = ("PyTorch", "its samples", "ONNX")
 INDICES = {"argmax", "argmin", "argsort"}
 HEADER = ("op", "NumPy", "forward", "gradient in", *CHECKS, *ORACLES, "dtypes")
 
@@ -88,6 +88,8 @@ def split_readme():
 def ticked(column):
     """Give the ops that the README ticks in a column."""
     header, _, *rows = [[cell.strip() for cell in line.split("|")] for line in split_readme()[1].splitlines()]
+    if column not in header:
+        return set()
     return {cells[1].strip("`") for cells in rows if cells[header.index(column)]}
 
 
@@ -103,6 +105,7 @@ def ticks():
     """Run the checks, and give the ops that each column ticks."""
     asked = {
         "PyTorch": oracle("tests.ops.test_pytorch", record.by_pytorch),
+        "its samples": oracle("tests.ops.test_pytorch_samples", record.by_pytorch_samples),
         "ONNX": oracle("tests.test_onnx_cases", lambda module: record.by_onnx(module, module.read_cases())),
     }
     kept = {column: ticked(column) if found is None else found for column, found in asked.items()}

@@ -140,8 +140,8 @@ def described(value):
     return rebuild(value, (tuple(t.shape) for t in tensors(value)))
 
 
-def walk(info):
-    """Return how many samples of an op agree, and the reasons of those that are left out."""
+def walk(info, enough=None):
+    """Return how many samples of an op agree, up to `enough`, and the reasons of those that are left out."""
     name = pytorch_samples.key(info)
     ours = OURS[name]
     agreed, left_out = 0, Counter()
@@ -150,6 +150,8 @@ def walk(info):
         try:
             check(info, ours, sample, rng)
             agreed += 1
+            if agreed == enough:
+                break
         except LeftOut as reason:
             left_out[str(reason)] += 1
         except Exception as error:

@@ -30,6 +30,14 @@ def test_the_ticks_for_pytorch_are_of_tests_that_passed():
     assert record.by_pytorch(module) == support_table.ticked("PyTorch"), RENEW
 
 
+def test_the_ticks_for_pytorch_s_samples_are_of_samples_that_agreed():
+    reason = "PyTorch or its testing tools are not installed"
+    module = pytest.importorskip("tests.ops.test_pytorch_samples", reason=reason)
+    found = record.by_pytorch_samples(module)
+    assert found == support_table.ticked("its samples"), RENEW
+    assert found <= record.public().keys()
+
+
 def test_every_public_op_is_checked_as_itself():
     for name, op in record.public().items():
         checks = by_properties()[name]

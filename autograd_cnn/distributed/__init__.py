@@ -1,0 +1,35 @@
+"""Data-parallel training: the same program in several processes, each with its share of every batch.
+
+Processes are started together, as by ``mpiexec -n 4 python train.py``, and each is told its rank. All hold the same
+parameters and take the same steps. Of a batch each computes the gradient of its share, and the sum of these over all
+ranks is the gradient of the whole batch. MPI carries the sums, through mpi4py; where it is not installed, an error says
+what to install.
+
+The words are MPI's: a rank is the number of a process, from 0; all-reduce gives every rank the sum of what each has.
+"""
+
+from autograd_cnn.distributed.derivatives import value_and_grad
+from autograd_cnn.distributed.reduction import Reducer
+from autograd_cnn.distributed.world import (
+    Alone,
+    Communicator,
+    DistributedError,
+    broadcast,
+    require_same,
+    share,
+    share_of,
+    world,
+)
+
+__all__ = [
+    "Alone",
+    "Communicator",
+    "DistributedError",
+    "Reducer",
+    "broadcast",
+    "require_same",
+    "share",
+    "share_of",
+    "value_and_grad",
+    "world",
+]
