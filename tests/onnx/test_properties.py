@@ -104,7 +104,7 @@ def fits(f, x):
     """Tell whether a function takes this batch, beside its other inputs."""
     try:
         f(x)
-    except (ValueError, IndexError, np.linalg.LinAlgError):
+    except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
         return False
     return True
 
