@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from autograd_cnn.nn.composition import sequential as sequential
     from autograd_cnn.nn.serialization import load_weights as load_weights
     from autograd_cnn.nn.serialization import save_weights as save_weights
+    from autograd_cnn.onnx import export_onnx as export_onnx
+    from autograd_cnn.onnx import import_onnx as import_onnx
     from autograd_cnn.optim.clipping import clip_grad_norm as clip_grad_norm
     from autograd_cnn.optim.clipping import clip_grad_value as clip_grad_value
     from autograd_cnn.testing.finite_differences import GradcheckError as GradcheckError
@@ -51,6 +53,7 @@ _LATER = {
     for room, names in {
         "inspection": ("AnomalyError", "detect_anomaly", "draw_graph", "profile", "summary"),
         "nn": ("load_weights", "save_weights", "sequential"),
+        "onnx": ("export_onnx", "import_onnx"),
         "optim": ("clip_grad_norm", "clip_grad_value"),
         "testing.finite_differences": ("GradcheckError", "gradcheck"),
         "training.saved_models": ("load_model",),

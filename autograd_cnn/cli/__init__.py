@@ -16,12 +16,24 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from autograd_cnn import __version__, starting
-from autograd_cnn.cli import bench, completion, datasets, evaluate, inspect, options, predict, reproduce, streams, train
+from autograd_cnn.cli import (
+    bench,
+    completion,
+    datasets,
+    evaluate,
+    export_onnx,
+    inspect,
+    options,
+    predict,
+    reproduce,
+    streams,
+    train,
+)
 from autograd_cnn.output.text import shown
 
 __all__ = ["main"]
 
-_COMMANDS = (train, evaluate, predict, inspect, reproduce, bench, datasets)
+_COMMANDS = (train, evaluate, predict, export_onnx, inspect, reproduce, bench, datasets)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -68,6 +80,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     from autograd_cnn import data, models
     from autograd_cnn.nn.serialization import WeightsError
+    from autograd_cnn.onnx.errors import OnnxError
     from autograd_cnn.training.errors import RunError, TrainingError
 
     try:
@@ -75,7 +88,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         # benchmarks/busy_machine.py shows by how much.
         with threadpool_limits(1, user_api="blas"), _warnings_in_one_line():
             return given.run(given) or 0
-    except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError) as error:
+    except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError, OnnxError) as error:
         return _fail(error)
 
 

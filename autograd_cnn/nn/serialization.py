@@ -1,12 +1,14 @@
-"""Weights in safetensors files: written whole or not at all, and checked when saved and when loaded."""
+"""Weights in safetensors and .npz files: written whole or not at all, and checked when saved and when loaded."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_cnn.nn import npz_files
 from autograd_cnn.nn.safetensors_files import CODES, FORMAT_KEY, FORMAT_VERSION, WeightsError, encode, open_file
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Tensor
@@ -25,7 +27,9 @@ __all__ = [
 _DTYPES = {code: dtype for dtype, code in CODES.items()}
 
 # How the names of running statistics end, in PyTorch and in the models here.
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_STATISTICS = ("running_mean", "running_var")
+# What PyTorch counts beside them, a whole number that no model here uses: left out of what is loaded.
+_COUNTER = "num_batches_tracked"
 
 CheckpointError = WeightsError  # its first name
 
@@ -33,7 +37,9 @@ CheckpointError = WeightsError  # its first name
 def save_weights(
     path: str | os.PathLike[str], params: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Save parameters as a safetensors file, which appears under its name only once it is complete.
+    """Save parameters in a file, which appears under its name only once it is complete.
+
+    The file is NumPy's .npz if it is named so, and safetensors otherwise.
 
     Equal parameters and metadata give equal files, byte for byte.
 
@@ -82,7 +88,7 @@ def save_weights(
             raise WeightsError("a tensor is named '__metadata__', as safetensors calls the metadata; rename it")
     arrays = {name: tensor.data for name, tensor in params.items()}
     _check_values(path, arrays)
-    data = encode(arrays, metadata)
+    data = npz_files.encode(arrays, metadata) if _is_npz(path) else encode(arrays, metadata)
     try:
         write_atomically(path, data)
     except OSError as error:
@@ -93,12 +99,12 @@ def save_weights(
 
 
 def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] = "") -> dict[str, Tensor]:
-    """Read parameters from a safetensors file, written by this package or by any other program.
+    """Read parameters from a safetensors or .npz file, written by this package or by any other program.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        The file; NumPy's, if its name ends in .npz. Nothing in it is unpickled or run, whoever wrote it.
     prefix : str or tuple of str, optional
         Read only the tensors whose names begin so.
 
@@ -106,13 +112,14 @@ def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] 
     -------
     dict of str to Tensor
         In the order of their names. Each requires a gradient, except running statistics (``running_mean``,
-        ``running_var``), which an optimizer must not change. `match_weights` puts them in a model's order.
+        ``running_var``), which an optimizer must not change. `match_weights` puts them in a model's order. Counters
+        that PyTorch keeps (``num_batches_tracked``) are left out.
 
     Raises
     ------
     WeightsError
-        If the file is missing, truncated or not a safetensors file, or if a tensor in it is neither float32 nor
-        float64, or not finite.
+        If the file is missing, truncated or not such a file, or if a tensor in it is neither float32 nor float64, or
+        not finite.
 
     Examples
     --------
@@ -124,8 +131,28 @@ def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] 
     ...     ac.load_weights(path)
     {'weight': Tensor([1., 2.], requires_grad=True)}
     """
+    arrays = _read_npz(path, prefix) if _is_npz(path) else _read_safetensors(path, prefix)
+    _check_values(path, arrays)
+    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
+
+
+def _is_npz(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == ".npz"
+
+
+def _wanted(names: Iterable[str], prefix: str | tuple[str, ...]) -> list[str]:
+    """Return the names of weights that begin so, in order."""
+    return sorted(name for name in names if name.startswith(prefix) and name.rpartition(".")[2] != _COUNTER)
+
+
+def _read_npz(path: str | os.PathLike[str], prefix: str | tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    arrays = npz_files.read_arrays(path)
+    return {name: arrays[name] for name in _wanted(arrays, prefix)}
+
+
+def _read_safetensors(path: str | os.PathLike[str], prefix: str | tuple[str, ...]) -> dict[str, NDArray[Any]]:
     with open_file(path) as file:
-        codes = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys()) if name.startswith(prefix)}
+        codes = {name: file.get_slice(name).get_dtype() for name in _wanted(file.keys(), prefix)}
         other = [f"{name!r} is {code}" for name, code in codes.items() if code not in CODES.values()]
         if other:
             raise WeightsError(
@@ -133,15 +160,13 @@ def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] 
                 f"{_first(other)}; convert them before saving"
             )
         try:
-            arrays = {name: file.get_tensor(name) for name in codes}
+            return {name: file.get_tensor(name) for name in codes}
         except (ValueError, MemoryError) as error:  # such as a shape of more axes than NumPy has
             raise WeightsError(f"{os.fspath(path)} holds a tensor that NumPy cannot ({error})") from error
-    _check_values(path, arrays)
-    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read the text in a safetensors file's header, without the tensors.
+    """Read the text that goes with the weights in a file, without the tensors.
 
     Returns
     -------
@@ -152,23 +177,25 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     WeightsError
-        If the file is missing, truncated or not a safetensors file.
+        If the file is missing, truncated or not a file of weights.
 
     Examples
     --------
     See `save_weights`.
     """
+    if _is_npz(path):
+        return npz_files.read_metadata(path)
     with open_file(path) as file:
         return dict(file.metadata() or {})
 
 
 def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
-    """Read the names and shapes of the tensors in a safetensors file's header, without the tensors.
+    """Read the names and shapes of the tensors in a file, without the tensors.
 
     Raises
     ------
     WeightsError
-        If the file is missing, truncated or not a safetensors file.
+        If the file is missing, truncated or not a file of weights.
 
     Examples
     --------
@@ -181,8 +208,7 @@ def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
     ...     read_shapes(path)
     {'weight': (2,)}
     """
-    with open_file(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+    return {name: header.shape for name, header in _read_headers(path, "").items()}
 
 
 def match_weights(
@@ -254,9 +280,7 @@ def load_matching(
     ...     load_matching(path, {"weight": ac.Tensor([0.0, 0.0])})
     {'weight': Tensor([1., 2.])}
     """
-    with open_file(path) as file:
-        slices = {name: file.get_slice(name) for name in sorted(file.keys()) if name.startswith(prefix)}
-        headers = {name: _Header(tuple(x.get_shape()), _DTYPES.get(x.get_dtype())) for name, x in slices.items()}
+    headers = _read_headers(path, prefix)
     if all(header.dtype for header in headers.values()):  # others have an error of their own
         _refuse_misfits(_misfits(headers, template), path)
     return match_weights(load_weights(path, prefix=prefix), template, path=path)
@@ -267,6 +291,17 @@ class _Header(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any] | None
+
+
+def _read_headers(path: str | os.PathLike[str], prefix: str | tuple[str, ...]) -> dict[str, _Header]:
+    if _is_npz(path):
+        entries = npz_files.read_headers(path)
+        dtypes = {dtype: dtype for dtype in CODES}
+        return {name: _Header(entries[name].shape, dtypes.get(entries[name].dtype.newbyteorder("=")))
+                for name in _wanted(entries, prefix)}  # fmt: skip
+    with open_file(path) as file:
+        slices = {name: file.get_slice(name) for name in _wanted(file.keys(), prefix)}
+        return {name: _Header(tuple(x.get_shape()), _DTYPES.get(x.get_dtype())) for name, x in slices.items()}
 
 
 def _misfits(given: Mapping[str, Tensor | _Header], template: Mapping[str, Tensor]) -> list[str]:

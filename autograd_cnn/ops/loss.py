@@ -239,13 +239,12 @@ def softmax_cross_entropy(
     classes = shape[axis]
     weights = _class_weights(op, weight, shape, dtype)
     targets = _targets(op, targets, dtype)
-    labels = targets._data if isinstance(targets, Variable) else targets
-
-    if labels.dtype.kind == "f" and labels.shape == shape:
+    if targets.dtype.kind == "f" and targets.shape == shape:
         smooth = add(multiply(targets, 1 - label_smoothing), label_smoothing / max(classes, 1))
         losses = _softmax_cross_entropy(logits, multiply(smooth, weights), None)
         return _reduce(losses, reduction)
 
+    labels = targets._data if isinstance(targets, Variable) else targets
     _refuse_classes(op, labels, shape)
     ignored = _check_labels(op, labels, shape, ignore_index)
     if ignored:

@@ -13,7 +13,7 @@ from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
 from autograd_cnn.ops import checks
-from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt, subtract
+from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import operand, primitive
@@ -55,6 +55,20 @@ def _(grad, x, out, axis, eps, moments):
     # To be differentiated itself, a rule has the variance as a function of x.
     variance = moments.variance if isinstance(x, np.ndarray) else var(x, axis, 0, True)
     return centered / sqrt(variance + eps)
+
+
+@primitive(domain="floating", constant_in=("mean", "variance"), residuals=("scale",))
+def normalize(x: Any, mean: Any, variance: Any, eps: float) -> Any:
+    """Scale and shift each channel of `x` by known moments: (x − mean) / √(variance + eps)."""
+    means, scale = (_channelwise(_like(v, x), x.ndim) for v in (mean, 1 / np.sqrt(variance + eps)))
+    out = np.subtract(x, means)
+    out *= scale
+    return out, scale
+
+
+@normalize.backward("x")
+def _(grad, scale):
+    return multiply(grad, scale)
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
@@ -169,9 +183,7 @@ def batch_norm(
     eps = checks.number("batch_norm", "eps", eps, least=0)
     columns = [v if v is None else _channelwise(v, len(shape)) for v in (weight, bias)]
     if not training:
-        scale = 1 / np.sqrt(_plain(running_var) + eps)
-        means, scale = (_channelwise(_like(v, x), len(shape)) for v in (_plain(running_mean), scale))
-        return _affine(multiply(subtract(x, means), scale), *columns)
+        return _affine(normalize(x, running_mean, running_var, eps), *columns)
     momentum = checks.number("batch_norm", "momentum", momentum, least=0, most=1)
     count = math.prod(shape) // shape[1] if shape[1] else 0
     if count < 2:

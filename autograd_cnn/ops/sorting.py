@@ -12,9 +12,10 @@ from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import operand, primitive
 
 
-def _plain(op: str, x: Any) -> Array:
-    x = operand(op, "x", x)
-    array: Array = x._data if isinstance(x, Variable) else x
+def _indices(index: Any, op: str, x: Any, *options: Any) -> Array:
+    """Return what a primitive finds, as a plain array."""
+    found = index(operand(op, "x", x), *options)
+    array: Array = found._data if isinstance(found, Variable) else found
     return array
 
 
@@ -47,7 +48,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     x = operand("sort", "x", x)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    return _arranged(x, argsort(x, axis), axis)
+    return _arranged(x, _argsort(x, axis), axis)
 
 
 @named
@@ -60,7 +61,12 @@ def argsort(x: Any, axis: int | None = -1) -> Array:
     >>> ac.argsort(ac.Tensor([3.0, 1.0, 2.0]))
     array([1, 2, 0])
     """
-    return np.argsort(_plain("argsort", x), axis, kind="stable")
+    return _indices(_argsort, "argsort", x, axis)
+
+
+@primitive(differentiable=False)
+def _argsort(x: Any, axis: int | None = None) -> Array:
+    return np.argsort(x, axis, kind="stable")
 
 
 @named
@@ -75,7 +81,12 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
     >>> ac.argmax(ac.Tensor([[1.0, 3.0], [5.0, 2.0]]), 1)
     array([1, 0])
     """
-    return np.asarray(np.argmax(_plain("argmax", x), axis, keepdims=keepdims))
+    return _indices(_argmax, "argmax", x, axis, keepdims)
+
+
+@primitive(differentiable=False)
+def _argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
+    return np.asarray(np.argmax(x, axis, keepdims=keepdims))
 
 
 @named
@@ -91,4 +102,9 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
     >>> ac.argmin(np.array([3.0, 1.0, 2.0])).item()
     1
     """
-    return np.asarray(np.argmin(_plain("argmin", x), axis, keepdims=keepdims))
+    return _indices(_argmin, "argmin", x, axis, keepdims)
+
+
+@primitive(differentiable=False)
+def _argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
+    return np.asarray(np.argmin(x, axis, keepdims=keepdims))

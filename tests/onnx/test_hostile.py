@@ -1,0 +1,155 @@
+"""ONNX files from anywhere: one documented error, in bounds, and nothing is run."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd_cnn as ac
+from autograd_cnn.onnx import OnnxError
+from autograd_cnn.onnx.importer import from_model
+from tests.onnx import fuzzing
+from tests.onnx.programs import onnx
+from tests.onnx.test_import import graph_of
+
+helper, tensor = onnx.helper, onnx.numpy_helper.from_array
+SEEDS = fuzzing.seeds()
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(0, len(SEEDS) - 1))
+def test_mutated_files_are_refused_or_computed_in_bounds(tmp_path_factory, seed, which):
+    path = tmp_path_factory.mktemp("onnx") / "m.onnx"
+    path.write_bytes(fuzzing.mutate(SEEDS[which], np.random.default_rng(seed)))
+    tracemalloc.start()
+    try:
+        fuzzing.attempt(path)
+        assert tracemalloc.get_traced_memory()[1] < fuzzing.MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_files_that_are_mutated_compute(tmp_path):
+    for data in SEEDS:
+        (tmp_path / "m.onnx").write_bytes(data)
+        assert fuzzing.attempt(tmp_path / "m.onnx") == "computed"
+
+
+def large(*shape):
+    return ("shape", np.array(shape, np.int64))
+
+
+#: Graphs of a few bytes that would take all memory there is.
+GREEDY = {
+    "Expand": ([helper.make_node("Expand", ["x", "shape"], ["y"])], [large(10**6, 10**6, 1)]),
+    "ConstantOfShape": ([helper.make_node("ConstantOfShape", ["shape"], ["y"])], [large(10**6, 10**6)]),
+    "Tile": ([helper.make_node("Tile", ["x", "shape"], ["y"])], [large(10**12)]),
+    "Range": (
+        [helper.make_node("Range", ["begin", "end", "step"], ["y"])],
+        [("begin", np.int64(0)), ("end", np.int64(2**62)), ("step", np.int64(1))],
+    ),
+    "Pad": ([helper.make_node("Pad", ["x", "shape"], ["y"])], [large(10**12, 0)]),
+    "an outer product": (
+        [helper.make_node("Reshape", ["x", "shape"], ["c"]), helper.make_node("Mul", ["c", "row"], ["y"])],
+        [large(-1, 1), ("row", np.ones((1, 10**6), np.float32))],
+    ),
+    "doubling": (
+        [helper.make_node("Concat", [f"v{i}"] * 8, [f"v{i + 1}"], axis=0) for i in range(30)]
+        + [helper.make_node("Identity", ["v30"], ["y"])],
+        [("v0", np.ones(2, np.float32))],
+    ),
+    "a wide convolution": (
+        [helper.make_node("Conv", ["image", "w"], ["y"], pads=[10**6] * 4)],
+        [("image", np.ones((1, 1, 3, 3), np.float32)), ("w", np.ones((1, 1, 3, 3), np.float32))],
+    ),
+    "a wide transpose": (
+        [helper.make_node("ConvTranspose", ["image", "w"], ["y"], strides=[10**6] * 2)],
+        [("image", np.ones((1, 1, 3, 3), np.float32)), ("w", np.ones((1, 1, 3, 3), np.float32))],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_a_value_that_would_take_all_memory_is_refused_before_it_is_made(name):
+    nodes, initializers = GREEDY[name]
+    apply, params = from_model(graph_of(*nodes, initializers=initializers), "g")
+    tracemalloc.start()
+    try:
+        with pytest.raises(OnnxError, match=r"g: node .* cannot be computed: .* the inputs and weights account for"):
+            apply(params, np.ones(5000, np.float32))
+        assert tracemalloc.get_traced_memory()[1] < fuzzing.MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def changed(change):
+    model = graph_of(helper.make_node("Add", ["x", "w"], ["y"]), initializers=[("w", np.ones(3, np.float32))])
+    change(model)
+    return model
+
+
+def _external(model):
+    weight = model.graph.initializer[0]
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="/etc/passwd")
+
+
+def _cut(model):
+    model.graph.initializer[0].raw_data = b"1234"
+
+
+def _wide(model):
+    model.graph.initializer[0].dims[0] = 2**40
+
+
+def _text(model):
+    model.graph.initializer[0].data_type = onnx.TensorProto.STRING
+
+
+def _twice(model):
+    model.graph.initializer.add().CopyFrom(model.graph.initializer[0])
+
+
+def _loop(model):
+    model.graph.node[0].input[1] = "y"
+
+
+def _body(model):
+    model.graph.node[0].attribute.add(name="body", type=onnx.AttributeProto.GRAPH)
+
+
+REFUSED = {
+    _external: "'w' has its numbers in another file, which is not read",
+    _cut: r"'w' of shape \(3,\) has 1 numbers; expected 3",
+    _wide: r"'w' of shape \(1099511627776,\) has 3 numbers",
+    _text: "'w' asks for other numbers than float32 and float64",
+    _twice: "a tensor is named 'w', as another is",
+    _loop: "takes 'y', which nothing before it makes",
+    _body: "has an attribute 'body' of the kind GRAPH, which is not read",
+    lambda model: model.graph.node.add().CopyFrom(model.graph.node[0]): "is nothing or made already",
+    lambda model: model.graph.output[0].CopyFrom(helper.make_tensor_value_info("z", 1, None)): "which no node makes",
+    lambda model: model.ClearField("graph"): "has no graph",
+    lambda model: model.ClearField("opset_import"): "names no version",
+}
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_what_a_file_says_is_checked(change):
+    with pytest.raises(OnnxError, match=REFUSED[change]):
+        from_model(changed(change), "g")
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(OnnxError, match=r"a\.onnx does not exist"):
+        ac.import_onnx(tmp_path / "a.onnx")
+    with pytest.raises(OnnxError, match="is not a regular file"):
+        ac.import_onnx(tmp_path)
+    (tmp_path / "b.onnx").write_bytes(b"\xff" * 100)
+    with pytest.raises(OnnxError, match=r"b\.onnx is cut short or not an ONNX file"):
+        ac.import_onnx(tmp_path / "b.onnx")
+    (tmp_path / "c.onnx").write_bytes(b"")
+    with pytest.raises(OnnxError, match=r"c\.onnx has no graph"):
+        ac.import_onnx(tmp_path / "c.onnx")
