@@ -175,22 +175,19 @@ def _traverse(
                 if arrived is not None and place in ends:
                     arrived(place, gradients[place])
             if not queue:
-                break
+                return {place: dense(grad) for place, grad in gradients.items()}
             _, node = heapq.heappop(queue)
-            grad = gradients.pop(node)
-            if type(grad) is Scattered:
-                grad = grad.dense()
+            grad = dense(gradients.pop(node))
             if node.watched_by:
                 gradients |= dict.fromkeys(node.watchers(), grad)
-            if node.dtype is _HALF:  # computed in float32, and so is its gradient
-                grad = grad.astype(np.float32)
             if node.kept is None or history.latest >= node.order or history.lent:
                 node.check_unchanged()
             kept: dict[str, Any] = node.kept if view is None else view(node)  # type: ignore[assignment]
             if not retain_graph:
                 node.kept = None
-            sent = node.pull(grad, kept, along, modes.observers)
-        return {place: dense(grad) for place, grad in gradients.items()}
+            # A result in float16 was computed in float32, and so is its gradient.
+            wide = grad.astype(np.float32) if node.dtype is _HALF else grad
+            sent = node.pull(wide, kept, along, modes.observers)
     finally:
         switch_back(token)
 

@@ -76,9 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     given = make_parser().parse_args(arguments)
+    given.arguments = sys.argv[1:] if arguments is None else list(arguments)
     from threadpoolctl import threadpool_limits
 
     from autograd_cnn import data, models
+    from autograd_cnn.distributed import DistributedError
     from autograd_cnn.nn.serialization import WeightsError
     from autograd_cnn.onnx.errors import OnnxError
     from autograd_cnn.training.errors import RunError, TrainingError
@@ -88,7 +90,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         # benchmarks/busy_machine.py shows by how much.
         with threadpool_limits(1, user_api="blas"), _warnings_in_one_line():
             return given.run(given) or 0
-    except (RunError, TrainingError, WeightsError, data.DataError, models.UnknownModelError, OnnxError) as error:
+    except (
+        RunError, TrainingError, WeightsError, DistributedError, OnnxError, data.DataError, models.UnknownModelError
+    ) as error:  # fmt: skip
         return _fail(error)
 
 

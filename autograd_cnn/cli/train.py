@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import functools
+import io
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +17,7 @@ from autograd_cnn.cli import options, streams
 from autograd_cnn.output.text import count, did_you_mean, meant, shown
 
 if TYPE_CHECKING:
+    from autograd_cnn.distributed import Communicator
     from autograd_cnn.training.checkpoints import Checkpoints
     from autograd_cnn.training.run_results import Results
     from autograd_cnn.training.runs import Run
@@ -38,6 +43,15 @@ def add_parser(commands: options.Commands) -> None:
     parser.add_argument(
         "--threads", type=options.positive, metavar="N", help="to share convolutions among (default: 1)"
     )
+    parser.add_argument(
+        "--processes", type=options.positive, metavar="N",
+        help="processes on this machine that share every batch, with one thread each; needs the extra mpi (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--distributed", action="store_true",
+        help="train together with the other processes that mpiexec started, as in: mpiexec -n 8 autograd-cnn train "
+        "--distributed; rank 0 alone prints and writes",
+    )  # fmt: skip
     options.add_out(parser)
     _add_checkpoints(parser.add_argument_group("stopping and going on"))
     defaults = {name: parser.get_default(name) for name in _KEPT}
@@ -123,18 +137,63 @@ _KEPT = (
 )  # fmt: skip
 
 
-def run(given: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
+def run(given: argparse.Namespace, defaults: Mapping[str, Any]) -> int:
     """Train, with a bar, and print the report."""
+    if given.processes not in (None, 1) and not given.distributed:
+        from autograd_cnn.distributed.launch import launch
+
+        return launch(given.processes, [*given.arguments, "--distributed"])
+    if given.distributed:
+        return _run_distributed(given, defaults)
+    _run(given, defaults, None)
+    return 0
+
+
+def _run_distributed(given: argparse.Namespace, defaults: Mapping[str, Any]) -> int:
+    """Train as one of several processes; all but rank 0 are silent, and leave what all have to say to it."""
+    from autograd_cnn.distributed import DistributedError, world
+    from autograd_cnn.training.errors import TrainingError
+
+    comm = world()
+    silent = contextlib.nullcontext() if comm.rank == 0 else contextlib.redirect_stdout(io.StringIO())
+    try:
+        with silent:
+            _run(given, defaults, comm)
+    except (DistributedError, TrainingError):  # raised on every rank
+        if comm.rank == 0:
+            raise
+        return options.FAILURE
+    except Exception:
+        # On this rank alone: the others wait for it, and it for them as MPI is left; without that mpiexec ends all.
+        atexit.register(_leave, options.FAILURE)
+        raise
+    return 0
+
+
+def _leave(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _run(given: argparse.Namespace, defaults: Mapping[str, Any], comm: Communicator | None) -> None:
+    from autograd_cnn.distributed import Alone, together
     from autograd_cnn.training.run_folder import hold
 
-    if given.resume and _is_finished(given, defaults):
+    comm = comm or Alone()
+    if given.resume and together(lambda: _is_finished(given, defaults), comm):
         return
     folder = given.resume or given.out or options.new_folder(f"{Path(given.data).name}-{Path(given.model).stem}")
-    with streams.lossy(), hold(folder):
-        run = _resume(given) if given.resume else _start(given, folder)
+    with streams.lossy(), contextlib.ExitStack() as held:
+        if comm.rank == 0:
+            together(lambda: held.enter_context(hold(folder)), comm)
+        else:
+            together(lambda: None, comm)
+        run = together(lambda: _resume(given, comm) if given.resume else _start(given, folder, comm), comm)
         options.show_skipped(run.train, run.test)
         _describe(run)
-        _show_results(run, _train(run))
+        if (results := _train(run)) is not None:
+            _show_results(run, results)
 
 
 def _describe(run: Run) -> None:
@@ -147,9 +206,12 @@ def _describe(run: Run) -> None:
     )
 
 
-def _train(run: Run) -> Results:
+def _train(run: Run) -> Results | None:
     from autograd_cnn.training.progress import training_bar
 
+    if run.comm.rank:
+        run.fit()
+        return None
     try:
         with training_bar(run.settings.epochs, run.steps, run.history) as bar:
             run.fit(on_step=bar)
@@ -177,7 +239,7 @@ def _show_results(run: Run, results: Results) -> None:
     print(shown(f"weights, metrics and pictures are in {run.folder}"))
 
 
-def _start(given: argparse.Namespace, folder: Path) -> Run:
+def _start(given: argparse.Namespace, folder: Path, comm: Communicator | None) -> Run:
     from autograd_cnn.training.runs import Run
     from autograd_cnn.training.settings import OPTIMIZERS, SCHEDULES, Settings
 
@@ -189,7 +251,7 @@ def _start(given: argparse.Namespace, folder: Path) -> Run:
         schedule=given.schedule and _known("--schedule", given.schedule, SCHEDULES),
         **kept,
     )
-    return Run.start(settings, folder, _checkpoints(given))
+    return Run.start(settings, folder, _checkpoints(given), comm)
 
 
 def _checkpoints(given: argparse.Namespace) -> Checkpoints:
@@ -229,8 +291,8 @@ def _is_finished(given: argparse.Namespace, defaults: Mapping[str, Any]) -> bool
     return True
 
 
-def _resume(given: argparse.Namespace) -> Run:
+def _resume(given: argparse.Namespace, comm: Communicator | None) -> Run:
     from autograd_cnn.training.runs import Run
 
     model = None if given.model == "lenet5" else given.model
-    return Run.resume(given.resume, given.epochs, _checkpoints(given), model)
+    return Run.resume(given.resume, given.epochs, _checkpoints(given), model, comm)

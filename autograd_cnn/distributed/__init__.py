@@ -18,6 +18,8 @@ from autograd_cnn.distributed.world import (
     require_same,
     share,
     share_of,
+    together,
+    total,
     world,
 )
 
@@ -30,6 +32,8 @@ __all__ = [
     "require_same",
     "share",
     "share_of",
+    "together",
+    "total",
     "value_and_grad",
     "world",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.recording import history
+
+R = TypeVar("R")
 
 
 class DistributedError(RuntimeError):
@@ -185,8 +187,44 @@ def require_same(given: Mapping[str, Any], comm: Communicator, what: str = "the 
         )
 
 
+def together(function: Callable[[], R], comm: Communicator) -> R:
+    """Call a function that may fail on some ranks, and return what it returns; where it fails on one, fail on all.
+
+    Raises
+    ------
+    Exception
+        What the function raised, on the first of the ranks where it did.
+    DistributedError
+        On the others: with that one's message.
+
+    Examples
+    --------
+    >>> together(lambda: 1 + 1, Alone())
+    2
+    """
+    failed: Exception | None = None
+    try:
+        result = function()
+    except Exception as error:  # noqa: BLE001 -- whatever it is, every rank is told
+        failed = error
+    said = comm.allgather(None if failed is None else str(failed))
+    first = next((rank for rank, text in enumerate(said) if text is not None), None)
+    if first is None:
+        return result
+    if failed is not None and comm.rank == first:
+        raise failed
+    raise DistributedError(f"rank {first}: {said[first]}")
+
+
 def total(values: Array, comm: Communicator) -> Array:
-    """Return the sum of small arrays over all ranks."""
+    """Return the sum of arrays over all ranks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> total(np.array([1.0, 2.0]), Alone())
+    array([1., 2.])
+    """
     summed = np.empty_like(values)
     comm.Allreduce(values, summed)
     return summed

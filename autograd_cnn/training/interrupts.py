@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from autograd_cnn.distributed import Communicator
+
 
 class Interrupted(KeyboardInterrupt):
     """A signal asks the process to end; `number` is the signal's."""
@@ -48,3 +50,17 @@ def put_off() -> Iterator[Callable[[], None]]:
     finally:
         for number in handled:
             signal.signal(number, before[number])
+
+
+def end_together(end_if_asked: Callable[[], None], comm: Communicator) -> None:
+    """Raise `Interrupted` on every rank if a signal came to one: all of them call this after the same step."""
+    if comm.size == 1:
+        end_if_asked()
+        return
+    number = 0
+    try:
+        end_if_asked()
+    except Interrupted as error:
+        number = error.number
+    if number := max(comm.allgather(number)):
+        interrupt(number)

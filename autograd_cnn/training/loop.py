@@ -14,6 +14,7 @@ import numpy as np
 from autograd_cnn import ops
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.dataset import as_dataset
+from autograd_cnn.distributed import Alone, Communicator
 from autograd_cnn.graph import Array
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.optim.clipping import clip_grad_norm
@@ -22,9 +23,9 @@ from autograd_cnn.tensor import Params
 from autograd_cnn.training.arguments import Apply, Data, Loss, accepted, as_loader, odd_pixels
 from autograd_cnn.training.callbacks import Callback
 from autograd_cnn.training.errors import TrainingError
-from autograd_cnn.training.evaluation import evaluate
 from autograd_cnn.training.progress import shown
 from autograd_cnn.training.results import EpochResult, History, Underway
+from autograd_cnn.training.sharing import Sharing, count_right
 
 
 def fit(
@@ -42,6 +43,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     history: History | None = None,
     progress: bool | None = None,
+    comm: Communicator | None = None,
 ) -> History:
     """Train `params` in place by minimizing a loss of `apply(params, images)`.
 
@@ -80,6 +82,9 @@ def fit(
         returned as it is.
     progress : bool, optional
         Whether to show a progress bar; by default where standard error is a terminal, or in a notebook.
+    comm : Communicator, optional
+        The processes that train together, as `distributed.world()` returns them: each makes the same call, and
+        computes its share of every batch. Batch norm's statistics are each one's own, and rank 0's are kept.
 
     Returns
     -------
@@ -89,7 +94,9 @@ def fit(
     ------
     TrainingError
         If the loss is not finite, there is nothing to train on or to evaluate on, or the optimizer holds other
-        Tensors than `params`.
+        Tensors than `params`; or if more processes train together than there are images in a batch.
+    DistributedError
+        If processes that train together were given other parameters or other batches.
     TypeError, ValueError
         If the data or `clip_norm` are not as above.
 
@@ -111,18 +118,19 @@ def fit(
     _check(loader, held_out, clip_norm, params, optimizer)
     history = History() if history is None else history
     peak = optimizer.lr
-    with shown(epochs, epochs * len(loader), history, progress) as bar:
+    comm = Alone() if comm is None else comm
+    sharing = Sharing(comm, params, loader, {"learning rate": peak, "epochs": epochs, "clip_norm": clip_norm})
+    with shown(epochs, epochs * len(loader), history, progress if comm.rank == 0 else False) as bar:
         callbacks = [*callbacks, *bar]
-        trainer = _Trainer(apply, params, loader, optimizer, peak, epochs, loss, schedule, clip_norm, callbacks)
+        trainer = _Trainer(
+            apply, params, loader, optimizer, peak, epochs, loss, schedule, clip_norm, callbacks, sharing
+        )
         try:
             while len(history.epochs) < epochs and history.stopped is None:
                 trainer.run_epoch(len(history.epochs) + 1, history, held_out)
         finally:
             optimizer.lr = peak
     return history
-
-
-_FIGURES = ("loss", "accuracy")
 
 
 def _check(
@@ -162,12 +170,14 @@ class _Trainer:
     schedule: Schedule | None
     clip_norm: float | None
     callbacks: Sequence[Callback]
+    sharing: Sharing
 
     def run_epoch(self, epoch: int, history: History, held_out: Mapping[str, Dataset]) -> None:
         """Train for one epoch, or what is left of it, evaluate, and call the callbacks."""
         trained = self.run(epoch, history)
-        found = {name: evaluate(self.apply, self.params, dataset) for name, dataset in held_out.items()}
-        figures = {f"{name}_{figure}": getattr(e, figure) for name, e in found.items() for figure in _FIGURES}
+        figures: dict[str, float] = {}
+        for name, dataset in held_out.items():
+            figures[f"{name}_loss"], figures[f"{name}_accuracy"] = self.sharing.evaluate(self.apply, dataset)
         history.epochs.append(EpochResult(epoch, *trained, **figures))
         history.underway = None
         for callback in self.callbacks:
@@ -177,19 +187,24 @@ class _Trainer:
     def run(self, epoch: int, history: History) -> tuple[float, float]:
         """Train for one epoch, or what is left of it, and return the mean loss and the accuracy."""
         started = time.perf_counter() - history.seconds
-        rng = np.random.default_rng([self.loader.seed, epoch, 1])  # the 1 sets it apart from the loader's
+        seed = self.sharing.seed(self.loader.seed, epoch, 1)  # the 1 sets it apart from the loader's
+        rng = np.random.default_rng(seed)
         options = accepted(self.apply, training=True, rng=rng)
         done, loss_sum, right, seen = 0, 0.0, 0, 0
         if (begun := history.underway) is not None and begun.epoch == epoch:
             done, loss_sum, right, seen = begun.steps, begun.loss_sum, begun.right, begun.seen
-            rng.bit_generator.state = begun.rng
+            if self.sharing.comm.rank == 0:
+                rng.bit_generator.state = begun.rng
+            else:
+                rng = np.random.default_rng([*seed, done])
+                options = accepted(self.apply, training=True, rng=rng)
         # Batches that are passed over have drawn their random numbers, as they did when they were trained on.
         for step, (images, labels) in enumerate(itertools.islice(self.loader.epoch(epoch), done, None), done + 1):
-            logits, value = self._step(images, labels, options, epoch, step)
+            value, right_here = self._step(images, labels, options, epoch, step)
             history.step_losses.append(value)
             seen += len(labels)
             loss_sum += value * len(labels)
-            right += _count_right(logits, labels)
+            right += right_here
             history.underway = Underway(epoch, step, loss_sum, right, seen, rng.bit_generator.state)
             history.seconds = time.perf_counter() - started
             for callback in self.callbacks:
@@ -199,30 +214,30 @@ class _Trainer:
 
     def _step(
         self, images: Array, labels: Array, options: Mapping[str, Any], epoch: int, step: int
-    ) -> tuple[Any, float]:
-        """Take one step, the epoch's `step`-th, and return the logits and the loss."""
+    ) -> tuple[float, int]:
+        """Take one step, the epoch's `step`-th, and return the loss and how many images were right before it."""
         whole = (epoch - 1) * len(self.loader) + step
         if self.schedule is not None:
             self.optimizer.lr = self.peak * self.schedule((whole - 1) / (self.epochs * len(self.loader)))
-        logits = self.apply(self.params, images, **options)
-        cost = self.loss(logits, labels)
-        value: float = cost.item()
+        part = self.sharing.part(len(labels))
+        weight = (part.stop - part.start) / len(labels)
+        cost, right_here = None, 0
+        if weight:
+            logits = self.apply(self.params, images[part], **options)
+            cost, right_here = self.loss(logits, labels[part]), count_right(logits, labels[part])
+        value, right = self.sharing.total(0.0 if cost is None else weight * cost.item(), right_here)
         if not math.isfinite(value):
             raise TrainingError(
                 f"the loss became {value} at step {whole}, in epoch {epoch}, with learning rate "
                 f"{self.optimizer.lr:.3g}; {odd_pixels(images) or f'try a learning rate below {self.peak:g}'}"
             )
-        self._update(cost)
-        return logits, value
+        self._update(cost, weight)
+        return value, int(right)
 
-    def _update(self, cost: Any) -> None:
-        """Take one step down the gradient of the cost."""
+    def _update(self, cost: Any, weight: float) -> None:
+        """Take one step down the gradient of the cost, of which this rank's share has this weight."""
         self.optimizer.zero_grad()
-        cost.backward()
+        self.sharing.backward(cost, weight)
         if self.clip_norm is not None:
             clip_grad_norm(self.params, self.clip_norm)
         self.optimizer.step()
-
-
-def _count_right(logits: Any, labels: Array) -> int:
-    return int((logits.argmax(1) == labels).sum())

@@ -23,6 +23,7 @@ from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment, crop_and_flip, vary_handwriting
 from autograd_cnn.data.images import polarity
 from autograd_cnn.data.loader import Transform
+from autograd_cnn.distributed import Alone, Communicator, require_same
 from autograd_cnn.kernels import get_num_threads, set_num_threads
 from autograd_cnn.nn import serialization
 from autograd_cnn.optim import Optimizer
@@ -31,7 +32,7 @@ from autograd_cnn.training.checkpoints import Checkpoints
 from autograd_cnn.training.digit_images import reading_of
 from autograd_cnn.training.errors import RunError, TrainingError
 from autograd_cnn.training.inputs import Inputs, channel_statistics
-from autograd_cnn.training.interrupts import put_off
+from autograd_cnn.training.interrupts import end_together, put_off
 from autograd_cnn.training.model_files import FileModel, find, recall
 from autograd_cnn.training.results import EpochResult
 from autograd_cnn.training.run_folder import claim_folder
@@ -64,6 +65,8 @@ class Run:
         Of the epochs so far.
     checkpoints : Checkpoints
         When to save the state, beside the end of every epoch.
+    comm : Communicator
+        The processes that train together; rank 0 alone writes.
     """
 
     settings: Settings
@@ -77,9 +80,16 @@ class Run:
     options: Mapping[str, Any]
     history: training.History = field(default_factory=training.History)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    comm: Communicator = field(default_factory=Alone)
 
     @classmethod
-    def start(cls, settings: Settings, folder: Path, checkpoints: Checkpoints | None = None) -> Run:
+    def start(
+        cls,
+        settings: Settings,
+        folder: Path,
+        checkpoints: Checkpoints | None = None,
+        comm: Communicator | None = None,
+    ) -> Run:
         """Prepare a new run.
 
         Raises
@@ -89,11 +99,12 @@ class Run:
         """
         if settings.patience and not settings.validation:
             raise RunError(f"--patience {settings.patience} needs a validation set; give --validation 0.1, say")
-        claim_folder(folder, (STATE_FILE, "metrics.json"), f"give another --out, or go on with --resume {folder}")
+        if comm is None or comm.rank == 0:
+            claim_folder(folder, (STATE_FILE, "metrics.json"), f"give another --out, or go on with --resume {folder}")
         model = find(settings.model)
         if isinstance(model, FileModel):
             settings = dataclasses.replace(settings, model=model.name, model_digest=model.digest)
-        return cls._prepare(settings, folder, model, checkpoints)
+        return cls._prepare(settings, folder, model, checkpoints, comm)
 
     @classmethod
     def resume(
@@ -102,6 +113,7 @@ class Run:
         epochs: int | None = None,
         checkpoints: Checkpoints | None = None,
         model_file: str | None = None,
+        comm: Communicator | None = None,
     ) -> Run:
         """Prepare to go on from the state in a folder, to the same total of epochs unless told otherwise.
 
@@ -127,7 +139,7 @@ class Run:
                     f"{folder} trains {settings.model}, not {model_file}; leave out --model, or start a new run"
                 )
         model = recall(settings.model, settings.model_digest, folder, advice)
-        run = cls._prepare(settings, folder, model, checkpoints)
+        run = cls._prepare(settings, folder, model, checkpoints, comm)
         if state.images not in (None, run._images()) or state.fingerprint not in (None, run.fingerprint):
             raise RunError(
                 f"{settings.data} has not the training images that it had when {folder} was begun: "
@@ -138,7 +150,14 @@ class Run:
         return run
 
     @classmethod
-    def _prepare(cls, settings: Settings, folder: Path, model: models.Model, checkpoints: Checkpoints | None) -> Run:
+    def _prepare(
+        cls,
+        settings: Settings,
+        folder: Path,
+        model: models.Model,
+        checkpoints: Checkpoints | None,
+        comm: Communicator | None,
+    ) -> Run:
         """Load the data, and draw the initial parameters."""
         inputs = Inputs.of(model, settings.gray)
         train = inputs.load(settings.data, "train", settings.skip_bad)
@@ -158,7 +177,7 @@ class Run:
         optimizer = settings.make_optimizer(models.trainable(params))
         return cls(
             settings, folder, model, train, test, validation, params, optimizer, options,
-            checkpoints=checkpoints or Checkpoints(),
+            checkpoints=checkpoints or Checkpoints(), comm=comm or Alone(),
         )  # fmt: skip
 
     @property
@@ -203,7 +222,8 @@ class Run:
         Interrupted
             If SIGINT or SIGTERM came; the state after the last step is saved.
         """
-        with put_off() as end_if_asked:
+        with put_off() as end_if_asked_here:
+            end_if_asked = functools.partial(end_together, end_if_asked_here, self.comm)
 
             def after_step(epoch: int, loss: float, accuracy: float) -> None:
                 if on_step is not None:
@@ -222,6 +242,7 @@ class Run:
 
     def _fit(self, callbacks: list[training.Callback]) -> None:
         s = self.settings
+        require_same(dataclasses.asdict(s) | {"training images": self.fingerprint}, self.comm)
         threads = get_num_threads()
         set_num_threads(s.threads)
         try:
@@ -239,6 +260,7 @@ class Run:
                 callbacks=callbacks,
                 history=self.history,
                 progress=False,
+                comm=self.comm,
             )
         except TrainingError as error:
             if (self.folder / STATE_FILE).exists():
@@ -252,7 +274,7 @@ class Run:
 
     def _save_if_due(self, end_if_asked: Callable[[], None]) -> None:
         """Save the state after a step, if it is time for it or a signal asks for the end."""
-        if self.checkpoints.due(len(self.history.step_losses)):
+        if self.comm.rank == 0 and self.checkpoints.due(len(self.history.step_losses)):
             self.save_state()
         try:
             end_if_asked()
@@ -262,12 +284,14 @@ class Run:
 
     def _keep_if_best(self) -> None:
         """Save the weights beside the last ones, if this epoch is the best so far."""
-        if self.best_epoch is not None and self.best_epoch is self.history.epochs[-1]:
+        if self.comm.rank == 0 and self.best_epoch is not None and self.best_epoch is self.history.epochs[-1]:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.saved_model().save(self.folder / BEST_FILE)
 
     def save_state(self) -> None:
-        """Write what `resume` needs."""
+        """Write what `resume` needs; on rank 0."""
+        if self.comm.rank:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         state = SavedState(self.settings, self.history, self._images(), self.optimizer.steps, self.fingerprint)
         state.write(self.folder, self.params, self.optimizer, self.saved_model().metadata(), self.checkpoints.keep)

@@ -1,0 +1,96 @@
+"""A training's part of every batch, where several processes train together; where one does, the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_cnn import distributed
+from autograd_cnn.data import DataLoader, Dataset
+from autograd_cnn.distributed import Communicator
+from autograd_cnn.graph import Array
+from autograd_cnn.tensor import Params, Tensor
+from autograd_cnn.training.arguments import Apply
+from autograd_cnn.training.errors import TrainingError
+from autograd_cnn.training.evaluation import evaluate
+
+
+class Sharing:
+    """What a training does together with other ranks.
+
+    Parameters
+    ----------
+    comm : Communicator
+    params : dict of str to Tensor
+        On every rank they become those of rank 0.
+    loader : DataLoader
+        Of the same batches on every rank.
+
+    Raises
+    ------
+    DistributedError
+        If the ranks have other parameters or other batches.
+    TrainingError
+        If there are more ranks than images in a batch.
+    """
+
+    def __init__(self, comm: Communicator, params: Params, loader: DataLoader, options: Mapping[str, Any]) -> None:
+        self.comm = comm
+        self.params = params
+        if comm.size == 1:
+            return
+        if loader.batch_size < comm.size:
+            raise TrainingError(
+                f"{comm.size} ranks share batches of {loader.batch_size}: give larger batches, or fewer ranks"
+            )
+        batches = {"batch size": loader.batch_size, "images": len(loader.dataset), "order": loader.seed}
+        distributed.require_same(batches | dict(options), comm)
+        distributed.broadcast(params, comm)
+        self._reducer = distributed.Reducer(params.values(), comm)
+
+    def part(self, count: int) -> slice:
+        """Return which images of a batch are this rank's."""
+        return distributed.share_of(count, self.comm)
+
+    def seed(self, *numbers: int) -> list[int]:
+        """Return a seed of what is drawn for this rank's images alone; rank 0's is that of a single process."""
+        return [*numbers, *([self.comm.rank] if self.comm.rank else [])]
+
+    def backward(self, loss: Tensor | None, weight: float) -> None:
+        """Set the gradient of each parameter to that of the whole batch's loss.
+
+        `weight` is the share of the batch that is this rank's, whose loss is None if that is nothing.
+        """
+        if self.comm.size == 1 and loss is not None:
+            loss.backward()
+            return
+        gradients = self._reducer.gradients(loss, weight)
+        for p, gradient in zip(self._reducer.params, gradients, strict=True):
+            p.grad = gradient
+
+    def total(self, *numbers: float) -> list[float]:
+        """Return the sums of numbers over all ranks."""
+        if self.comm.size == 1:
+            return list(numbers)
+        summed: list[float] = distributed.total(np.array(numbers, np.float64), self.comm).tolist()
+        return summed
+
+    def evaluate(self, apply: Apply, dataset: Dataset) -> tuple[float, float]:
+        """Return the loss and the accuracy on a data set, of which each rank looks at its share."""
+        if self.comm.size == 1:
+            found = evaluate(apply, self.params, dataset)
+            return found.loss, found.accuracy
+        # Running statistics are each rank's own; what is evaluated, and saved, is rank 0's.
+        distributed.broadcast({n: p for n, p in self.params.items() if not p.requires_grad}, self.comm)
+        own = dataset[self.part(len(dataset))]
+        found_here = evaluate(apply, self.params, own) if len(own) else None
+        here = (0.0, 0.0) if found_here is None else (found_here.loss * len(own), found_here.accuracy * len(own))
+        loss, right = self.total(*here)
+        return loss / len(dataset), right / len(dataset)
+
+
+def count_right(logits: Any, labels: Array) -> int:
+    """Count the images whose largest logit is that of their label."""
+    return int((logits.argmax(1) == labels).sum())

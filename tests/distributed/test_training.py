@@ -1,0 +1,87 @@
+"""Trainings on several processes follow the one on a single process, and begin, stop and go on together."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from tests.distributed.test_distributed import ROOT, mpi, needs_mpi
+from tests.test_cli import call
+
+OPTIONS = ("train", "--model", "mlp", "--schedule", "constant", "--batch-size", "50")
+
+
+def losses(folder):
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    return history["steps"]["loss"]
+
+
+def one_process(*arguments):
+    return call(*arguments, cwd=ROOT)
+
+
+def train(ranks, *options):
+    return mpi(ranks, "-m", "autograd_cnn", *options, "--distributed")
+
+
+@needs_mpi
+def test_losses_are_those_of_one_process_and_go_on_with_another_number(tmp_path):
+    """Of 50 images three ranks have 17, 17 and 16; of the last 37, 13, 12 and 12."""
+    assert one_process(*OPTIONS, "--epochs", "2", "--out", tmp_path / "one").returncode == 0
+    first = train(3, *OPTIONS, "--epochs", "1", "--out", tmp_path / "many")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("1,437 images") == 1, "rank 0 alone prints"
+    np.testing.assert_allclose(losses(tmp_path / "many"), losses(tmp_path / "one")[:29], rtol=1e-5)
+    second = train(2, "train", "--resume", tmp_path / "many", "--epochs", "2")
+    assert second.returncode == 0, second.stderr
+    np.testing.assert_allclose(losses(tmp_path / "many"), losses(tmp_path / "one"), rtol=1e-4)
+
+
+@needs_mpi
+def test_a_validation_set_is_shared_too(tmp_path):
+    options = (*OPTIONS, "--epochs", "1", "--validation", "0.1")
+    assert one_process(*options, "--out", tmp_path / "one").returncode == 0
+    assert train(2, *options, "--out", tmp_path / "two").returncode == 0
+    found = [json.loads((tmp_path / name / "metrics.json").read_text(encoding="utf-8")) for name in ("one", "two")]
+    assert found[0]["validation_loss"] == pytest.approx(found[1]["validation_loss"], rel=1e-5)
+    assert found[0]["test_accuracy"] == found[1]["test_accuracy"]
+
+
+@needs_mpi
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--batch-size", "1"), "error: 2 ranks share batches of 1: give larger batches, or fewer ranks"),
+        (("--data", "folder:nowhere"), "error: "),
+    ],
+)
+def test_bad_input_is_one_error(options, said, tmp_path):
+    done = train(2, "train", *options, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith(said)
+    assert not (tmp_path / "run").exists()
+
+
+@needs_mpi
+def test_other_options_on_a_rank_are_refused(tmp_path):
+    program = [sys.executable, "-m", "autograd_cnn", "train", "--distributed", "--out", tmp_path / "run", "--seed"]
+    done = mpi(1, *program[1:], "0", ":", "-n", "1", *program, "1")
+    assert done.returncode == 2
+    assert "error: rank 1 differs from rank 0 in the option 'seed': 1 instead of 0" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_processes_are_refused():
+    done = one_process("train", "--processes", "0")
+    assert done.returncode == 2
+    assert "--processes" in done.stderr
+
+
+@needs_mpi
+def test_processes_are_started_by_themselves(tmp_path):
+    done = one_process(*OPTIONS, "--epochs", "1", "--processes", "2", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert len(losses(tmp_path / "run")) == 29
