@@ -4,12 +4,13 @@ The package imports this first, since most of a start is spent on imports. Only 
 `python -m autograd_cnn` or `autograd-cnn`, does it touch the handlers of signals.
 """
 
+# Built in: to import `signal` takes a millisecond, in which Ctrl-C would leave a traceback.
+import _signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (2, 15)  # SIGINT and SIGTERM, everywhere
 
 
 def is_the_program() -> bool:
@@ -27,8 +28,8 @@ def leave(number: int, _: Any = None) -> None:
 def leave_on_signals() -> None:
     """Let SIGINT and SIGTERM end the process at once, unless they are ignored."""
     for number in SIGNALS:
-        if callable(signal.getsignal(number)) or signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, leave)
+        if _signal.getsignal(number) not in (_signal.SIG_IGN, None):
+            _signal.signal(number, leave)
 
 
 if is_the_program():

@@ -17,7 +17,9 @@ options = script.start(parser)
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import importlib.metadata
 import importlib.util
+import warnings
 
 from autograd_cnn.experiments import comparison as benchmark
 from tests.programs import frameworks
@@ -27,16 +29,16 @@ RIVALS = {
     **dict.fromkeys(frameworks.IN_PYTORCH, ("PyTorch", "torch", frameworks.pytorch)),
 }
 
+warnings.simplefilter("ignore")  # PyTorch's of cycles that `create_graph` makes
 programs = options.programs or (["newton"] if options.quick else list(RIVALS))
 heading = "Time of small programs"
-report = benchmark.Report(
-    "small_programs", heading, ["HIPS autograd", "PyTorch", "ours"], "ms", options.threads, options.rounds
-)
+report = benchmark.Report("small_programs", heading, ["theirs", "ours"], "ms", options.threads, options.rounds)
 for name in programs:
     rival, package, names = RIVALS[name]
-    runs = {"ours": frameworks.load(name).run}
+    case, runs = name, {"ours": frameworks.load(name).run}
     if importlib.util.find_spec(package):
-        runs[rival] = frameworks.load(name, **names()).run
-    report.add(name, benchmark.interleaved(runs, rounds=options.rounds))
+        case = f"{name}, {rival} {importlib.metadata.version(package)}"
+        runs["theirs"] = frameworks.load(name, **names()).run
+    report.add(case, benchmark.interleaved(runs, rounds=options.rounds))
 if options.out:
     report.save(options.out)

@@ -199,5 +199,5 @@ class TestModel:
     def test_an_unknown_reading_is_refused(self, tmp_path):
         metadata = {"model": "lenet5", "reading": "letter"}
         ac.save_weights(tmp_path / "odd.safetensors", lenet5.init(0), metadata=metadata)
-        with pytest.raises(Exception, match=r"has the reading 'letter'; expected 'digit' or none"):
+        with pytest.raises(Exception, match=r"has the reading 'letter'; expected 'digit', or none"):
             ac.load_model(tmp_path / "odd.safetensors")

@@ -367,7 +367,7 @@ def test_names_reach_the_terminal_without_their_control_characters(tmp_path):
     assert done.stdout.startswith(rb"\x1b[31mred\x07.png \x1b[31mred\x07")
     done = call("predict", "--weights", "w.safetensors", f"{ink}\nmissing.png", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(rb"error: \x1b[31mred\x07\nmissing.png cannot be read")
+    assert done.stderr.startswith(rb"error: \x1b[31mred\x07\nmissing.png matches no file")
     assert done.stderr.count(b"\n") == 1
 
 

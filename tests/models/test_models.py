@@ -10,7 +10,7 @@ from autograd_cnn import models
 from autograd_cnn.experiments.comparison.residual import torch_resnet
 from autograd_cnn.models import conv3x3, convnet_bn, mlp, simple_convnet
 from autograd_cnn.nn.serialization import load_weights, match_weights, save_weights
-from autograd_cnn.training.runs import first_weight
+from autograd_cnn.training.run_results import first_filters
 
 
 def variant(model, *, apply=None, **options):
@@ -127,8 +127,10 @@ class TestEveryModel:
         assert found.parameters == sum(trainable.values())
         assert {name: size for row in found.rows for name, size in row.parameters.items()} == trainable
 
-    def test_the_first_weight_is_shown_as_images(self, model, rng):
-        assert first_weight(model.init(rng)).ndim == 4
+    def test_the_first_filters_have_the_channels_of_the_images(self, model, rng):
+        filters = first_filters(model.init(rng), model.INPUT_SHAPE)
+        assert filters.ndim == 4
+        assert filters.shape[1] == model.INPUT_SHAPE[0]
 
     def test_under_checkpoint_it_has_the_same_gradients_and_statistics(self, model, rng):
         x = rng.random((3, *model.INPUT_SHAPE), np.float32)

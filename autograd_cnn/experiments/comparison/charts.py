@@ -141,7 +141,7 @@ def _head(figure: Figure, report: Measurements) -> None:
 
 def _scale_ratios(axes: Any, ratios: Sequence[float]) -> None:
     """Scale an axis of ratios by their logarithm, from half to double at least."""
-    low, high = min(0.5, *ratios) / 1.1, max(2.0, *ratios) * 1.1
+    low, high = min([0.5, *ratios]) / 1.1, max([2.0, *ratios]) * 1.1
     base = 2 if high / low < 40 else 4 if high / low < 2000 else 16
     axes.set_xscale("log")
     axes.set_xlim(low, high)
