@@ -103,7 +103,9 @@ def test_runs_that_are_killed_at_any_time_end_with_the_same_bits(place, request)
             if process.returncode:
                 statuses.append(process.returncode)
                 expected = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[number_of_signal]
-                assert process.returncode == expected, errors
+                # With all results written, the interpreter takes its handlers back before it ends.
+                ended = (folder / "metrics.json").exists() and process.returncode == -number_of_signal
+                assert process.returncode == expected or ended, errors
         same(folder, cwd / "whole")
         assert not list(folder.glob(".tmp-*"))
 
