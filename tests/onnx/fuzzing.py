@@ -1,6 +1,6 @@
 """Mutated ONNX files: each is read and run, and nothing but the documented error comes out, in bounds.
 
-python -m tests.onnx.fuzzing 10000     mutate so many files, and say what came of them
+python -m tests.onnx.fuzzing 10000     mutate so many files, and say what came of them; what is found is kept beside
 """
 
 import sys
@@ -190,12 +190,12 @@ def main(files):
                 outcomes[attempt(path)] += 1
             except Exception as error:  # noqa: BLE001 -- what is looked for
                 outcomes[f"{type(error).__name__}: {error}"] += 1
-                Path(f"/tmp/onnx-finding-{i}.onnx").write_bytes(path.read_bytes())
+                Path(f"onnx-finding-{i}.onnx").write_bytes(path.read_bytes())
             seconds, peak = time.process_time() - begin, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             if seconds > MOST_SECONDS or peak > MOST_BYTES:
                 outcomes["out of bounds"] += 1
-                Path(f"/tmp/onnx-finding-{i}.onnx").write_bytes(path.read_bytes())
+                Path(f"onnx-finding-{i}.onnx").write_bytes(path.read_bytes())
             most, longest = max(most, peak), max(longest, seconds)
     print(f"{files} files: {dict(outcomes)}; at most {most / 2**20:.0f} MB and {longest:.2f} s")
 
