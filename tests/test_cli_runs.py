@@ -56,7 +56,9 @@ class TestTheTestSet:
     def test_it_is_looked_at_once_at_the_end(self, run, tmp_path, monkeypatch):
         looks = []
         evaluate = ac.training.evaluate
-        monkeypatch.setattr("autograd_cnn.training.sharing.evaluate", lambda *a, **k: looks.append(a) or evaluate(*a, **k))
+        monkeypatch.setattr(
+            "autograd_cnn.training.sharing.evaluate", lambda *a, **k: looks.append(a) or evaluate(*a, **k)
+        )
         assert run(*FEW, "--epochs", "3", "--out", "run")[0] == 0
         assert not looks
         history, metrics = read(tmp_path / "run" / "history.json"), read(tmp_path / "run" / "metrics.json")
