@@ -27,7 +27,15 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         If MPI is missing.
     """
     environment = os.environ | _ONE_THREAD | _AS_ROOT
-    return subprocess.run([*_mpiexec(processes), "-m", "autograd_cnn", *arguments], env=environment).returncode
+    # In a session of its own, so that Ctrl-C reaches this process alone.
+    command = [*_mpiexec(processes), "-m", "autograd_cnn", *arguments]
+    with subprocess.Popen(command, env=environment, start_new_session=True) as ranks:
+        try:
+            return ranks.wait()
+        except KeyboardInterrupt:  # the ranks end too, between two steps and with their state saved
+            ranks.terminate()
+            ranks.wait()
+            raise
 
 
 def _mpiexec(processes: int) -> list[str]:

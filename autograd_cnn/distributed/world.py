@@ -154,8 +154,8 @@ def broadcast(params: Mapping[str, Variable], comm: Communicator) -> None:
     """
     require_same({name: f"{p.dtype} {p.shape}" for name, p in params.items()}, comm, "the parameter")
     for p in params.values():
-        array = np.ascontiguousarray(p._data)
-        comm.Bcast(array)
+        array = p._data.copy()
+        comm.Bcast(array.reshape(-1).view(np.uint8))  # bytes, as MPI does not know float16
         p._data[...] = array
     history.overwritten([p._data for p in params.values()])
 

@@ -78,6 +78,14 @@ def start(comm):
         np.array_equal(p.data, q.data)
         for p, q in zip(params.values(), lenet5.init(np.random.default_rng(0)).values(), strict=True)
     )
+    for dtype in ("float16", "float64"):
+        odd = {
+            "scale": ac.Tensor(np.array(comm.rank + 0.5, dtype)),
+            "rows": ac.Tensor(np.full((2, 3), comm.rank, dtype, order="F")),
+        }
+        distributed.broadcast(odd, comm)
+        assert odd["scale"].item() == 0.5, "without axes"
+        assert not odd["rows"].data.any(), "in another order of memory"
     distributed.require_same({"lr": 0.1}, comm)
     refused = []
     for given, what in [({"lr": 0.1, "seed": min(comm.rank, 1)}, "the option")]:

@@ -1,13 +1,16 @@
 """Trainings on several processes follow the one on a single process, and begin, stop and go on together."""
 
 import json
+import signal
 import sys
+import time
 
 import numpy as np
 import pytest
 
+from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from tests.distributed.test_distributed import ROOT, mpi, needs_mpi
-from tests.test_cli import call
+from tests.test_cli import call, interruptible
 
 OPTIONS = ("train", "--model", "mlp", "--schedule", "constant", "--batch-size", "50")
 
@@ -85,3 +88,18 @@ def test_processes_are_started_by_themselves(tmp_path):
     done = one_process(*OPTIONS, "--epochs", "1", "--processes", "2", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert len(losses(tmp_path / "run")) == 29
+
+
+@needs_mpi
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_processes_end_together_with_their_state_saved(number, status, tmp_path):
+    folder = tmp_path / "run"
+    process = interruptible(*OPTIONS, "--epochs", "2000", "--processes", "2", "--out", folder, cwd=ROOT)
+    while not (folder / STATE_FILE).exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(number)
+    process.communicate(timeout=100)
+    assert process.returncode == status
+    assert not (folder / ".lock").exists(), "rank 0 was not killed"
+    assert len(SavedState.read(folder).history.step_losses) >= 29
