@@ -67,7 +67,7 @@ def value_and_grad(f: Callable[..., Any], comm: Communicator | None = None) -> C
             raise ValueError(f"distributed.value_and_grad: f returns one number; it returned shape {np.shape(loss)}")
         gradients = Reducer(leaves, ranks).gradients(loss, weight)
         value = total(np.array([0.0 if loss is None else weight * loss.item()]), ranks)
-        zeros = [np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(leaves, gradients, strict=True)]
-        return float(value[0]), trees.rebuild(params, zeros)
+        filled = [np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(leaves, gradients, strict=True)]
+        return float(value[0]), trees.rebuild(params, filled)
 
     return value_and_gradient

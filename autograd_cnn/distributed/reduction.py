@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,12 +111,11 @@ class Reducer:
             self._requests.append(self.comm.Iallreduce(bucket.sent, bucket.received))
 
 
-class _Slot:
+class _Slot(NamedTuple):
     """The place of a parameter's gradient in its bucket: views of its shape."""
 
-    def __init__(self, sent: Array, received: Array) -> None:
-        self.sent = sent
-        self.received = received
+    sent: Array
+    received: Array
 
 
 class _Bucket:

@@ -52,9 +52,8 @@ class Traced(Tensor):
         if name == "_data":
             frame = sys._getframe(1)
             if frame.f_globals.get("__name__") == "autograd_cnn.ops.sorting":
-                return (
-                    self  # indices, which would leave as a plain array: a Tensor indexes as well, and can be followed
-                )
+                # Indices, which would leave as a plain array: a Tensor indexes as well, and can be followed.
+                return self
             if not _may_read(frame, _slot.__get__(self).dtype):
                 raise _refusal(frame)
         return super().__getattribute__(name)

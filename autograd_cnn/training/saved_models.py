@@ -286,7 +286,7 @@ class SavedModel:
             dataset = data.load(name, split, size=(size[0], size[1]), skip_bad=skip_bad)
             if dataset.images.shape[1] == channels:
                 return self.match_classes(name, dataset)
-            has, takes = ("grey" if count == 1 else "colour" for count in (dataset.images.shape[1], channels))
+            has, takes = ("grey" if number == 1 else "colour" for number in (dataset.images.shape[1], channels))
             warnings.warn(f"{name} is in {has}, and {self.name} takes {takes}: it is read in {takes}", stacklevel=2)
         return self.match_classes(name, load_data(name, split, self.input_shape, skip_bad))
 

@@ -27,6 +27,8 @@ class Sharing:
         On every rank they become those of rank 0.
     loader : DataLoader
         Of the same batches on every rank.
+    options : dict
+        What else has to be the same on every rank, by names that an error can tell.
 
     Raises
     ------
