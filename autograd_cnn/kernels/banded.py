@@ -57,7 +57,7 @@ def suits(problem: Convolution, direction: str) -> bool:  # noqa: ARG001 -- as e
 def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -> Array:
     """Convolve padded rows (H, C, W, N); return rows (H', F, W', N)."""
     height, width = problem.positions
-    out = aligned((height, len(weight), width, problem.batch), np.result_type(x, weight))
+    out = np.empty((height, len(weight), width, problem.batch), np.result_type(x, weight))
     tiling = _tile(problem, is_finite(x), GATHER)
     for t, tiles in tiling.bands:
         make = functools.partial(_make, problem, out, _matrix(problem, weight, t, bias), x)

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from autograd_cnn.kernels.layout import Array, aligned
+from autograd_cnn.kernels.layout import Array
 
 #: OpenBLAS's names of processors whose products of up to a million multiplications are not packed (its
 #: `sgemm_small_kernel_permit_skylakex.c`).
@@ -32,7 +32,7 @@ def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
     if pieces == 1:
         return np.asarray(np.matmul(a, b, out=out))
     if out is None:
-        out = aligned((*b.shape[:-2], m, n), np.result_type(a, b))
+        out = np.empty((*b.shape[:-2], m, n), np.result_type(a, b))
     np.matmul(a[..., None, :, :], _cut(b, pieces), out=_cut(out, pieces))
     return out
 
