@@ -14,6 +14,9 @@ from numpy.typing import DTypeLike
 
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
+from autograd_cnn.recording.call_site import machinery
+
+machinery(__name__)
 
 _EXITS = (
     "Use the function of that name in autograd_cnn; or, for the plain value, .data, .detach(), .numpy() or .item()."
