@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autograd_cnn.plotting.canvas import on_figure, values
-from autograd_cnn.plotting.looks import FAINT, SIGNED
+from autograd_cnn.plotting.looks import SIGNED
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
 _MOST_MAPS, _COLUMNS = 64, 16
-_WIDTH, _LEAST_HEIGHT = 8.0, 0.25  # inches
+_WIDTH, _WIDEST_MAP, _STRIP = 8.0, 1.1, 0.25  # inches
 
 
 def feature_maps(maps: ArrayLike | Mapping[str, ArrayLike], *, figure: FigureBase | None = None) -> FigureBase:
@@ -56,19 +56,19 @@ def feature_maps(maps: ArrayLike | Mapping[str, ArrayLike], *, figure: FigureBas
             )
     if not layers:
         raise ValueError("there are no feature maps to draw; expected those of at least one layer")
-    columns = min(_COLUMNS, max(len(layer) if layer.ndim == 3 else 1 for layer in layers.values()))
-    mosaics = [_mosaic(layer, columns) for layer in layers.values()]
-    heights = [max(_LEAST_HEIGHT, min(_WIDTH, 1.3 * columns) * m.shape[0] / m.shape[1]) for m in mosaics]
-    with on_figure(figure, (min(_WIDTH, 1.3 * columns) + 0.3, sum(heights) + 0.45 * len(layers))) as figure:
+    mosaics = [_mosaic(layer, min(_COLUMNS, len(layer))) for layer in layers.values()]
+    widths = [min(_WIDTH, _WIDEST_MAP * len(layer)) if layer.ndim == 3 else _WIDTH for layer in layers.values()]
+    heights = [max(_STRIP, width * m.shape[0] / m.shape[1]) for width, m in zip(widths, mosaics, strict=True)]
+    with on_figure(figure, (max(widths) + 0.3, sum(heights) + 0.45 * len(layers))) as figure:
         panels = figure.subplots(len(layers), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         for axes, mosaic, (name, layer) in zip(panels, mosaics, layers.items(), strict=True):
             finite = layer[np.isfinite(layer)]
             low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
             axes.imshow(
                 np.ma.masked_invalid(mosaic), SIGNED, vmin=low, vmax=high, interpolation="nearest",
-                aspect="equal" if layer.ndim == 3 else "auto",
+                aspect="equal" if layer.ndim == 3 else mosaic.shape[1] * _STRIP / _WIDTH,
             )  # fmt: skip
-            axes.set(xticks=[], yticks=[], facecolor=FAINT)
+            axes.set(xticks=[], yticks=[], facecolor="none", anchor="W")
             axes.grid(visible=False)
             axes.spines[:].set_visible(False)
             axes.set_title(_title(name, layer, low, high), loc="left", fontsize=9, fontweight="normal")
