@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from autograd_cnn.plotting.canvas import on_figure, values
 from autograd_cnn.plotting.looks import SIGNED
 
 if TYPE_CHECKING:
-    from matplotlib.figure import FigureBase
+    from matplotlib.figure import Figure, FigureBase
 
 _MOST_MAPS, _COLUMNS = 64, 16
 _WIDTH, _WIDEST_MAP, _STRIP = 8.0, 1.1, 0.25  # inches
@@ -59,7 +59,10 @@ def feature_maps(maps: ArrayLike | Mapping[str, ArrayLike], *, figure: FigureBas
     mosaics = [_mosaic(layer, min(_COLUMNS, len(layer))) for layer in layers.values()]
     widths = [min(_WIDTH, _WIDEST_MAP * len(layer)) if layer.ndim == 3 else _WIDTH for layer in layers.values()]
     heights = [max(_STRIP, width * m.shape[0] / m.shape[1]) for width, m in zip(widths, mosaics, strict=True)]
+    new = figure is None
     with on_figure(figure, (max(widths) + 0.3, sum(heights) + 0.45 * len(layers))) as figure:
+        if new:  # which leaves every row its height; the compressed layout would fit them all to the flattest
+            cast("Figure", figure).set_layout_engine("constrained")
         panels = figure.subplots(len(layers), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         for axes, mosaic, (name, layer) in zip(panels, mosaics, layers.items(), strict=True):
             finite = layer[np.isfinite(layer)]
@@ -90,7 +93,7 @@ def _mosaic(layer: NDArray[Any], columns: int) -> NDArray[np.float64]:
 
 
 def _title(name: str, layer: NDArray[Any], low: float, high: float) -> str:
-    many = f"{len(layer)} maps of {layer.shape[1]}×{layer.shape[2]}" if layer.ndim == 3 else f"{len(layer)} values"
+    many = f"{len(layer)} {'map' if len(layer) == 1 else 'maps'} of {layer.shape[1]}×{layer.shape[2]}" if layer.ndim == 3 else f"{len(layer)} values"
     if len(layer) > _MOST_MAPS and layer.ndim == 3:
         many = f"the first {_MOST_MAPS} of {many}"
     scale = f"all {low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}"
