@@ -93,8 +93,11 @@ def _mosaic(layer: NDArray[Any], columns: int) -> NDArray[np.float64]:
 
 
 def _title(name: str, layer: NDArray[Any], low: float, high: float) -> str:
-    many = f"{len(layer)} {'map' if len(layer) == 1 else 'maps'} of {layer.shape[1]}×{layer.shape[2]}" if layer.ndim == 3 else f"{len(layer)} values"
-    if len(layer) > _MOST_MAPS and layer.ndim == 3:
-        many = f"the first {_MOST_MAPS} of {many}"
+    if layer.ndim == 1:
+        many = f"{len(layer)} values"
+    else:
+        many = f"{len(layer)} {'map' if len(layer) == 1 else 'maps'} of {layer.shape[1]}×{layer.shape[2]}"
+        if len(layer) > _MOST_MAPS:
+            many = f"the first {_MOST_MAPS} of {many}"
     scale = f"all {low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}"
     return f"{f'{name}: ' if name else ''}{many}, {scale}"
