@@ -13,3 +13,13 @@ class PlayError(ShownError, RuntimeError):
     >>> issubclass(PlayError, RuntimeError)
     True
     """
+
+
+class UnreadError(PlayError):
+    """A picture in which the network finds nothing to read: half a digit, or two.
+
+    Examples
+    --------
+    >>> issubclass(UnreadError, PlayError)
+    True
+    """

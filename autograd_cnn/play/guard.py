@@ -30,10 +30,6 @@ HEADERS = {
 }
 
 
-class TooLargeError(Exception):
-    """A request of more than `MOST_BYTES`."""
-
-
 class Guard:
     """An ASGI application that lets requests of its own page through to another.
 
@@ -59,10 +55,11 @@ class Guard:
         if status:
             await _say(protected, status, why)
             return
-        try:
-            await self._app(scope, _bounded(receive), protected)
-        except TooLargeError:
+        body = await _body(receive)
+        if body is None:
             await _say(protected, 413, _TOO_LARGE)
+            return
+        await self._app(scope, _replayed(body, receive), protected)
 
     def _refusal(self, scope: Scope) -> tuple[int, str]:
         """Return the status and the sentence by which a request is refused; 0 if it is not."""
@@ -84,19 +81,27 @@ class Guard:
 _TOO_LARGE = f"the request is too large: expected at most {MOST_BYTES // 2**20} MiB"
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Return a `receive` that stops at more bytes than a request may have, whatever it says of itself."""
-    received = 0
-
-    async def bounded() -> Message:
-        nonlocal received
+async def _body(receive: Receive) -> bytes | None:
+    """Return the body of a request, or None if it is larger than it may be, whatever it says of itself."""
+    body = bytearray()
+    more = True
+    while more:
         message = await receive()
-        received += len(message.get("body", b""))
-        if received > MOST_BYTES:
-            raise TooLargeError
-        return message
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            return None
+        more = message.get("more_body", False)
+    return bytes(body)
 
-    return bounded
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that first gives the body that was received, in one piece."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed
 
 
 def _with_headers(send: Send) -> Send:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_cnn.data import DataError
 from autograd_cnn.play import answers, computation, imagining, wire
-from autograd_cnn.play.errors import PlayError
+from autograd_cnn.play.errors import PlayError, UnreadError
 from autograd_cnn.play.guard import Guard
 from autograd_cnn.play.learning import Pupil
 from autograd_cnn.training.errors import RunError
@@ -78,9 +78,12 @@ class Answers:
         }
 
     def picture(self, content: bytes) -> dict[str, Any]:
-        """Answer to a picture, an image file's content."""
+        """Answer to a picture, an image file's content; or say why it is `unread`, as half a digit may be."""
         model = self.pupil.model
-        return answers.answer(model, wire.read_picture(model, content))
+        try:
+            return answers.answer(model, wire.read_picture(model, content))
+        except UnreadError as error:
+            return {"unread": str(error)}
 
     def answer(self, asked: Asked) -> dict[str, Any]:
         """Answer to pixels."""
@@ -248,7 +251,8 @@ def listen(port: int) -> socket.socket:
     PlayError
         If the port is taken, or may not be used.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With its protocol named, asyncio sends at once (TCP_NODELAY); else each answer waits 40 ms for an acknowledgement.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere it would let another program have the same port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 import tempfile
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.data import DataError
-from autograd_cnn.play.errors import PlayError
+from autograd_cnn.data.images import read_image
+from autograd_cnn.play.errors import PlayError, UnreadError
 from autograd_cnn.training.saved_models import SavedModel
 
 
@@ -24,7 +26,9 @@ def read_picture(model: SavedModel, content: bytes) -> NDArray[np.float32]:
     Raises
     ------
     DataError
-        If it is no image that is read, or no single digit is found where one is looked for.
+        If it is no image that is read.
+    UnreadError
+        If it is one, but no single digit is found in it where one is looked for.
 
     Examples
     --------
@@ -40,7 +44,11 @@ def read_picture(model: SavedModel, content: bytes) -> NDArray[np.float32]:
             return model.read_image(path)
         except DataError as error:
             # The name of the file says nothing to the person at the page.
-            raise DataError(str(error).replace(str(path), "the picture")) from error
+            sentence = str(error).replace(str(path), "the picture")
+            with contextlib.suppress(DataError):
+                read_image(path, 1)
+                raise UnreadError(sentence) from error
+            raise DataError(sentence) from error
 
 
 def read_json(content: bytes) -> Mapping[str, Any]:

@@ -132,6 +132,7 @@ function part(name, found) {
     row.append(head);
     row.insertCell().textContent = found[key].toPrecision(4);
   }
+  if (found.histogram.reduce((sum, count) => sum + count) === 1) return [title, table];
   const histogram = document.createElement("canvas");
   histogram.setAttribute("role", "img");
   histogram.setAttribute("aria-label", `Histogram from ${found.min.toPrecision(3)} to ${found.max.toPrecision(3)}`);

@@ -34,24 +34,27 @@ let asking = false;
 let waiting = null;
 
 // One request at a time: of the drawings that come while one is answered, the last is asked about next.
-async function read(goesOn, blob = null) {
-  waiting = { goesOn, blob };
+async function read(goesOn, file = null) {
+  waiting = { goesOn, file, since: performance.now() };
   if (asking) return;
   asking = true;
   try {
     while (waiting) {
-      const { goesOn: unfinished, blob: given } = waiting;
+      const { goesOn: unfinished, file: given, since } = waiting;
       waiting = null;
       if (!given && pad.empty) {
         forget();
         continue;
       }
-      const begin = performance.now();
-      const content = given ?? await pad.toBlob();
       try {
-        show(await askAboutPicture(content), unfinished, begin);
+        const answer = await askAboutPicture(given ?? pad.toFile());
+        if (answer.unread && unfinished) continue; // half a digit may be none, or two
+        if (answer.unread) throw new Refused(answer.unread);
+        show(answer, unfinished);
+        const took = performance.now() - since;
+        document.body.dataset.took = took;
+        $("time").textContent = `${Math.round(took)} ms from the stroke to this answer`;
       } catch (error) {
-        if (unfinished && error instanceof Refused) continue; // half a digit may be none, or two
         forget();
         complain(error);
       }
@@ -68,7 +71,7 @@ function forget() {
   $("problem").textContent = "";
 }
 
-function show(answer, unfinished, begin) {
+function show(answer, unfinished) {
   current = answer;
   $("problem").textContent = "";
   const name = network.classes[answer.label];
@@ -76,12 +79,11 @@ function show(answer, unfinished, begin) {
   drawImage($("seen-image"), answer.pixels);
   $("seen-image").setAttribute("aria-label", `What the network sees: ${shapeOf(answer.pixels.shape.slice(1))} pixels`);
   showLayers(answer.layers);
-  $("time").textContent = `${Math.round(performance.now() - begin)} ms from the stroke to this answer`;
-  document.body.dataset.answered = performance.now() - begin;
+  $("time").textContent = "";
   if (unfinished) return;
   // A screen reader is told when a stroke has ended, not at each point of it.
   $("verdict").textContent = `It reads ${name}, with ${percent(answer.probabilities.values[answer.label])}.`;
-  $("saliency-class").value = answer.label;
+  $("saliency-class").value = $("graph-class").value = answer.label;
   showSaliency();
 }
 
@@ -144,6 +146,7 @@ async function showSaliency() {
 // A button that starts something, and stops it while it goes on.
 function startable(id, work) {
   const button = $(id);
+  const told = button.closest("section").querySelector("[role=status]");
   const name = button.textContent;
   let stop = null;
   button.addEventListener("click", async () => {
@@ -153,6 +156,7 @@ function startable(id, work) {
     }
     stop = new AbortController();
     button.textContent = "Stop";
+    told?.setAttribute("aria-busy", "true"); // a screen reader waits for the end
     try {
       await work(stop.signal);
     } catch (error) {
@@ -160,6 +164,7 @@ function startable(id, work) {
     } finally {
       stop = null;
       button.textContent = name;
+      told?.setAttribute("aria-busy", "false");
     }
   });
 }
@@ -186,7 +191,6 @@ startable("nudge-start", async (signal) => {
   }
   const took = `a mean change of ${percent(last.mean)} of a pixel's range, at most ${percent(last.largest)}, and ` +
     `${last.norm.toFixed(2)} in Euclidean norm`;
-  $("nudge-text").setAttribute("role", "status");
   $("nudge-text").textContent = last.reached
     ? (last.step ? `It reads ${name} after ${last.step} steps. That took ${took}.` : `It reads ${name} already.`)
     : `It does not read ${name} after ${last.step} steps: ${took}.`;
@@ -250,7 +254,7 @@ function lessons(count) {
 
 // Ask again about the same pixels: the network is another one now.
 async function again() {
-  if (current) show(await ask("answer", { pixels: current.pixels.sent }), false, performance.now());
+  if (current) show(await ask("answer", { pixels: current.pixels.sent }), false);
 }
 
 // --- The graph -------------------------------------------------------------------------------------------------------
@@ -281,7 +285,7 @@ async function showExample() {
     const canvas = new OffscreenCanvas(width, height);
     drawImage(canvas, inked);
     pad.show(canvas, false);
-    show(answer, false, performance.now());
+    show(answer, false);
     $("verdict").textContent += ` It was written as ${network.classes[answer.truth]}.`;
   } catch (error) {
     complain(error);

@@ -40,7 +40,7 @@ export function drawSigned(canvas, numbers, image = null) {
   context.strokeStyle = "#6cc3f5";
   sums.forEach((value, i) => {
     const radius = (Math.sqrt(Math.abs(value) / largest) * (cell - context.lineWidth)) / 2;
-    if (radius < 0.12 * cell) return;
+    if (radius < 0.2 * cell) return;
     context.beginPath();
     context.arc(((i % width) + 0.5) * cell, (Math.floor(i / width) + 0.5) * cell, radius, 0, 2 * Math.PI);
     if (value > 0) context.fill();
@@ -95,12 +95,12 @@ export function drawHistogram(canvas, counts) {
 // The losses of a lesson, from the first step to the last.
 export function drawCurve(canvas, losses) {
   const context = canvas.getContext("2d");
+  canvas.width = Math.max(240, canvas.clientWidth);
   const { width, height } = canvas;
   const [left, right, top, bottom] = [46, 14, 14, 30];
   const highest = Math.max(...losses, 0.01);
   const x = (i) => left + ((width - left - right) * i) / Math.max(1, losses.length - 1);
   const y = (loss) => height - bottom - ((height - top - bottom) * loss) / highest;
-  context.clearRect(0, 0, width, height);
   context.font = "13px system-ui, sans-serif";
   context.fillStyle = context.strokeStyle = colour("--faint");
   context.beginPath();

@@ -37,8 +37,9 @@ export async function ask(name, content = {}) {
   return JSON.parse(await (await request(name, posting(content))).text(), revive);
 }
 
-export async function askAboutPicture(blob) {
-  return JSON.parse(await (await request("picture", { method: "POST", body: blob })).text(), revive);
+// A picture is an image file: a Blob, or its bytes.
+export async function askAboutPicture(file) {
+  return JSON.parse(await (await request("picture", { method: "POST", body: file })).text(), revive);
 }
 
 // What the server answers bit by bit, a line of JSON each.
