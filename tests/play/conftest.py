@@ -8,6 +8,8 @@ from PIL import Image
 
 import autograd_cnn as ac
 from autograd_cnn.data import DataLoader, Dataset
+from autograd_cnn.data.augment import vary_handwriting
+from autograd_cnn.training.digit_images import as_digits
 from autograd_cnn.training.saved_models import SavedModel
 
 DIGITS = tuple("0123456789")
@@ -24,7 +26,7 @@ def untrained(name, shape=(1, 28, 28), **options):
 def digits():
     """Some of the embedded digits, in the form of MNIST's."""
     embedded = ac.data.load("digits", "train")[:600]
-    return Dataset(np.stack([ac.data.read_digit(image) for image in embedded.images]), embedded.labels)
+    return Dataset(as_digits(embedded.images), embedded.labels)
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +34,8 @@ def reader(digits):
     """A LeNet-5 that has learned a little."""
     params = ac.models.lenet5.init(0)
     optimizer = ac.optim.Adam(params, lr=2e-3)
-    loader = DataLoader(digits, 32, shuffle=True, seed=0)
-    ac.training.fit(ac.models.lenet5.apply, params, loader, optimizer=optimizer, epochs=6, progress=False)
+    loader = DataLoader(digits, 32, shuffle=True, transform=vary_handwriting, seed=0)
+    ac.training.fit(ac.models.lenet5.apply, params, loader, optimizer=optimizer, epochs=12, progress=False)
     return SavedModel("lenet5", ac.models.lenet5, params, DIGITS, (1, 28, 28), data="digits", reading="digit")
 
 
