@@ -48,32 +48,27 @@ export function drawSigned(canvas, numbers, image = null) {
   });
 }
 
-// Maps (F, H, W) of bytes side by side; one row of numbers becomes a strip that wraps.
+// Maps (F, H, W) of bytes side by side, a pixel for each number, enlarged by the browser; one row of numbers becomes a
+// strip that wraps.
 export function drawMaps(canvas, { shape: [count, height, width], values }, room = 640) {
   const strip = height === 1;
   const cells = strip ? width : count;
-  const [tall, wide] = strip ? [1, 1] : [height, width];
+  const [tall, wide, gap] = strip ? [1, 1, 0] : [height, width, 1];
   const scale = strip ? 14 : Math.max(1, Math.min(4, Math.round(64 / wide)));
-  const gap = strip ? 1 : 4;
-  const columns = Math.max(1, Math.min(cells, Math.floor((room + gap) / (wide * scale + gap))));
-  canvas.width = columns * (wide * scale + gap) - gap;
-  canvas.height = Math.ceil(cells / columns) * (tall * scale + gap) - gap;
-  const context = canvas.getContext("2d");
-  const map = document.createElement("canvas");
-  map.width = wide;
-  map.height = tall;
-  context.imageSmoothingEnabled = false;
-  for (let f = 0; f < cells; f++) {
-    const image = new ImageData(wide, tall);
-    for (let i = 0; i < tall * wide; i++) {
-      image.data.fill(values[f * tall * wide + i], 4 * i, 4 * i + 3);
-      image.data[4 * i + 3] = 255;
-    }
-    map.getContext("2d").putImageData(image, 0, 0);
-    const left = (f % columns) * (wide * scale + gap);
-    const top = Math.floor(f / columns) * (tall * scale + gap);
-    context.drawImage(map, left, top, wide * scale, tall * scale);
+  const columns = Math.max(1, Math.min(cells, Math.floor((room / scale + gap) / (wide + gap))));
+  canvas.width = columns * (wide + gap) - gap;
+  canvas.height = Math.ceil(cells / columns) * (tall + gap) - gap;
+  canvas.style.width = `${scale * canvas.width}px`;
+  const image = new ImageData(canvas.width, canvas.height);
+  for (let i = 0; i < values.length; i++) {
+    const cell = strip ? i : Math.floor(i / (tall * wide));
+    const inside = strip ? 0 : i % (tall * wide);
+    const row = Math.floor(cell / columns) * (tall + gap) + Math.floor(inside / wide);
+    const at = 4 * (row * canvas.width + (cell % columns) * (wide + gap) + (inside % wide));
+    image.data[at] = image.data[at + 1] = image.data[at + 2] = values[i];
+    image.data[at + 3] = 255;
   }
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 // Bars of a histogram.
