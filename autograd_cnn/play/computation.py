@@ -36,7 +36,8 @@ def computation(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
     dict
         `loss`, and `nodes`, a list of dicts in an order in which each comes after those that it is computed from.
         Of a node, `name` is its op or its parameter's name, `kind` is "input", "parameter", "op" or "loss", `shape`
-        and `dtype` are its output's, `sources` the indices of the nodes that it takes, and `row` how deep it stands.
+        and `dtype` are its output's, `sources` the indices of the nodes that it takes, and `row` and
+        `column` where it stands in a drawing: below what it takes, and parameters beside the op that takes them.
         `value` and `gradient` have `min`, `mean`, `max`, a `histogram` of counts, and an `image` in uint8, or None
         where there are too many numbers; `gradient` is that of the loss, or None where it does not depend on it.
 
@@ -64,7 +65,7 @@ def computation(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
     loss.backward()
     names = {id(image): "image", **{id(p): name for name, p in params.items()}}
     places = [*leaves, *nodes]
-    rows = _rows(places, nodes)
+    arranged = _arranged(places, image, end)
     numbers = {id(place): number for number, place in enumerate(places)}
     described = []
     for place in places:
@@ -75,7 +76,8 @@ def computation(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
             "shape": list(place.shape),
             "dtype": str(place.dtype),
             "sources": [numbers[id(source)] for source in _sources(place)],
-            "row": rows[id(place)],
+            "row": arranged[id(place)][0],
+            "column": arranged[id(place)][1],
             "value": summary(tensor._data),
             "gradient": None if tensor.grad is None else summary(tensor.grad, signed=True),
         })  # fmt: skip
@@ -107,15 +109,29 @@ def _sources(place: Place) -> list[Place]:
     return place.sources if isinstance(place, Node) else []
 
 
-def _rows(places: list[Place], nodes: list[Node]) -> dict[int, int]:
-    """Return how deep each place stands: an op below all that it takes, a parameter beside the op that takes it."""
-    rows = {id(place): 0 for place in places}
-    for node in nodes:  # the oldest first
-        taken = [rows[id(source)] for source in node.sources if isinstance(source, Node)]
-        rows[id(node)] = 1 + max(taken, default=0)
-    for node in reversed(nodes):
-        rows |= {id(source): rows[id(node)] for source in node.sources if not isinstance(source, Node)}
-    return rows
+def _arranged(places: list[Place], image: Place, end: Place) -> dict[int, tuple[int, int]]:
+    """Return the row and the column of each place, by its id.
+
+    What comes from the image stands one row below what it takes, and what is made of parameters alone in the row of the
+    op that takes it, at its right.
+    """
+    rows = {id(image): 0}
+    for place in places:  # the oldest first
+        above = [rows[id(source)] for source in _sources(place) if id(source) in rows]
+        if above or place is end:
+            rows[id(place)] = 1 + max(above, default=0)
+    main = set(rows)
+    for place in reversed(places):
+        for source in _sources(place):
+            if id(source) not in main:
+                rows[id(source)] = min(rows[id(place)], rows.get(id(source), rows[id(place)]))
+    arranged: dict[int, tuple[int, int]] = {}
+    taken: dict[int, int] = {}  # columns, by row
+    for place in [*(p for p in places if id(p) in main), *(p for p in reversed(places) if id(p) not in main)]:
+        row = rows[id(place)]
+        arranged[id(place)] = row, taken.get(row, 0)
+        taken[row] = taken.get(row, 0) + 1
+    return arranged
 
 
 def summary(values: Array, *, signed: bool = False) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,8 +21,9 @@ Gradient = Callable[[Images], tuple[Images, Images]]
 #: A nudge goes so far in each step, in the Euclidean norm over all pixels, and takes no more than so many.
 NUDGE_LENGTH, NUDGE_STEPS = 0.15, 200
 
-#: A dream's steps: their number, their length, how much each blurs the image, and by how much it fades to the paper.
-DREAM_STEPS, DREAM_LENGTH, DREAM_BLUR, DREAM_FADE = 100, 0.5, 0.05, 0.01
+#: A dream's steps: their number, the root mean square of each over the pixels, how much it blurs the image, and by how
+#: much the image then fades to the paper.
+DREAM_STEPS, DREAM_STEP, DREAM_BLUR, DREAM_FADE = 100, 0.018, 0.05, 0.01
 
 #: What a dream fades to, by the polarity of the images that the model was trained on.
 PAPER = {BRIGHT_ON_DARK: 0.0, DARK_ON_BRIGHT: 1.0}
@@ -165,7 +167,7 @@ def dream(model: SavedModel, target: int, seed: int = 0) -> Iterator[dict[str, A
         yield {"step": step, "steps": DREAM_STEPS, "pixels": x[0], **_answer(_logits(model, x))}
         gradient = blurred(np.roll(gradient, -move, (2, 3)))
         norm = float(np.linalg.norm(gradient)) or 1.0
-        x = x + np.float32(DREAM_LENGTH / norm) * gradient
+        x = x + np.float32(DREAM_STEP * math.sqrt(x.size) / norm) * gradient
         x += np.float32(DREAM_BLUR) * (blurred(x) - x)
         x += np.clip(np.float32(paper) - x, -DREAM_FADE, DREAM_FADE)
         np.clip(x, 0, 1, out=x)

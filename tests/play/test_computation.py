@@ -33,8 +33,20 @@ def test_each_node_comes_after_those_that_it_takes_and_below_them(reader, digits
     for number, node in enumerate(nodes):
         for source in node["sources"]:
             assert source < number
-            beside = nodes[source]["kind"] in ("parameter", "input")
+            beside = nodes[source]["kind"] == "parameter"
             assert nodes[source]["row"] == node["row"] if beside else nodes[source]["row"] < node["row"]
+
+
+def test_what_is_made_of_parameters_stands_beside_what_takes_it(rng):
+    net = untrained("resnet", (3, 32, 32), depth=8)
+    nodes = computation(net, rng.random(net.input_shape, np.float32), target=0)["nodes"]
+    assert len({(node["row"], node["column"]) for node in nodes}) == len(nodes)
+    for number, node in enumerate(nodes):
+        if node["name"] == "reshape":
+            (taker,) = [taken for taken in nodes if number in taken["sources"]]
+            (parameter,) = node["sources"]
+            assert node["row"] == taker["row"] == nodes[parameter]["row"]
+            assert taker["column"] < node["column"] < nodes[parameter]["column"]
 
 
 @pytest.mark.parametrize("name", ac.models.names())

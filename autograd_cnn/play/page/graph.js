@@ -2,7 +2,7 @@
 
 import { drawHistogram, drawMaps } from "./pictures.js";
 
-const [BOX, TALL, COLUMN, ROW, EDGE] = [150, 42, 172, 72, 36];
+const [BOX, TALL, COLUMN, ROW, EDGE] = [164, 42, 188, 72, 36];
 const SVG = "http://www.w3.org/2000/svg";
 
 const make = (name, attributes = {}, text = "") => {
@@ -16,13 +16,13 @@ export const shapeOf = (shape) => shape.join("×") || "one number";
 
 // Draw the nodes in `view`; `open` is called with the one that is chosen.
 export function drawGraph(view, nodes, open) {
-  const places = arrange(nodes);
+  const places = nodes.map(placeOf);
   const width = Math.max(...places.map(({ x }) => x)) + BOX / 2 + EDGE;
   const height = Math.max(...places.map(({ y }) => y)) + TALL / 2 + 20;
   const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   svg.append(arrowHead());
   nodes.forEach((node, number) => {
-    for (const source of node.sources) svg.append(edge(places[source], places[number], nodes, source, number));
+    for (const source of node.sources) svg.append(edge(places[source], places[number]));
   });
   const boxes = nodes.map((node, number) => box(node, places[number]));
   const choose = (number) => {
@@ -45,35 +45,22 @@ export function drawGraph(view, nodes, open) {
   choose(nodes.findIndex((node) => node.kind === "loss"));
 }
 
-// The input stands above all; of each row, first the ops, then the parameters.
-function arrange(nodes) {
-  const taken = new Map();
-  const places = new Array(nodes.length);
-  const columnOf = (row) => {
-    taken.set(row, (taken.get(row) ?? -1) + 1);
-    return taken.get(row);
-  };
-  const isLeaf = (node) => node.kind === "parameter";
-  const order = nodes.map((_, i) => i).sort((i, j) => isLeaf(nodes[i]) - isLeaf(nodes[j]) || j - i);
-  for (const i of order) {
-    const row = nodes[i].kind === "input" ? 0 : nodes[i].row;
-    places[i] = { x: EDGE + BOX / 2 + columnOf(row) * COLUMN, y: 16 + TALL / 2 + row * ROW };
-  }
-  return places;
-}
+const placeOf = ({ row, column }) => ({ x: EDGE + BOX / 2 + column * COLUMN, y: 24 + TALL / 2 + row * ROW });
 
-function edge(from, to, nodes, source, number) {
+function edge(from, to) {
   let path;
-  if (nodes[source].kind === "parameter" && from.y === to.y) {
-    // Past the boxes between them, if there are any.
-    const high = from.x - to.x > COLUMN ? 15 : 0;
-    path = high
-      ? `M ${from.x} ${from.y - TALL / 2} v ${-high + 6} H ${to.x + 50} V ${to.y - TALL / 2}`
+  if (from.y === to.y) {
+    // From the right; over the boxes between them, if there are any.
+    path = from.x - to.x > COLUMN
+      ? `M ${from.x} ${from.y - TALL / 2} v -9 H ${to.x + BOX / 3} v 9`
       : `M ${from.x - BOX / 2} ${from.y} H ${to.x + BOX / 2}`;
-  } else if (to.y - from.y > ROW && from.x === to.x) {
+  } else if (to.y - from.y > ROW) {
+    // Past the rows between them: at the left, or down the column where it begins.
     const out = from.x - BOX / 2 - EDGE / 2;
-    path = `M ${from.x - BOX / 2} ${from.y} Q ${out} ${from.y} ${out} ${from.y + 24} V ${to.y - 24} ` +
-      `Q ${out} ${to.y} ${to.x - BOX / 2} ${to.y}`;
+    path = from.x === to.x
+      ? `M ${from.x - BOX / 2} ${from.y} Q ${out} ${from.y} ${out} ${from.y + 24} V ${to.y - 24} ` +
+        `Q ${out} ${to.y} ${to.x - BOX / 2} ${to.y}`
+      : `M ${from.x} ${from.y + TALL / 2} V ${to.y} H ${to.x + (Math.sign(from.x - to.x) * BOX) / 2}`;
   } else {
     path = `M ${from.x} ${from.y + TALL / 2} L ${to.x} ${to.y - TALL / 2}`;
   }
