@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from autograd_cnn.optim.clipping import clip_grad_value as clip_grad_value
     from autograd_cnn.testing.finite_differences import GradcheckError as GradcheckError
     from autograd_cnn.testing.finite_differences import gradcheck as gradcheck
-    from autograd_cnn.training.saved_models import load_model as load_model
+    from autograd_cnn.training.model_loading import load_model as load_model
     from autograd_cnn.transforms import *  # noqa: F403
 
 __version__ = "0.1.0"
@@ -56,7 +56,7 @@ _LATER = {
         "onnx": ("export_onnx", "import_onnx"),
         "optim": ("clip_grad_norm", "clip_grad_value"),
         "testing.finite_differences": ("GradcheckError", "gradcheck"),
-        "training.saved_models": ("load_model",),
+        "training.model_loading": ("load_model",),
         "transforms": ("checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     }.items()
     for name in names

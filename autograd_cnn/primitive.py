@@ -17,13 +17,12 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 import numpy as np
 
 from autograd_cnn import kernels
-from autograd_cnn.calls.binding import BoundRule, Plan, Recipe, Signature, make_plan, make_recipe, shape_of
+from autograd_cnn.calls.binding import BoundRule, Plan, Signature, make_plan, make_recipe, remember, shape_of
 from autograd_cnn.calls.operands import (
     FLOAT16,
     FLOAT32,
     FLOAT64,
     Domain,
-    Input,
     common_dtype,
     explain,
     is_plain,
@@ -39,8 +38,6 @@ machinery(__name__)
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
-
-_REMEMBERED = 256  # ways of calling an op
 
 #: Every primitive by its name, in the order of definition.
 registry: dict[str, Primitive[...]] = {}
@@ -135,7 +132,7 @@ class Primitive(Generic[P]):
                 wanted.append(False)
         positional = len(args)
         key = (positional, *kwargs) if kwargs else positional
-        plan = self._plans.get(key) or self._make_plan(key, positional, kwargs)
+        plan = self._plans.get(key) or remember(self._plans, key, make_plan(self, positional, tuple(kwargs)))
         dtype = common_dtype(arrays, plan.promoted, plan.optional, self.numbers)
         half = False
         if (dtype is not FLOAT32 and dtype is not FLOAT64) or plan.others:
@@ -166,12 +163,6 @@ class Primitive(Generic[P]):
             observer.forward(event)
         return out
 
-    def _make_plan(self, key: Any, positional: int, keywords: dict[str, Any]) -> Plan:
-        if len(self._plans) >= _REMEMBERED:  # of variadic inputs there may be any number
-            self._plans.clear()
-        self._plans[key] = plan = make_plan(self, positional, tuple(keywords))
-        return plan
-
     def _settle(
         self, plan: Plan, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
     ) -> tuple[Sequence[Any], Sequence[Any], bool]:
@@ -183,7 +174,7 @@ class Primitive(Generic[P]):
         for at, name, _ in plan.inputs:
             if values[at] is None and at not in plan.optional:
                 raise missing(self.name, name)
-        return settle(self.name, self.domain, plan.inputs, values, _stack, self.numbers)
+        return settle(self.name, self.domain, plan.inputs, values, stack, self.numbers)
 
     def _compute(self, arrays: Sequence[Any], positional: int, keywords: dict[str, Any]) -> tuple[Array, Sequence[Any]]:
         """Call the forward; return its result, an array, and its residuals."""
@@ -212,7 +203,7 @@ class Primitive(Generic[P]):
         residuals: Sequence[Any],
     ) -> Node | None:
         """Make the node of one call, keeping what the rules of its wanted inputs name."""
-        recipe = plan.recipes.get(wanted) or self._make_recipe(plan, wanted)
+        recipe = plan.recipes.get(wanted) or remember(plan.recipes, wanted, make_recipe(self, plan, wanted))
         if not recipe.edges:
             return None
         kept = recipe.constants.copy()
@@ -232,12 +223,6 @@ class Primitive(Generic[P]):
             kept["out"] = history.kept(out) if history.lent else out
         sources = [values[at].node or values[at] for at in recipe.wanted]
         return Node(self.name, recipe.edges, sources, kept, out)
-
-    def _make_recipe(self, plan: Plan, wanted: tuple[bool, ...]) -> Recipe:
-        if len(plan.recipes) >= _REMEMBERED:
-            plan.recipes.clear()
-        plan.recipes[wanted] = recipe = make_recipe(self, plan, wanted)
-        return recipe
 
 
 class Forward(NamedTuple):
@@ -260,27 +245,9 @@ def _kept(value: Any, array: Any) -> Any:
     return array
 
 
-def _stack(*parts: Any) -> Any:
+def stack(*parts: Any) -> Any:
     """Join the parts of a list that Variables stand in."""
     return registry["stack"](*parts, axis=0)
-
-
-def operand(op: str, name: str, value: Any) -> Any:
-    """Return what is given for an array as a Variable or an array; for ops that are made of others.
-
-    Lists are joined and numbers become arrays, of float32 where they do not say otherwise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming `op` and its input `name`, for what is no array of real numbers.
-    """
-    if isinstance(value, Variable) or is_plain(value):
-        return value
-    if value is None:
-        raise missing(op, name)
-    (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], _stack)
-    return found if isinstance(found, Variable) else array
 
 
 @overload

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, cast
@@ -13,32 +12,17 @@ from numpy.typing import DTypeLike
 from autograd_cnn import ops
 from autograd_cnn.backpropagation import backpropagate
 from autograd_cnn.calls import operands
-from autograd_cnn.graph import Array, Variable, alias
-from autograd_cnn.modes import current, is_grad_enabled
+from autograd_cnn.graph import Variable, alias
+from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.ops import numpy_protocol
-from autograd_cnn.primitive import operand
+from autograd_cnn.ops.checks import operand
+from autograd_cnn.plain_values import PlainValues
 from autograd_cnn.recording.call_site import machinery
 
 machinery(__name__)
 
-_EXITS = (
-    "Use the function of that name in autograd_cnn; or, for the plain value, .data, .detach(), .numpy() or .item()."
-)
-
 Axis = int | tuple[int, ...] | None
 _Operator = Callable[["Tensor", Any], "Tensor"]
-
-
-def _own_array(data: Any, dtype: DTypeLike | None) -> Array:
-    """Return `data` as an array of its own: arrays keep their dtype, Python numbers and lists become float32."""
-    if data is None:
-        raise TypeError("a Tensor holds numbers; got None")
-    array = operands.native("a Tensor's data", data)
-    if dtype is not None:
-        return np.array(array, dtype=operands.native_dtype("a Tensor", dtype), order="K")
-    if not hasattr(data, "dtype"):
-        return array.astype(np.float32)
-    return np.array(array, order="K")
 
 
 def _operators(op: Callable[..., Any]) -> tuple[_Operator, _Operator, _Operator]:
@@ -56,7 +40,7 @@ def _operators(op: Callable[..., Any]) -> tuple[_Operator, _Operator, _Operator]
     return of, reflected, in_place
 
 
-class Tensor(Variable):
+class Tensor(PlainValues):
     """An array that records what is computed from it.
 
     Parameters
@@ -125,108 +109,12 @@ class Tensor(Variable):
                 self.node = source.node or alias(source._data, source, type(self)).node
                 return
             data = source._data
-        self._data = _own_array(data, dtype)
+        self._data = operands.own_array(data, dtype)
         if requires_grad and self._data.dtype.kind != "f":
             raise TypeError(
                 f"only floating point tensors can require a gradient; got dtype {self._data.dtype}: "
                 "convert it first, as in Tensor(data, requires_grad=True, dtype=np.float32)"
             )
-
-    # --- what it is -------------------------------------------------------------------------------------
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __repr__(self) -> str:
-        text = np.array2string(self._data, prefix="Tensor(", separator=", ", threshold=100)
-        shape = f", shape={self.shape}" if self.size > 100 else ""  # where not all elements are shown
-        dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
-        if self.node is not None:
-            return f"Tensor({text}{shape}{dtype}, from={self.node.op})"
-        return f"Tensor({text}{shape}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
-
-    def numpy(self) -> Array:
-        """Return the array itself, not a copy; see `data`."""
-        return self.data
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        if self.requires_grad:
-            raise TypeError(
-                f"NumPy asks for the plain array of {self._described()}, which is part of a graph: its gradient would "
-                f"be lost. {_EXITS}"
-            )
-        return np.array(self.data, dtype=dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return numpy_protocol.call_ufunc(ufunc, method, inputs, options)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return numpy_protocol.call_function(function, args, kwargs)
-
-    def item(self) -> float:
-        """Return the only element as a Python number."""
-        if self.size != 1:
-            raise ValueError(f"item() takes a tensor of one element; this one has shape {self.shape}")
-        return self._data.item()
-
-    def __float__(self) -> float:
-        if self.requires_grad and current().transforming:
-            raise TypeError(
-                f"float() of {self._described()}, inside grad, vjp or the like, would lose its gradient. {_EXITS}"
-            )
-        return float(self.item())
-
-    # Piecewise constant: without a gradient wherever they are asked for.
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        return self._data.__index__()
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .data.any() or .all()")
-        return bool(self._data)
-
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return round(self.item(), ndigits)
-
-    def __floor__(self) -> int:
-        return math.floor(self.item())
-
-    def __ceil__(self) -> int:
-        return math.ceil(self.item())
-
-    def __trunc__(self) -> int:
-        return math.trunc(self.item())
-
-    def __format__(self, spec: str) -> str:
-        if not spec and self.ndim:
-            return str(self)
-        if self.size != 1:
-            raise ValueError(
-                f"the format {spec!r} is for one number; this tensor has shape {self.shape}: format its elements, or "
-                "print it without a format"
-            )
-        return format(self.item(), spec)
-
-    def __contains__(self, value: Any) -> bool:
-        return bool(ops.equal(self, value)._data.any())
-
-    def _described(self) -> str:
-        made = "a leaf that requires a gradient" if self.node is None else f"a result of {self.node.op!r}"
-        return f"a tensor of shape {self.shape}, {made}"
 
     # --- differentiation --------------------------------------------------------------------------------
 
@@ -339,6 +227,14 @@ class Tensor(Variable):
             self.node, self.requires_grad = result.node, True
         return self
 
+    # --- NumPy's protocols --------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return numpy_protocol.call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.call_function(function, args, kwargs)
+
     # --- operators --------------------------------------------------------------------------------------
 
     __hash__ = object.__hash__
@@ -375,6 +271,9 @@ class Tensor(Variable):
     __le__ = _operators(ops.less_equal)[0]
     __gt__ = _operators(ops.greater)[0]
     __ge__ = _operators(ops.greater_equal)[0]
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(ops.equal(self, value)._data.any())
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index)

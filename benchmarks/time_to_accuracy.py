@@ -27,13 +27,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd_cnn import models, training
+from autograd_cnn import data, training
 from autograd_cnn.data import DataError
 from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.experiments.comparison import LENET5, Framework, charts
 from autograd_cnn.experiments.comparison.questions import names, rivals, title
 from autograd_cnn.optim import schedules
-from autograd_cnn.training import saved_models
 
 DATA, TARGET, EVERY = ("digits", 0.9, 15) if options.quick else ("mnist", 0.99, 125)
 LEARNING_RATE, BATCH_SIZE = 0.002, 32
@@ -90,7 +89,7 @@ def race(seed: int) -> dict[str, Runner]:
 
 
 try:
-    train, test = (saved_models.load_data(DATA, split, models.lenet5.INPUT_SHAPE) for split in ("train", "test"))
+    train, test = (data.load(DATA, split, size=(28, 28), channels=1) for split in ("train", "test"))
 except DataError as error:
     parser.error(str(error))
 frameworks = rivals(options.threads)

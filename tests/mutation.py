@@ -115,7 +115,6 @@ SPEED = {
     },
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
     "kernels/threads.py": {"SMALLEST_WORK", "PASS"},
-    "primitive.py": {"_REMEMBERED"},
 }
 CACHES = {"lru_cache", "cache", "remembered"}
 SAME = {"Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot"}

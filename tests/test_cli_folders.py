@@ -15,9 +15,10 @@ from PIL import Image
 
 from autograd_cnn import data, ops, training
 from autograd_cnn.data import Dataset
-from autograd_cnn.data.folders import read_folder, read_labelled_files, write_folder
+from autograd_cnn.data.folders import read_folder, write_folder
 from autograd_cnn.data.images import read_image
-from autograd_cnn.training import saved_models
+from autograd_cnn.data.labelled_files import read_labelled_files
+from autograd_cnn.training import model_loading
 from autograd_cnn.training.saved_state import STATE_FILE
 from tests.test_cli import RESULTS, assert_refused, call, interruptible
 
@@ -182,7 +183,7 @@ class TestPredict:
         succeed("train", *arguments, cwd=tmp_path)
         pictures = ("png/dark/0.png", "png/bright/1.png")
         done = succeed("predict", "--weights", "run/weights.safetensors", *pictures, cwd=tmp_path)
-        saved = saved_models.load_model(tmp_path / "run" / "weights.safetensors")
+        saved = model_loading.load_model(tmp_path / "run" / "weights.safetensors")
         seen = np.stack([read_image(tmp_path / picture, 1, saved.input_shape[1:]) for picture in pictures])
         rows = ops.softmax(training.predict(saved.model.apply, saved.params, seen))
         lines = [

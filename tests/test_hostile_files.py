@@ -20,7 +20,7 @@ from autograd_cnn.nn import safetensors_files
 from autograd_cnn.nn.serialization import WeightsError, load_matching, load_weights, read_metadata, save_weights
 from autograd_cnn.output.text import shown, table
 from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.saved_models import load_model
+from autograd_cnn.training.model_loading import load_model
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.schema import SchemaError, parse
 from autograd_cnn.training.settings import Settings
@@ -116,7 +116,7 @@ def peak(code, *arguments):
         "import sys\n"
         "from autograd_cnn.data.images import read_image\n"
         "from autograd_cnn.data.idx import read_idx\n"
-        "from autograd_cnn.training.saved_models import load_model\n"
+        "from autograd_cnn.training.model_loading import load_model\n"
         "from tests.fuzzing.worker import Memory\n"
         "import PIL.Image; PIL.Image.init()\n"
         "memory = Memory(); memory.peak()\n"

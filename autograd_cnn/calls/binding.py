@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from autograd_cnn.graph import Edge, Rule
 Place = int | slice
 """Where an argument stands in the row: an index, or the slice of a variadic one."""
 
+T = TypeVar("T")
+
+_REMEMBERED = 256  # ways of calling an op
 _NO_DEFAULT = inspect.Parameter.empty
 
 
@@ -164,6 +167,14 @@ def make_plan(op: Op, positional: int, keywords: Sequence[str]) -> Plan:
         {i.at for i in found if signature.defaults.get(i.name, _NO_DEFAULT) is None},
         {},
     )
+
+
+def remember(known: dict[Any, T], key: Any, made: T) -> T:
+    """Keep what was made for a way of calling an op, and return it; of variadic inputs there may be any number."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[key] = made
+    return made
 
 
 def make_recipe(op: Op, plan: Plan, wanted: tuple[bool, ...]) -> Recipe:

@@ -228,3 +228,15 @@ def explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, 
         else:
             parts.append(f"{parameter}={short(value)}")
     error.add_note(f"in {name}({', '.join(parts)})")
+
+
+def own_array(data: Any, dtype: DTypeLike | None) -> Array:
+    """Return `data` as an array of its own: arrays keep their dtype, Python numbers and lists become float32."""
+    if data is None:
+        raise TypeError("a Tensor holds numbers; got None")
+    array = native("a Tensor's data", data)
+    if dtype is not None:
+        return np.array(array, dtype=native_dtype("a Tensor", dtype), order="K")
+    if not hasattr(data, "dtype"):
+        return array.astype(np.float32)
+    return np.array(array, order="K")

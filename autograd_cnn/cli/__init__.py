@@ -28,13 +28,14 @@ from autograd_cnn.cli import (
     predict,
     reproduce,
     streams,
+    sweep,
     train,
 )
 from autograd_cnn.output.text import shown
 
 __all__ = ["main"]
 
-_COMMANDS = (train, evaluate, predict, play, export_onnx, inspect, reproduce, bench, datasets)
+_COMMANDS = (train, sweep, evaluate, predict, play, export_onnx, inspect, reproduce, bench, datasets)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -58,16 +58,16 @@ def fetch(given: argparse.Namespace) -> None:
 
 def export(given: argparse.Namespace) -> None:
     """Write a data set as PNG files."""
-    from autograd_cnn.data import folders
+    from autograd_cnn.data import folders, image_folders, labelled_files
     from autograd_cnn.training.progress import bar
 
-    write = folders.write_folder if given.layout == "folders" else folders.write_labelled_files
+    write = folders.write_folder if given.layout == "folders" else labelled_files.write_labelled_files
     splits = data.SPLITS if given.split == "both" else (given.split,)
     for split in splits:
-        folders.check_absent(given.out / split)
+        image_folders.check_absent(given.out / split)
     datasets = {split: data.load(given.name, split) for split in splits}
     for split, dataset in datasets.items():
-        indices = folders.take_evenly(dataset.labels, given.limit or len(dataset)).tolist()
+        indices = image_folders.take_evenly(dataset.labels, given.limit or len(dataset)).tolist()
         with bar(indices, desc=split, unit="image") as moving:
             write(given.out / split, dataset, moving)
         print(shown(f"{len(indices)} images are in {given.out / split}"))

@@ -23,10 +23,10 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Print accuracy, loss, confidence, and a line for each class."""
-    from autograd_cnn.training import metrics, saved_models
+    from autograd_cnn.training import metrics, model_loading
     from autograd_cnn.training.errors import RunError
 
-    saved = saved_models.load_model(given.weights, given.model)
+    saved = model_loading.load_model(given.weights, given.model)
     name = given.data or saved.data
     if name is None:
         raise RunError(f"{given.weights} does not say what data its weights were trained on; name some with --data")

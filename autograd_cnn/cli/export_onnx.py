@@ -34,9 +34,9 @@ def run(given: argparse.Namespace) -> None:
     import numpy as np
 
     from autograd_cnn.onnx import export_onnx
-    from autograd_cnn.training import saved_models
+    from autograd_cnn.training import model_loading
 
-    saved = saved_models.load_model(given.weights, given.model)
+    saved = model_loading.load_model(given.weights, given.model)
     apply = saved.apply if given.normalize else saved.model.apply
     images = np.random.default_rng(0).random((5, *saved.input_shape), np.float32)
     export_onnx(

@@ -42,8 +42,8 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Write the files, and print summary and profile."""
+    from autograd_cnn.training.model_loading import load_model
     from autograd_cnn.training.run_folder import claim_folder
-    from autograd_cnn.training.saved_models import load_model
 
     if given.out:
         claim_folder(given.out, FILES)

@@ -64,10 +64,10 @@ def run(given: argparse.Namespace) -> int:
     from autograd_cnn.data import DataError
     from autograd_cnn.data.images import read_image
     from autograd_cnn.output import plotting
-    from autograd_cnn.training import saved_models
+    from autograd_cnn.training import model_loading
 
     _check(given)
-    saved = saved_models.load_model(given.weights, given.model)
+    saved = model_loading.load_model(given.weights, given.model)
     write = _WRITERS[given.format](min(given.top_k, len(saved.class_names)))
     status = 0
     drawn: list[tuple[Any, Any, str]] = []

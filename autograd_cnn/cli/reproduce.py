@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from autograd_cnn import data, models
+from autograd_cnn import data
 from autograd_cnn.cli import options
 from autograd_cnn.output.text import did_you_mean, meant
 
@@ -33,7 +33,6 @@ def run(given: argparse.Namespace) -> None:
     from autograd_cnn.experiments.reproductions import FILES, REPRODUCTIONS, Study
     from autograd_cnn.training.errors import RunError
     from autograd_cnn.training.run_folder import claim_folder
-    from autograd_cnn.training.saved_models import load_data
 
     if given.list:
         print("\n".join(REPRODUCTIONS))
@@ -44,7 +43,7 @@ def run(given: argparse.Namespace) -> None:
         raise RunError(f"{wrong}: expected one of {', '.join(REPRODUCTIONS)}{did_you_mean(name, REPRODUCTIONS)}")
     folder = given.out or options.new_folder(f"reproduce-{name}")
     claim_folder(folder, FILES)
-    train, test = (load_data(given.data, split, models.lenet5.INPUT_SHAPE) for split in data.SPLITS)
+    train, test = (data.load(given.data, split, size=(28, 28), channels=1) for split in data.SPLITS)
     system = REPRODUCTIONS[name]
     print(f"{name}: {system.TITLE}\n")
     study = Study(name, folder, train, test, given.quick, given.seed, data.canonical(given.data))

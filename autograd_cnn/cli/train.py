@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from autograd_cnn.training.checkpoints import Checkpoints
     from autograd_cnn.training.run_results import Results
     from autograd_cnn.training.runs import Run
+    from autograd_cnn.training.settings import Settings
 
 
 def add_parser(commands: options.Commands) -> None:
@@ -32,14 +33,7 @@ def add_parser(commands: options.Commands) -> None:
         "and after Ctrl-C, lets --resume go on after a stop and end with the same bits. The test images are looked at "
         "once, at the end.",
     )
-    options.add_data(parser)
-    parser.add_argument("--gray", action="store_true", help="read colour images in grey")
-    options.add_model(parser)
-    parser.add_argument("--depth", type=options.positive, metavar="N", help="of resnet: 8, 14 or 20 (default: 14)")
-    _add_recipe(parser.add_argument_group("how to train"))
-    _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
-    options.add_skip_bad(parser)
-    parser.add_argument("--seed", type=options.whole_number, metavar="N", help="seed of every random draw (default: 0)")
+    add_settings(parser)
     parser.add_argument(
         "--threads", type=options.positive, metavar="N", help="to share convolutions among (default: 1)"
     )
@@ -56,6 +50,18 @@ def add_parser(commands: options.Commands) -> None:
     _add_checkpoints(parser.add_argument_group("stopping and going on"))
     defaults = {name: parser.get_default(name) for name in _KEPT}
     parser.set_defaults(run=functools.partial(run, defaults=defaults))
+
+
+def add_settings(parser: Any) -> None:
+    """Add the options that decide the outcome of a training; `settings_of` reads them."""
+    options.add_data(parser)
+    parser.add_argument("--gray", action="store_true", help="read colour images in grey")
+    options.add_model(parser)
+    parser.add_argument("--depth", type=options.positive, metavar="N", help="of resnet: 8, 14 or 20 (default: 14)")
+    _add_recipe(parser.add_argument_group("how to train"))
+    _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
+    options.add_skip_bad(parser)
+    parser.add_argument("--seed", type=options.whole_number, metavar="N", help="seed of every random draw (default: 0)")
 
 
 def _add_recipe(group: Any) -> None:
@@ -239,19 +245,32 @@ def _show_results(run: Run, results: Results) -> None:
     print(shown(f"weights, metrics and pictures are in {run.folder}"))
 
 
-def _start(given: argparse.Namespace, folder: Path, comm: Communicator | None) -> Run:
-    from autograd_cnn.training.runs import Run
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Return the settings that options name, with defaults for the others.
+
+    Raises
+    ------
+    RunError
+        If an optimizer or a schedule is unknown.
+    """
     from autograd_cnn.training.settings import OPTIMIZERS, SCHEDULES, Settings
 
-    kept = {name: getattr(given, name) for name in _KEPT if name not in ("out", "optimizer", "schedule")}
-    settings = Settings.resolve(
+    kept: dict[str, Any] = {
+        name: getattr(given, name, None) for name in _KEPT if name not in ("out", "optimizer", "schedule")
+    }
+    return Settings.resolve(
         model=given.model,
         epochs=given.epochs,
         optimizer=given.optimizer and _known("--optimizer", given.optimizer, OPTIMIZERS),
         schedule=given.schedule and _known("--schedule", given.schedule, SCHEDULES),
         **kept,
     )
-    return Run.start(settings, folder, _checkpoints(given), comm)
+
+
+def _start(given: argparse.Namespace, folder: Path, comm: Communicator | None) -> Run:
+    from autograd_cnn.training.runs import Run
+
+    return Run.start(settings_of(given), folder, _checkpoints(given), comm)
 
 
 def _checkpoints(given: argparse.Namespace) -> Checkpoints:

@@ -1,40 +1,35 @@
-"""Data sets as image files: one folder for each class, or one flat folder with the label in each file name."""
+"""Data sets as folders of image files, one folder for each class."""
 
-import os
 import re
-import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autograd_cnn.data.colour import has_colour
 from autograd_cnn.data.dataset import DataError, Dataset, as_dataset
 from autograd_cnn.data.image_files import MAX_PIXELS
-from autograd_cnn.data.images import image_sizes, read_images, write_image
+from autograd_cnn.data.image_folders import (
+    HIDDEN,
+    Bad,
+    Pair,
+    Size,
+    common_channels,
+    common_size,
+    list_entries,
+    natural,
+    read_listed,
+    unreadable,
+    write_files,
+)
 
 # The seed of the split into training and test images. It never changes, so that a folder always splits alike.
 SEED = 0
 TEST_SHARE = 1 / 6
 
-# Files that file managers and archives leave behind; names that begin with a dot are hidden too.
-HIDDEN = {"thumbs.db", "desktop.ini", "__macosx"}
-
-LABELLED = re.compile(r"idx-([0-9]+)-label-([0-9]{1,5})\.png")
 
 # What Windows forbids in a file name, which includes the "/" of other systems, and what is not a character.
 FORBIDDEN = re.compile(r'[\x00-\x1f\ud800-\udfff<>:"/\\|?*]|[ .]$')
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-
-ADVICE = "repair or remove it, or skip such files with skip_bad=True (--skip-bad)"
-
-Bad = tuple[Path, str]  # a file, and what is wrong with it
-Size = tuple[int, int]  # height and width
-Pair = tuple[Any, Any]  # images and labels
 
 
 def read_folder(
@@ -107,16 +102,16 @@ def read_folder(
         if split is not None:
             training, classes = ({name: _part(files, s) for name, files in classes.items()} for s in ("train", split))
     if bad and not skip_bad:
-        raise _error(*bad[0])
+        raise unreadable(*bad[0])
     if not any(classes.values()):
         raise DataError(
             f"{path} has no image to test with, because each class has only one: add images, or put them into "
             f"{path / 'train'} and {path / 'test'}"
         )
     sample = [file for files in training.values() for file in files]
-    size, channels = _size(size, sample, max_pixels), _channels(channels, sample, max_pixels)
+    size, channels = common_size(size, sample, max_pixels), common_channels(channels, sample, max_pixels)
     labelled = [(file, label) for label, files in enumerate(classes.values()) for file in files]
-    dataset = _read(labelled, tuple(classes), channels, size, skip_bad, max_pixels, bad)
+    dataset = read_listed(labelled, tuple(classes), channels, size, skip_bad, max_pixels, bad)
     kept = np.bincount(dataset.labels, minlength=len(classes))
     for label, (name, files) in enumerate(classes.items()):
         if files and not kept[label]:
@@ -146,7 +141,7 @@ def write_folder(path: str | Path, dataset: Dataset | Pair, indices: Iterable[in
     See Also
     --------
     read_folder : the inverse.
-    write_labelled_files : for classes whose names cannot name folders.
+    labelled_files.write_labelled_files : for classes whose names cannot name folders.
 
     Examples
     --------
@@ -160,124 +155,18 @@ def write_folder(path: str | Path, dataset: Dataset | Pair, indices: Iterable[in
     dataset = as_dataset(dataset)
     _check_class_names(dataset.class_names)
     names = dataset.class_names
-    _write(path, dataset, indices, lambda index, label: Path(names[label], f"{index}.png"))
-
-
-def read_labelled_files(
-    path: str | Path,
-    class_names: Sequence[str] | None = None,
-    *,
-    channels: int | None = None,
-    size: Size | Callable[[Size], Size] | None = None,
-    skip_bad: bool = False,
-    max_pixels: int = MAX_PIXELS,
-) -> Dataset:
-    """Read a flat folder of files named idx-N-label-L.png, in the order of N.
-
-    Parameters
-    ----------
-    path : str or Path
-        The folder.
-    class_names : sequence of str, optional
-        A name for each class; by default "0", "1" and so on up to the largest label.
-    channels, size, skip_bad, max_pixels
-        As in `read_folder`.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DataError
-        If the folder is missing or has no images, if two files have the same N, if a label has no name in
-        `class_names`, or, without `skip_bad`, if a file cannot be read or has another kind of name.
-
-    See Also
-    --------
-    write_labelled_files : the inverse.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from autograd_cnn.data import digits
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_labelled_files(Path(folder, "digits"), digits.load("test"), range(3))
-    ...     read_labelled_files(Path(folder, "digits")).labels
-    array([2, 3, 4])
-    """
-    path = Path(path).expanduser()
-    by_index: dict[int, tuple[Path, int]] = {}
-    bad = []
-    for entry in _entries(path):
-        match = LABELLED.fullmatch(entry.name)
-        if not match or not entry.is_file():
-            bad.append((Path(entry.path), "is not named as expected: idx-N-label-L.png, with L below 100000"))
-            continue
-        index, label = map(int, match.groups())
-        if index in by_index:
-            raise DataError(f"{entry.path} has the index of {by_index[index][0].name}: expected each once; rename one")
-        if class_names is not None and label >= len(class_names):
-            raise DataError(f"{entry.path} has the label {label}: expected 0 to {len(class_names) - 1}")
-        by_index[index] = Path(entry.path), label
-    if bad and not skip_bad:
-        raise _error(*bad[0])
-    labelled = [by_index[index] for index in sorted(by_index)]
-    if not labelled:
-        raise DataError(f"{path} contains no images: expected files named idx-N-label-L.png")
-    names = class_names or map(str, range(1 + max(label for _, label in labelled)))
-    files = [file for file, _ in labelled]
-    size, channels = _size(size, files, max_pixels), _channels(channels, files, max_pixels)
-    dataset = _read(labelled, tuple(names), channels, size, skip_bad, max_pixels, bad)
-    if not len(dataset):
-        raise DataError(f"{path} contains no image that can be read, expected at least one")
-    return dataset
-
-
-def write_labelled_files(path: str | Path, dataset: Dataset | Pair, indices: Iterable[int] | None = None) -> None:
-    """Write a data set as PATH/idx-INDEX-label-LABEL.png; everything else is as in `write_folder`.
-
-    Examples
-    --------
-    See `read_labelled_files`.
-    """
-    dataset = as_dataset(dataset)
-    _write(path, dataset, indices, lambda index, label: Path(f"idx-{index}-label-{label}.png"))
-
-
-def check_absent(path: Path) -> None:
-    """Raise DataError if a path exists, unless it is an empty folder."""
-    try:
-        if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
-            raise DataError(f"{path} already exists, and nothing is overwritten: remove it, or name another folder")
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}; name another folder") from error
-
-
-def take_evenly(labels: NDArray[np.int64], limit: int) -> NDArray[np.intp]:
-    """Return the sorted indices of at most `limit` images: the first of each class, then the second, and so on.
-
-    Examples
-    --------
-    >>> take_evenly(np.array([0, 0, 0, 1, 1]), 3)
-    array([0, 1, 3])
-    """
-    by_class = np.argsort(labels, kind="stable")
-    ordered = labels[by_class]
-    turn = np.empty(len(labels), np.intp)
-    turn[by_class] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
-    return np.sort(np.lexsort((labels, turn))[:limit])
+    write_files(path, dataset, indices, lambda index, label: Path(names[label], f"{index}.png"))
 
 
 def _scan(path: Path) -> tuple[dict[str, list[Path]], list[Bad]]:
     """Return the files of each class in natural order, and the paths that are neither a class nor an image of one."""
     classes: dict[str, list[Path]] = {}
     bad: list[Bad] = []
-    for entry in _entries(path):
+    for entry in list_entries(path):
         if not entry.is_dir():
             bad.append((Path(entry.path), "is beside the class folders: expected images in class folders only"))
             continue
-        members = _entries(Path(entry.path))
+        members = list_entries(Path(entry.path))
         classes[entry.name] = [Path(member.path) for member in members if member.is_file()]
         bad += [
             (Path(member.path), "is not a file: expected only images in a class folder")
@@ -297,26 +186,6 @@ def _scan(path: Path) -> tuple[dict[str, list[Path]], list[Bad]]:
     return classes, bad
 
 
-def _entries(path: Path) -> list[os.DirEntry[str]]:
-    """Return the entries of a folder in natural order, whatever order the system lists them in."""
-    try:
-        with os.scandir(path) as found:
-            entries = [e for e in found if not e.name.startswith(".") and e.name.lower() not in HIDDEN]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; expected a folder of images") from error
-    for entry in entries:
-        try:
-            entry.name.encode()
-        except UnicodeEncodeError:
-            raise DataError(f"{path} contains {entry.name!r}, which is not valid UTF-8: rename it") from None
-    return sorted(entries, key=lambda entry: _natural(entry.name))
-
-
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """Return a key that sorts "2" before "10": text and numbers alternate, and the name itself breaks ties."""
-    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))], name
-
-
 def _check_same_classes(path: Path, train: Iterable[str], test: Iterable[str]) -> None:
     for has, lacks, only in (
         ("train", "test", set(train) - set(test)),
@@ -324,7 +193,7 @@ def _check_same_classes(path: Path, train: Iterable[str], test: Iterable[str]) -
     ):
         if only:
             raise DataError(
-                f"{path / lacks} has no class {min(only, key=_natural)!r}, which {path / has} has: "
+                f"{path / lacks} has no class {min(only, key=natural)!r}, which {path / has} has: "
                 f"expected the same class folders in both; add it or remove the other"
             )
 
@@ -334,54 +203,6 @@ def _part(files: list[Path], split: str) -> list[Path]:
     held_out = max(1, round(len(files) * TEST_SHARE)) if len(files) > 1 else 0
     test = set(np.random.default_rng(SEED).permutation(len(files))[:held_out].tolist())
     return [file for i, file in enumerate(files) if (i in test) == (split == "test")]
-
-
-def _size(size: Size | Callable[[Size], Size] | None, files: list[Path], max_pixels: int) -> Size:
-    """Return the size to read images in: the one that is given, or made of the most common among the files."""
-    if isinstance(size, tuple):
-        return size
-    own = _common_size(files, max_pixels)
-    return own if size is None else size(own)
-
-
-def _channels(channels: int | None, files: list[Path], max_pixels: int) -> int:
-    """Return the channels to read images in: what is given, or what the files show."""
-    return (3 if has_colour(files, max_pixels) else 1) if channels is None else channels
-
-
-def _common_size(files: list[Path], max_pixels: int) -> tuple[int, int]:
-    """Return the most common height and width; of equally common sizes the largest."""
-    counts = Counter(size for size in image_sizes(files, max_pixels=max_pixels) if size)
-    return max(counts, key=lambda size: (counts[size], size), default=(1, 1))  # if all are bad, reading them raises
-
-
-def _read(
-    labelled: list[tuple[Path, int]],
-    class_names: tuple[str, ...],
-    channels: int,
-    size: Size,
-    skip_bad: bool,
-    max_pixels: int,
-    bad: list[Bad],
-) -> Dataset:
-    images = np.empty((len(labelled), channels, *size), np.float32)
-    labels: list[int] = []
-    skipped = list(bad)
-    found = read_images([file for file, _ in labelled], channels, size, max_pixels=max_pixels)
-    for (file, label), image in zip(labelled, found, strict=True):
-        if isinstance(image, DataError):
-            reason = str(image).removeprefix(f"{file} ")
-            if not skip_bad:
-                raise _error(file, reason) from image
-            skipped.append((file, reason))
-        else:
-            images[len(labels)] = image
-            labels.append(label)
-    return Dataset(images[: len(labels)], np.array(labels, np.int64), class_names, tuple(skipped))
-
-
-def _error(file: Path, reason: str) -> DataError:
-    return DataError(f"{file} {reason}; {ADVICE}")
 
 
 def _check_class_names(names: Sequence[str]) -> None:
@@ -397,32 +218,3 @@ def _check_class_names(names: Sequence[str]) -> None:
             f"the classes {', '.join(map(repr, names))} are the same folder on some systems: write labelled "
             "files (--layout files) instead, or rename some"
         )
-
-
-def _write(path: str | Path, dataset: Dataset, indices: Iterable[int] | None, name: Callable[[int, int], Path]) -> None:
-    if not len(dataset):
-        raise DataError(f"{path} is not written: the data set has no images, expected at least one")
-    with _new_folder(Path(path).expanduser()) as folder:
-        for index in range(len(dataset)) if indices is None else indices:
-            file = folder / name(index, int(dataset.labels[index]))
-            file.parent.mkdir(exist_ok=True)
-            write_image(file, dataset.images[index])
-
-
-@contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which gets its name once it is complete; after a failure nothing is left of it."""
-    check_absent(path)
-    target = Path(os.path.realpath(path))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the target, so on the same file system; it is removed whatever happens.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as temporary:
-            folder = Path(temporary, target.name)
-            folder.mkdir()
-            yield folder
-            if target.exists():
-                target.rmdir()  # fails if the folder is no longer empty
-            folder.rename(target)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}; make room, or name another folder") from error

@@ -9,6 +9,7 @@ The words are MPI's: a rank is the number of a process, from 0; all-reduce gives
 """
 
 from autograd_cnn.distributed.derivatives import value_and_grad
+from autograd_cnn.distributed.executor import shared_executor
 from autograd_cnn.distributed.reduction import Reducer
 from autograd_cnn.distributed.world import (
     Alone,
@@ -32,6 +33,7 @@ __all__ = [
     "require_same",
     "share",
     "share_of",
+    "shared_executor",
     "together",
     "total",
     "value_and_grad",

@@ -45,6 +45,7 @@ from autograd_cnn.ops.comparison import (
 )
 from autograd_cnn.ops.contraction import dot, inner, outer, tensordot
 from autograd_cnn.ops.convolution import conv2d, conv_transpose2d
+from autograd_cnn.ops.cross_entropy import nll_loss, softmax_cross_entropy
 from autograd_cnn.ops.cumulative import cumprod, cumsum, diff, prod
 from autograd_cnn.ops.diagonals import diag, trace, tril, triu
 from autograd_cnn.ops.elementwise import (
@@ -61,12 +62,11 @@ from autograd_cnn.ops.elementwise import (
     sqrt,
     subtract,
 )
-from autograd_cnn.ops.elementwise_loss import binary_cross_entropy, l1_loss, smooth_l1_loss
 from autograd_cnn.ops.exponential import expm1, log1p, log2, log10, logaddexp, reciprocal, square
 from autograd_cnn.ops.indexing import getitem, setitem, take
 from autograd_cnn.ops.joining import concatenate, pad, split, stack
 from autograd_cnn.ops.linear import einsum, linear, matmul
-from autograd_cnn.ops.loss import mse_loss, nll_loss, sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_cnn.ops.loss import binary_cross_entropy, l1_loss, mse_loss, sigmoid_cross_entropy, smooth_l1_loss
 from autograd_cnn.ops.normalization import batch_norm, dropout, group_norm, layer_norm
 from autograd_cnn.ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from autograd_cnn.ops.reduction import logsumexp, max, mean, min, sum, var

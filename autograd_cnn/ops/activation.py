@@ -12,10 +12,11 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import greater, where
 from autograd_cnn.ops.elementwise import astype, exp, multiply
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 
 @primitive(domain="real")

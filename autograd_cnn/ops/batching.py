@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.shape import expand_dims, squeeze
-from autograd_cnn.primitive import operand
 
 
 def of_images(op: Callable[..., Any], x: Any, *args: Any) -> Any:

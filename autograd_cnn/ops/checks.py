@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_cnn.calls.operands import short
+from autograd_cnn.calls.operands import Input, is_plain, missing, settle, short
+from autograd_cnn.graph import Variable
 from autograd_cnn.kernels import Pair, Window
-from autograd_cnn.primitive import operand
+from autograd_cnn.primitive import stack
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 
@@ -45,8 +46,26 @@ def remembered(check: Check) -> Check:
     return ask  # type: ignore[return-value]
 
 
+def operand(op: str, name: str, value: Any) -> Any:
+    """Return what is given for an array as a Variable or an array; for ops that are made of others.
+
+    Lists are joined and numbers become arrays, of float32 where they do not say otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming `op` and its input `name`, for what is no array of real numbers.
+    """
+    if isinstance(value, Variable) or is_plain(value):
+        return value
+    if value is None:
+        raise missing(op, name)
+    (found,), (array,), _ = settle(op, "any", [Input(0, name, True)], [value], stack)
+    return found if isinstance(found, Variable) else array
+
+
 def together(op: str, **given: Any) -> list[Any]:
-    """Return inputs as Variables or arrays, for an op that is made of others; see `primitive.operand`.
+    """Return inputs as Variables or arrays, for an op that is made of others; see `operand`.
 
     Numbers and lists follow the dtype of the rest, so that 0.1 beside float64 is not rounded to float32 first.
     """

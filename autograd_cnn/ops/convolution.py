@@ -12,12 +12,13 @@ from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.batching import of_images
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.elementwise import add
 from autograd_cnn.ops.indexing import getitem
 from autograd_cnn.ops.joining import pad
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import expand_dims, reshape, squeeze
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 PairLike = int | tuple[int, int]
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from autograd_cnn.calls.operands import named
 from autograd_cnn.ops.arrangement import moveaxis
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import where
 from autograd_cnn.ops.indexing import getitem, scatter_add
 from autograd_cnn.ops.reduction import sum
-from autograd_cnn.primitive import operand
 
 
 def _places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:

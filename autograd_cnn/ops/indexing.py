@@ -10,8 +10,9 @@ from numpy.lib.array_utils import normalize_axis_index
 from autograd_cnn.calls.operands import named, short
 from autograd_cnn.graph import Array, Scattered, Variable
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.shape import reshape
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 
 def _plain(index: Any) -> Any:

@@ -13,13 +13,14 @@ import numpy as np
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.diagonals import tril
 from autograd_cnn.ops.elementwise import sign
 from autograd_cnn.ops.indexing import getitem
 from autograd_cnn.ops.linear import _transposed, matmul
 from autograd_cnn.ops.norms import norm
 from autograd_cnn.ops.shape import expand_dims, squeeze
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 __all__ = ["cholesky", "det", "inv", "norm", "slogdet", "solve"]
 

@@ -13,10 +13,11 @@ from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt
 from autograd_cnn.ops.reduction import mean, var
 from autograd_cnn.ops.shape import reshape
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 from autograd_cnn.recording import history
 
 

@@ -11,11 +11,12 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named, short
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import equal, not_equal, where
 from autograd_cnn.ops.elementwise import abs, power, sign
 from autograd_cnn.ops.reduction import Axis, _axes, _keep, sum
 from autograd_cnn.ops.shape import squeeze
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 
 @primitive(domain="floating")

@@ -9,8 +9,9 @@ from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.batching import of_images
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.reduction import mean
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 PairLike = int | tuple[int, int]
 

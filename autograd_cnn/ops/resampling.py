@@ -11,12 +11,12 @@ import numpy as np
 from autograd_cnn.calls.operands import named, short
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.arrangement import repeat
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.indexing import getitem, take
 from autograd_cnn.ops.joining import concatenate
 from autograd_cnn.ops.pooling import avg_pool2d
 from autograd_cnn.ops.reduction import mean
 from autograd_cnn.ops.shape import reshape, transpose
-from autograd_cnn.primitive import operand
 
 
 def _images(op: str, x: Any) -> Any:

@@ -9,11 +9,12 @@ import numpy as np
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
+from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import equal, where
 from autograd_cnn.ops.elementwise import multiply
 from autograd_cnn.ops.reduction import Axis, _axes, _count, _keep, _variance, mean, sum
 from autograd_cnn.ops.shape import broadcast_to, reshape, transpose
-from autograd_cnn.primitive import operand, primitive
+from autograd_cnn.primitive import primitive
 
 
 @primitive(domain="floating")

@@ -5,8 +5,9 @@ from autograd_cnn.training.callbacks import Callback, EarlyStopping, early_stopp
 from autograd_cnn.training.errors import RunError, TrainingError
 from autograd_cnn.training.evaluation import batches, evaluate, predict
 from autograd_cnn.training.loop import fit
+from autograd_cnn.training.model_loading import load_model
 from autograd_cnn.training.results import EpochResult, Evaluation, History
-from autograd_cnn.training.saved_models import SavedModel, load_model
+from autograd_cnn.training.saved_models import SavedModel
 
 __all__ = [
     "Apply",

@@ -11,6 +11,12 @@ from pathlib import Path
 from autograd_cnn.output.files import TEMPORARY
 from autograd_cnn.training.errors import RunError
 
+#: The file in a run's folder that holds the model at the end.
+WEIGHTS_FILE = "weights.safetensors"
+
+#: The file that holds the model after the epoch with the lowest validation loss.
+BEST_FILE = "best.safetensors"
+
 LOCK_FILE = ".lock"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -20,26 +19,30 @@ import numpy as np
 
 from autograd_cnn import models, ops, training
 from autograd_cnn.data import DataLoader, Dataset
-from autograd_cnn.data.augment import augment, crop_and_flip, vary_handwriting
-from autograd_cnn.data.images import polarity
-from autograd_cnn.data.loader import Transform
 from autograd_cnn.distributed import Alone, Communicator, require_same
 from autograd_cnn.kernels import get_num_threads, set_num_threads
 from autograd_cnn.nn import serialization
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.checkpoints import Checkpoints
-from autograd_cnn.training.digit_images import reading_of
 from autograd_cnn.training.errors import RunError, TrainingError
-from autograd_cnn.training.inputs import Inputs, channel_statistics
+from autograd_cnn.training.inputs import Inputs
 from autograd_cnn.training.interrupts import end_together, put_off
 from autograd_cnn.training.model_files import FileModel, find, recall
 from autograd_cnn.training.results import EpochResult
-from autograd_cnn.training.run_folder import claim_folder
+from autograd_cnn.training.run_folder import BEST_FILE, WEIGHTS_FILE, claim_folder
 from autograd_cnn.training.run_results import Results, write_results
-from autograd_cnn.training.saved_models import BEST_FILE, WEIGHTS_FILE, SavedModel
+from autograd_cnn.training.saved_models import SavedModel
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import SCHEDULES, Settings
+from autograd_cnn.training.training_images import (
+    count_images,
+    digest_of,
+    hold_out,
+    image_metadata,
+    in_colour,
+    variation,
+)
 
 
 @dataclass
@@ -131,16 +134,15 @@ class Run:
             if epochs < done:
                 raise RunError(f"--epochs {epochs} is fewer than the {done} that are done in {folder}; give more")
             settings = dataclasses.replace(settings, epochs=epochs)
-        advice = "put it back, or start a new run"
         if model_file is not None:
             given = find(model_file)
             if getattr(given, "name", model_file) != settings.model:
                 raise RunError(
                     f"{folder} trains {settings.model}, not {model_file}; leave out --model, or start a new run"
                 )
-        model = recall(settings.model, settings.model_digest, folder, advice)
+        model = recall(settings.model, settings.model_digest, folder, "put it back, or start a new run")
         run = cls._prepare(settings, folder, model, checkpoints, comm)
-        if state.images not in (None, run._images()) or state.fingerprint not in (None, run.fingerprint):
+        if state.images not in (None, count_images(run.train)) or state.fingerprint not in (None, run.fingerprint):
             raise RunError(
                 f"{settings.data} has not the training images that it had when {folder} was begun: "
                 "put them back, or start a new run"
@@ -163,10 +165,10 @@ class Run:
         train = inputs.load(settings.data, "train", settings.skip_bad)
         test = inputs.load(settings.data, "test", settings.skip_bad)
         if settings.augment is None:
-            settings = dataclasses.replace(settings, augment=_in_colour(train))
+            settings = dataclasses.replace(settings, augment=in_colour(train))
         validation = None
         if settings.validation:
-            train, validation = _hold_out(train, settings.validation, settings.seed)
+            train, validation = hold_out(train, settings.validation, settings.seed)
         options = settings.model_options(model, train.images.shape[1:])
         try:
             params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names), **options)
@@ -184,21 +186,8 @@ class Run:
     def loader(self) -> DataLoader:
         """The training images, in batches."""
         s = self.settings
-        transform = self._augmentation if s.augment else None
+        transform = variation(self.train, self._image_metadata["reading"]) if s.augment else None
         return DataLoader(self.train, s.batch_size, shuffle=True, transform=transform, seed=s.seed)
-
-    @property
-    def _augmentation(self) -> Transform:
-        """What is varied at random in images of this kind."""
-        if _in_colour(self.train):
-            return crop_and_flip
-        # A shift of so many pixels is meant for images of 28×28.
-        shifted = functools.partial(augment, shift=2 * min(self.train.images.shape[2:]) / 28)
-        return vary_handwriting if self._reading else shifted
-
-    @property
-    def _reading(self) -> str:
-        return reading_of(self.settings.data, self.train.images.shape[1:])
 
     @property
     def steps(self) -> int:
@@ -210,7 +199,12 @@ class Run:
         """The first of the epochs with the lowest validation loss; None without a validation set."""
         if self.validation is None or not self.history.epochs:
             return None
-        return min(self.history.epochs, key=lambda e: _or_infinity(e.validation_loss))
+
+        def cost(epoch: EpochResult) -> float:  # NaN is no loss to compare with
+            loss = epoch.validation_loss
+            return math.inf if loss is None or math.isnan(loss) else loss
+
+        return min(self.history.epochs, key=cost)
 
     def fit(self, on_step: Callable[[int, float, float], None] | None = None) -> None:
         """Train to the last epoch, and save the state after every one, and when a signal asks for the end.
@@ -293,9 +287,16 @@ class Run:
         if self.comm.rank:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        state = SavedState(self.settings, self.history, self._images(), self.optimizer.steps, self.fingerprint)
+        state = SavedState(
+            self.settings, self.history, count_images(self.train), self.optimizer.steps, self.fingerprint
+        )
         state.write(self.folder, self.params, self.optimizer, self.saved_model().metadata(), self.checkpoints.keep)
         self.checkpoints.saved()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A digest of the training images and their labels."""
+        return digest_of(self.train)
 
     def saved_model(self) -> SavedModel:
         """Return the model as it is now, with all that belongs to it."""
@@ -307,34 +308,12 @@ class Run:
             self.train.images.shape[1:],
             dict(self.options),
             data=self.settings.data,
-            polarity=self._polarity,
-            mean=self._statistics[0],
-            std=self._statistics[1],
-            reading=self._reading,
+            **self._image_metadata,
         )
 
     @functools.cached_property
-    def _polarity(self) -> str:
-        return "mixed" if _in_colour(self.train) else polarity(self.train.images)
-
-    @functools.cached_property
-    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel, by which photographs are standardised."""
-        return channel_statistics(self.train.images) if _in_colour(self.train) else ((), ())
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """A digest of the training images and their labels."""
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr(self.train.images.shape).encode())
-        for array in (self.train.images, self.train.labels):
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
-
-    def _images(self) -> dict[str, int]:
-        """Count the training images of each class."""
-        counts = np.bincount(self.train.labels, minlength=len(self.train.class_names))
-        return dict(zip(self.train.class_names, counts.tolist(), strict=True))
+    def _image_metadata(self) -> dict[str, Any]:
+        return image_metadata(self.train, self.settings.data)
 
     def finish(self) -> Results:
         """Look at the test set, write weights, metrics, history and pictures, and return what was found.
@@ -368,23 +347,3 @@ class Run:
             "validation_accuracy": best and best.validation_accuracy,
         }
         return write_results(self.folder, summary, self.history, self.test, result, self.params)
-
-
-def _hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
-    try:
-        kept, held_out = dataset.split(1 - share, seed)
-    except ValueError as error:
-        raise RunError(
-            f"--validation {share:g} of {len(dataset)} training images leaves none to validate with, or to train on; "
-            "give another share"
-        ) from error
-    return kept, dataclasses.replace(held_out, skipped=())
-
-
-def _in_colour(dataset: Dataset) -> bool:
-    return dataset.images.shape[1:2] == (3,)
-
-
-def _or_infinity(loss: float | None) -> float:
-    """Return a loss, or infinity where there is none or it is NaN."""
-    return math.inf if loss is None or math.isnan(loss) else loss

@@ -7,8 +7,9 @@ from PIL import Image
 from autograd_cnn import data
 from autograd_cnn.data import DataError
 from autograd_cnn.data.colour import has_colour, with_channels
-from autograd_cnn.data.folders import read_folder, read_labelled_files, write_folder, write_labelled_files
+from autograd_cnn.data.folders import read_folder, write_folder
 from autograd_cnn.data.images import read_image, write_image
+from autograd_cnn.data.labelled_files import read_labelled_files, write_labelled_files
 
 RED = np.zeros((3, 8, 8), np.float32)
 RED[0, 2:5] = 1

@@ -14,14 +14,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from autograd_cnn import data
-from autograd_cnn.data import DataError, Dataset, folders, images
-from autograd_cnn.data.folders import (
-    read_folder,
-    read_labelled_files,
-    take_evenly,
-    write_folder,
-    write_labelled_files,
-)
+from autograd_cnn.data import DataError, Dataset, folders, image_folders, images
+from autograd_cnn.data.folders import read_folder, write_folder
+from autograd_cnn.data.image_folders import list_entries, take_evenly
+from autograd_cnn.data.labelled_files import read_labelled_files, write_labelled_files
 
 
 @st.composite
@@ -136,7 +132,7 @@ def test_train_and_test_are_read_from_their_folders(tmp_path):
 
 def test_files_are_in_natural_order(tmp_path):
     fill(tmp_path, {f"a/{name}.png": [i] for i, name in enumerate(["1", "01", "2", "10", "x2", "x10"])})
-    names = [Path(e.path).stem for e in folders._entries(tmp_path / "a")]
+    names = [Path(e.path).stem for e in list_entries(tmp_path / "a")]
     assert names == ["01", "1", "2", "10", "x2", "x10"]
 
 
@@ -223,7 +219,7 @@ def test_every_mode_and_format_becomes_the_same_grey(tmp_path):
     Image.fromarray(RAMP > 100).save(tmp_path / "a" / "bits.png")
     dataset = read_folder(tmp_path)
     assert dataset.images.shape == (len(EVERY_MODE) + 1, 1, 4, 5)
-    names = [entry.name for entry in folders._entries(tmp_path / "a")]
+    names = [entry.name for entry in list_entries(tmp_path / "a")]
     for name, image in zip(names, dataset.images, strict=True):
         expected = (RAMP > 100) if name == "bits.png" else RAMP / np.float32(255)
         np.testing.assert_allclose(image[0], expected, atol=0.02 if name == "L.jpg" else 1e-6, err_msg=name)
@@ -502,7 +498,7 @@ def test_a_failure_half_way_leaves_nothing(tmp_path, monkeypatch, write, failure
         if path.name.startswith(("1", "idx-1")):
             raise failure
 
-    monkeypatch.setattr(folders, "write_image", fail)
+    monkeypatch.setattr(image_folders, "write_image", fail)
     with pytest.raises((KeyboardInterrupt, DataError)) as caught:
         write(tmp_path / "a", SMALL)
     if isinstance(failure, OSError):

@@ -17,8 +17,9 @@ from autograd_cnn.data.idx import decompress, encode_idx, read_idx
 from autograd_cnn.data.images import read_image
 from autograd_cnn.nn.serialization import WeightsError
 from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.model_loading import load_model
 from autograd_cnn.training.results import EpochResult, History, Underway
-from autograd_cnn.training.saved_models import SavedModel, load_model
+from autograd_cnn.training.saved_models import SavedModel
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import Settings
 from tests.fuzzing.mutations import damaged_gzip, damaged_image, damaged_safetensors

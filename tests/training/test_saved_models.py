@@ -12,8 +12,9 @@ from autograd_cnn.data.images import write_image
 from autograd_cnn.models import lenet5, mlp
 from autograd_cnn.nn.serialization import read_metadata
 from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.model_loading import load_model
 from autograd_cnn.training.runs import Run
-from autograd_cnn.training.saved_models import SavedModel, load_model, standardized
+from autograd_cnn.training.saved_models import SavedModel, standardized
 from autograd_cnn.training.settings import Settings
 
 DIGITS = tuple("0123456789")

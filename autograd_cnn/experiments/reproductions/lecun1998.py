@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import models, ops, optim, training
-from autograd_cnn.data import DataLoader, Dataset, folders
+from autograd_cnn.data import DataLoader, Dataset, labelled_files
 from autograd_cnn.data.augment import augment
 from autograd_cnn.experiments.reproductions.study import Finding, Study, Trained, stopwatch
 from autograd_cnn.nn import composition, layers
@@ -157,7 +157,7 @@ def _through_files(study: Study, dataset: Dataset) -> Dataset:
     seconds = stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "images")
-        folders.write_labelled_files(path, dataset)
-        again = folders.read_labelled_files(path, dataset.class_names)
+        labelled_files.write_labelled_files(path, dataset)
+        again = labelled_files.read_labelled_files(path, dataset.class_names)
         study.add(f"{len(dataset):,} PNG files written and read", seconds=seconds())
     return again
