@@ -96,7 +96,7 @@ def nudge(model: SavedModel, pixels: Any, target: int) -> Iterator[dict[str, Any
     --------
     >>> from autograd_cnn import models
     >>> net = SavedModel("mlp", models.mlp, models.mlp.init(0), tuple("0123456789"), (1, 28, 28))
-    >>> *_, last = nudge(net, np.zeros((1, 28, 28), np.float32), target=3)
+    >>> *_, last = nudge(net, np.eye(28, dtype=np.float32)[np.newaxis], target=3)
     >>> last["label"], last["reached"]
     (3, True)
     """

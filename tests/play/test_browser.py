@@ -268,7 +268,7 @@ def test_a_photograph_is_read(open_page, served, test_digits, tmp_path):
 def test_nothing_is_cut_off(open_page, test_digits, scheme, width, tmp_path):
     page = open_page(color_scheme=scheme, viewport={"width": width, "height": 800})
     page.click("#example")
-    says(page, "#verdict", "It was written as [0-9]")
+    says(page, "#verdict", "It is labelled [0-9]")
     page.click("#graph-start")
     page.wait_for_selector("#graph-view svg")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width

@@ -20,13 +20,12 @@ function complain(error) {
   if (error.name === "AbortError") return;
   if (!(error instanceof Refused)) throw error;
   const text = error.message;
-  $("problem").textContent = text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith(".") || text.endsWith("?") ? "" : ".");
+  $("problem").textContent = text.charAt(0).toUpperCase() + text.slice(1) + (/[.?]$/.test(text) ? "" : ".");
 }
 
 // --- The drawing, and the answer to it -------------------------------------------------------------------------------
 
 const pad = new Pad($("pad"), $("cursor"), (goesOn) => {
-  $("example-truth")?.remove();
   read(goesOn);
 });
 
@@ -223,6 +222,7 @@ startable("learn-start", async (signal) => {
     last = step;
     if (!step.ended) losses.push(step.loss);
     drawCurve($("learn-curve"), losses);
+    showProbabilities(step);
     $("learn-text").textContent = `Step ${step.step}: ${name} ${percent(step.probabilities.values[target])}, ` +
       `loss ${step.loss.toFixed(3)}`;
     await pause(30);
@@ -281,12 +281,13 @@ async function showExample() {
   try {
     const answer = await ask("example");
     const [channels, height, width] = answer.pixels.shape;
-    const inked = { shape: answer.pixels.shape, values: answer.pixels.values.map((value) => channels === 1 ? 1 - value : value) };
-    const canvas = new OffscreenCanvas(width, height);
+    const paper = (value) => (channels === 1 ? 1 - value : value); // dark ink on white, as one draws it
+    const inked = { shape: answer.pixels.shape, values: answer.pixels.values.map(paper) };
+    const canvas = document.createElement("canvas");
     drawImage(canvas, inked);
     pad.show(canvas, false);
     show(answer, false);
-    $("verdict").textContent += ` It was written as ${network.classes[answer.truth]}.`;
+    $("verdict").textContent += ` It is labelled ${network.classes[answer.truth]}.`;
   } catch (error) {
     complain(error);
   }
