@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograd_cnn.cli import options
@@ -24,7 +25,7 @@ def add_parser(commands: options.Commands) -> None:
         description="Serve a page to this machine alone: draw a digit, and see what the network reads, why, and how "
         "to change its mind. It needs the extra play. Ctrl-C ends it.",
     )
-    options.add_weights(parser, "a new lenet5, which is trained first as train does")
+    options.add_weights(parser, "a new lenet5, or --model, which is trained on digits first as train does")
     parser.add_argument(
         "--port", type=port, default=PORT, metavar="N", help=f"where to serve it; 0 for any (default: {PORT})"
     )
@@ -51,7 +52,7 @@ def run(given: argparse.Namespace) -> None:
     with server.listen(given.port) as listening:
         url = f"http://{server.HOST}:{listening.getsockname()[1]}/"
         print(url, flush=True)
-        page = server.make_server(Pupil(saved or train()), listening)
+        page = server.make_server(Pupil(saved or train(given.model or "lenet5")), listening)
         print("open it in a browser on this machine; Ctrl-C ends it", flush=True)
         if not given.no_browser:
             # The socket listens already: the browser waits until the server takes its request.
@@ -59,16 +60,16 @@ def run(given: argparse.Namespace) -> None:
         page.run(sockets=[listening])
 
 
-def train() -> SavedModel:
-    """Train the model that `train` does by default, with a bar, and return it."""
+def train(model: str) -> SavedModel:
+    """Train a model as `train` does by default, with a bar, and return it."""
     from autograd_cnn.training.progress import training_bar
     from autograd_cnn.training.runs import Run
     from autograd_cnn.training.settings import Settings
 
-    settings = Settings.resolve()
-    folder = options.new_folder(f"{settings.data}-{settings.model}")
+    settings = Settings.resolve(model=model)
+    folder = options.new_folder(f"{settings.data}-{Path(model).stem}")
     run = Run.start(settings, folder)
-    print(f"first, {settings.model} learns {settings.data}, as with train; --weights takes a network that has learned")
+    print(shown(f"first, {model} learns {settings.data}, as with train; --weights takes a network that has learned"))
     with training_bar(settings.epochs, run.steps, run.history) as bar:
         run.fit(on_step=bar)
         summary = run.finish().summary

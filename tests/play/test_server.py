@@ -6,6 +6,7 @@ import http.client
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -285,6 +286,28 @@ class TestCommand:
         _, errors = play.communicate(timeout=60)
         assert play.returncode == 130
         assert "step" in errors  # the bar
+
+    @needs_server
+    def test_the_network_that_it_trained_is_served(self, tmp_path):
+        (tmp_path / "small.py").write_text(
+            "import autograd_cnn as ac\n"
+            "from autograd_cnn.nn.layers import flatten, linear\n"
+            "INPUT_SHAPE = (1, 8, 8)\n"
+            "init, apply = ac.sequential(flatten, linear(64, 10))\n"
+        )
+        play = start("--model", "small.py", "--port", "0", cwd=tmp_path)
+        url = play.stdout.readline()
+        assert play.stdout.readline().startswith("first, small.py learns digits")
+        assert play.stdout.readline().startswith("next time: play --weights runs")
+        connection = http.client.HTTPConnection(url.removeprefix("http://").strip().rstrip("/"), timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", "/api/model")
+            found = json.loads(connection.getresponse().read())
+        assert (found["parameters"], found["shape"], found["data"]) == (650, [1, 8, 8], "digits")
+        play.send_signal(signal.SIGTERM)
+        _, errors = play.communicate(timeout=60)
+        assert play.returncode == 143
+        assert re.search("test [0-9.]+%", errors)
 
     @needs_server
     def test_a_port_in_use_is_one_line(self, weights, capsys):
