@@ -155,6 +155,8 @@ def test_strokes_of_real_digits_are_answered_as_the_function_does(open_page, ser
 
 
 def test_every_panel_changes(open_page, served, test_digits):
+    from playwright.sync_api import expect
+
     page = open_page()
     draw(page, test_digits[3])
     canvases = ["#seen-image", "#saliency-image", "#layer-list div:first-child canvas"]
@@ -188,6 +190,10 @@ def test_every_panel_changes(open_page, served, test_digits):
     page.wait_for_selector(".node.loss[aria-pressed=true]")
     assert page.locator(".node").count() == 24
     page.locator(".node", has_text="conv1.weight").click()
+    says(page, "#graph-node h3", "^conv1.weight$")
+    told = page.inner_text("#graph-node")
+    draw(page, test_digits[0])  # the graph is that of the new drawing, with the same node open
+    expect(page.locator("#graph-node")).not_to_have_text(told, timeout=PATIENCE)
     says(page, "#graph-node h3", "^conv1.weight$")
     assert page.locator("#graph-node canvas").count() == 4  # histogram and picture, of value and gradient
 

@@ -14,8 +14,8 @@ const make = (name, attributes = {}, text = "") => {
 
 export const shapeOf = (shape) => shape.join("×") || "one number";
 
-// Draw the nodes in `view`; `open` is called with the one that is chosen.
-export function drawGraph(view, nodes, open) {
+// Draw the nodes in `view`; `open` is called with the number of the one that is chosen, at first `chosen`, or the loss.
+export function drawGraph(view, nodes, chosen, open) {
   const places = nodes.map(placeOf);
   const width = Math.max(...places.map(({ x }) => x)) + BOX / 2 + EDGE;
   const height = Math.max(...places.map(({ y }) => y)) + TALL / 2 + 20;
@@ -27,7 +27,7 @@ export function drawGraph(view, nodes, open) {
   const boxes = nodes.map((node, number) => box(node, places[number]));
   const choose = (number) => {
     boxes.forEach((each, i) => each.setAttribute("aria-pressed", i === number));
-    open(nodes[number]);
+    open(number);
   };
   // In the order of the rows, so that the tabulator goes from the top to the bottom.
   const order = boxes.map((_, i) => i).sort((i, j) => places[i].y - places[j].y || places[i].x - places[j].x);
@@ -41,8 +41,7 @@ export function drawGraph(view, nodes, open) {
     svg.append(boxes[i]);
   }
   view.replaceChildren(svg);
-  view.scrollTop = 0;
-  choose(nodes.findIndex((node) => node.kind === "loss"));
+  choose(chosen in nodes ? chosen : nodes.findIndex((node) => node.kind === "loss"));
 }
 
 const placeOf = ({ row, column }) => ({ x: EDGE + BOX / 2 + column * COLUMN, y: 24 + TALL / 2 + row * ROW });

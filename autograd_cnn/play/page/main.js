@@ -12,7 +12,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, sti
 
 let network = null;
 let current = null; // the last answer: its pixels are what the panels work on
-let graph = null;
+let openNode = null; // the number of the node that is open, once the graph is drawn
 
 // --- What can go wrong -----------------------------------------------------------------------------------------------
 
@@ -84,6 +84,7 @@ function show(answer, unfinished) {
   $("verdict").textContent = `It reads ${name}, with ${percent(answer.probabilities.values[answer.label])}.`;
   $("saliency-class").value = $("graph-class").value = answer.label;
   showSaliency();
+  if (openNode !== null) showGraph().catch(complain);
 }
 
 function showProbabilities({ label, probabilities }) {
@@ -259,11 +260,15 @@ async function again() {
 
 // --- The graph -------------------------------------------------------------------------------------------------------
 
-startable("graph-start", async () => {
-  const target = chosen("graph-class");
-  graph = await ask("computation", { pixels: needsDrawing().sent, target });
-  drawGraph($("graph-view"), graph.nodes, (node) => describeNode($("graph-node"), node));
-});
+async function showGraph() {
+  const { nodes } = await ask("computation", { pixels: needsDrawing().sent, target: chosen("graph-class") });
+  drawGraph($("graph-view"), nodes, openNode, (number) => {
+    openNode = number;
+    describeNode($("graph-node"), nodes[number]);
+  });
+}
+
+startable("graph-start", showGraph);
 
 // --- Beginning -------------------------------------------------------------------------------------------------------
 
@@ -333,7 +338,7 @@ $("undo-stroke").addEventListener("click", () => pad.undo());
 $("example").addEventListener("click", showExample);
 $("photograph").addEventListener("change", (event) => showPhotograph(event.target.files[0]));
 $("saliency-class").addEventListener("change", showSaliency);
-$("graph-class").addEventListener("change", () => { if (graph) $("graph-start").click(); });
+$("graph-class").addEventListener("change", () => { if (openNode !== null) showGraph().catch(complain); });
 for (const name of ["dragover", "dragleave", "drop"]) {
   window.addEventListener(name, (event) => {
     event.preventDefault(); // a photograph dropped beside the pad would replace the page
