@@ -40,7 +40,7 @@ def test_every_public_name_exists_and_is_documented():
 FLOORS = [
     "starting", "modes", "kernels", "recording", "graph", "backpropagation", "calls", "primitive", "ops",
     "plain_values", "tensor", "reference", "output", "plotting", "transforms", "nn", "optim", "distributed", "data",
-    "models", "inspection", "onnx", "testing", "training", "experiments", "cli", "__main__",
+    "models", "inspection", "onnx", "testing", "training", "play", "experiments", "cli", "__main__",
 ]  # fmt: skip
 
 

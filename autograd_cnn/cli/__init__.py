@@ -24,6 +24,7 @@ from autograd_cnn.cli import (
     export_onnx,
     inspect,
     options,
+    play,
     predict,
     reproduce,
     streams,
@@ -34,7 +35,7 @@ from autograd_cnn.output.text import shown
 
 __all__ = ["main"]
 
-_COMMANDS = (train, sweep, evaluate, predict, export_onnx, inspect, reproduce, bench, datasets)
+_COMMANDS = (train, sweep, evaluate, predict, play, export_onnx, inspect, reproduce, bench, datasets)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -84,6 +85,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from autograd_cnn.distributed import DistributedError
     from autograd_cnn.nn.serialization import WeightsError
     from autograd_cnn.onnx.errors import OnnxError
+    from autograd_cnn.play.errors import PlayError
     from autograd_cnn.training.errors import RunError, TrainingError
 
     try:
@@ -92,7 +94,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         with threadpool_limits(1, user_api="blas"), _warnings_in_one_line():
             return given.run(given) or 0
     except (
-        RunError, TrainingError, WeightsError, DistributedError, OnnxError, data.DataError, models.UnknownModelError
+        RunError, TrainingError, WeightsError, DistributedError, OnnxError, PlayError, data.DataError,
+        models.UnknownModelError,
     ) as error:  # fmt: skip
         return _fail(error)
 

@@ -105,11 +105,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="lenet5", type=models.canonical, metavar="NAME", help=known)
 
 
-def add_weights(parser: argparse.ArgumentParser) -> None:
-    """Add --weights, and --model for a file that does not name its model."""
+def add_weights(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add --weights, and --model for a file that does not name its model; `default` says what stands for it."""
     parser.add_argument(
-        "--weights", type=Path, required=True, metavar="FILE",
-        help="a weights.safetensors file, a checkpoint, or the folder of a run",
+        "--weights", type=Path, required=default is None, metavar="FILE",
+        help="a weights.safetensors file, a checkpoint, or the folder of a run"
+        + (f" (default: {default})" if default else ""),
     )  # fmt: skip
     parser.add_argument(
         "--model", type=models.canonical, metavar="NAME",

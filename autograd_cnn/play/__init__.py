@@ -1,0 +1,7 @@
+"""The page to draw on: what `autograd-cnn play` serves.
+
+What it shows comes from plain functions of a model and the pixels of an image: `answers` (probabilities and feature
+maps), `imagining` (saliency, nudge, dream), `learning` (lessons) and `computation` (the graph). `server` answers the
+page's requests with them, behind `guard`; `wire` is how pictures come in and arrays go out. The page itself is in
+`page/`, plain HTML, CSS and JavaScript modules.
+"""
