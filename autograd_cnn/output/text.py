@@ -125,6 +125,36 @@ def shown(text: object) -> str:
     )
 
 
+def columns(text: str) -> int:
+    """Return how many terminal columns a text takes: two for a wide character, none for an accent.
+
+    Examples
+    --------
+    >>> columns("Käse"), columns("猫")
+    (4, 2)
+    """
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def shorten(name: str, width: int) -> str:
+    """Return a name as it is shown in so many columns, on one line.
+
+    Examples
+    --------
+    >>> shorten("a cat on a mat", 10)
+    'a cat o...'
+    """
+    name = shown(name)
+    if columns(name) <= width:
+        return name
+    while columns(name) > width - 3:
+        name = name[:-1]
+    return name + "..."
+
+
 class ShownError(Exception):
     """An error whose message is `shown`: it often has names in it that came from elsewhere."""
 

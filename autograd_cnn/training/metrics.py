@@ -1,6 +1,5 @@
 """How well predictions agree with labels: accuracy, the confusion matrix, and figures for each class."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd_cnn.output.text import shown
+from autograd_cnn.output.text import columns, shorten
 
 # Longest class name shown in a table, in terminal columns.
 _NAME_WIDTH = 40
@@ -246,15 +245,15 @@ class ClassificationReport:
 
     def __str__(self) -> str:
         total = int(self.support.sum())
-        classes = [(_shorten(name), p, r, f1, n) for name, p, r, f1, n in self._rows()]
+        classes = [(shorten(name, _NAME_WIDTH), p, r, f1, n) for name, p, r, f1, n in self._rows()]
         averages = [
             ("macro average", *self.macro_average, total),
             ("weighted average", *self.weighted_average, total),
         ]
-        width = max(_columns(name) for name, *_ in (*classes, *averages))
+        width = max(columns(name) for name, *_ in (*classes, *averages))
 
         def line(name: str, *cells: str) -> str:
-            return name + " " * (width - _columns(name)) + "".join(f"{cell:>11}" for cell in cells)
+            return name + " " * (width - columns(name)) + "".join(f"{cell:>11}" for cell in cells)
 
         def lines(rows: Sequence[tuple[str, float, float, float, int]]) -> list[str]:
             return [line(name, f"{p:.4f}", f"{r:.4f}", f"{f1:.4f}", str(n)) for name, p, r, f1, n in rows]
@@ -340,21 +339,3 @@ def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
     result = np.zeros_like(above)
     np.divide(above, below, out=result, where=below != 0)
     return result
-
-
-def _columns(text: str) -> int:
-    """Return how many terminal columns a text takes: two for a wide character, none for an accent."""
-    return sum(
-        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
-
-
-def _shorten(name: str) -> str:
-    """Return a name as a table's cell shows it: on one line, and not too long."""
-    name = shown(name)
-    if _columns(name) <= _NAME_WIDTH:
-        return name
-    while _columns(name) > _NAME_WIDTH - 3:
-        name = name[:-1]
-    return name + "..."
