@@ -102,6 +102,11 @@ class TestBadFiles:
             ["error:", "gone.png"], ["error:", "notes.txt"], ["error:", "none*.png"]
         ]  # fmt: skip
 
+    def test_the_largest_image_to_decode_may_be_set(self, weights, capsys):
+        small = predict(capsys, weights, "--max-pixels", "5399", "scan2.png", status=2)
+        assert "scan2.png is too large an image, 60×90: expected at most 5,399 pixels" in small.err
+        assert files(predict(capsys, weights, "--max-pixels", "5400", "scan2.png").out) == ["scan2.png"]
+
     def test_a_folder_without_images(self, pictures, weights, capsys):
         (pictures / "empty").mkdir()
         assert "empty has no image file in it" in predict(capsys, weights, "empty", status=2).err

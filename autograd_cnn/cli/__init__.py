@@ -82,6 +82,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from threadpoolctl import threadpool_limits
 
     from autograd_cnn import data, models
+    from autograd_cnn.data.image_files import largest_image, most_pixels
     from autograd_cnn.distributed import DistributedError
     from autograd_cnn.nn.serialization import WeightsError
     from autograd_cnn.onnx.errors import OnnxError
@@ -91,7 +92,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         # Networks of this size gain nothing from BLAS threads, which wait for one another on a busy machine:
         # benchmarks/busy_machine.py shows by how much.
-        with threadpool_limits(1, user_api="blas"), _warnings_in_one_line():
+        most = most_pixels(getattr(given, "max_pixels", None))
+        with threadpool_limits(1, user_api="blas"), largest_image(most), _warnings_in_one_line():
             return given.run(given) or 0
     except (
         RunError, TrainingError, WeightsError, DistributedError, OnnxError, PlayError, data.DataError,

@@ -18,6 +18,7 @@ def add_parser(commands: options.Commands) -> None:
     options.add_weights(parser)
     options.add_data(parser, None, "what the weights were trained on")
     options.add_skip_bad(parser)
+    options.add_max_pixels(parser)
     parser.set_defaults(run=run)
 
 

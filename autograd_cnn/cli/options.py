@@ -131,6 +131,14 @@ def add_skip_bad(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_max_pixels(parser: argparse.ArgumentParser) -> None:
+    """Add --max-pixels."""
+    parser.add_argument(
+        "--max-pixels", type=positive, metavar="N",
+        help="the largest image file to decode, which takes up to 10 bytes a pixel (default: 25 million)",
+    )  # fmt: skip
+
+
 def show_skipped(*datasets: data.Dataset) -> None:
     """List the files that were left out, on standard error."""
     skipped = dict.fromkeys(file for dataset in datasets for file in dataset.skipped)

@@ -56,6 +56,7 @@ def add_parser(commands: options.Commands) -> None:
         "--show", type=Path, metavar="FILE",
         help=f"draw a PNG file of the first {MOST_SHOWN} images, each beside what the model saw of it",
     )  # fmt: skip
+    options.add_max_pixels(parser)
     parser.set_defaults(run=run)
 
 

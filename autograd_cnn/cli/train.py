@@ -50,6 +50,7 @@ def add_parser(commands: options.Commands) -> None:
         "--sync-batch-norm", action="store_true",
         help="let processes that train together take batch norm's statistics of the whole batch, not of their shares",
     )  # fmt: skip
+    options.add_max_pixels(parser)
     options.add_out(parser)
     _add_checkpoints(parser.add_argument_group("stopping and going on"))
     defaults = {name: parser.get_default(name) for name in _KEPT}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.data.dataset import DataError
-from autograd_cnn.data.image_files import MAX_PIXELS, open_image
+from autograd_cnn.data.image_files import open_image
 from autograd_cnn.data.images import read_image
 
 #: The share of red, green and blue in grey: ITU-R BT.601, as Pillow has it.
@@ -21,7 +21,7 @@ _SIZE = (32, 32)  # in which files are looked at
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 
-def has_colour(paths: Iterable[str | Path], max_pixels: int = MAX_PIXELS) -> bool:
+def has_colour(paths: Iterable[str | Path], max_pixels: int | None = None) -> bool:
     """Return whether one of these image files shows colour; files that cannot be read do not.
 
     Files that are kept as grey are told by their headers, and the first with colour ends the search.
@@ -78,7 +78,7 @@ def with_channels(images: NDArray[np.float32], channels: int) -> NDArray[np.floa
     return grey[:, np.newaxis]
 
 
-def _is_coloured(path: Path, max_pixels: int) -> bool:
+def _is_coloured(path: Path, max_pixels: int | None) -> bool:
     try:
         with open_image(path, max_pixels) as image:
             if image.mode in _GREY_MODES or image.mode.startswith("I;16"):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from autograd_cnn.data.dataset import DataError, Dataset, as_dataset
-from autograd_cnn.data.image_files import MAX_PIXELS
 from autograd_cnn.data.image_folders import (
     HIDDEN,
     Bad,
@@ -39,7 +38,7 @@ def read_folder(
     channels: int | None = None,
     size: Size | Callable[[Size], Size] | None = None,
     skip_bad: bool = False,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> Dataset:
     """Read a folder that contains a folder of image files for each class.
 
@@ -64,7 +63,7 @@ def read_folder(
         median colour of its border.
     skip_bad : bool, default False
         Leave out files that cannot be read or that are where no file is expected, and list them in `skipped`.
-    max_pixels : int, default 25 million
+    max_pixels : int, optional
         The largest image to decode, as in `images.read_image`.
 
     Returns

@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 #: More than telephones' cameras have by default; Pillow takes up to 10 bytes for each while it decodes.
 MAX_PIXELS = 25_000_000
+_most_pixels: ContextVar[int] = ContextVar("_most_pixels", default=MAX_PIXELS)
+
 EXPECTED = "expected an image file, such as a PNG or a JPEG"
 EXIF_ORIENTATION = 0x0112
 
@@ -42,8 +45,30 @@ _UPRIGHT = {
 }  # fmt: skip
 
 
+@contextmanager
+def largest_image(pixels: int) -> Iterator[None]:
+    """Let images of so many pixels be decoded inside the block, in this thread, where no other limit is given.
+
+    Examples
+    --------
+    >>> with largest_image(100):
+    ...     most_pixels()
+    100
+    """
+    token = _most_pixels.set(pixels)
+    try:
+        yield
+    finally:
+        _most_pixels.reset(token)
+
+
+def most_pixels(given: int | None = None) -> int:
+    """Return how many pixels an image may have: what is given, or else what `largest_image` says, or `MAX_PIXELS`."""
+    return _most_pixels.get() if given is None else given
+
+
 def decode(
-    path: str | Path, channels: int, size: tuple[int, int] | None, max_pixels: int
+    path: str | Path, channels: int, size: tuple[int, int] | None, max_pixels: int | None = None
 ) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """Return an image file's pixels, (C, H, W) in [0, 1], upright, and the height and width that it has in the file.
 
@@ -57,6 +82,7 @@ def decode(
     """
     from PIL import Image, UnidentifiedImageError
 
+    max_pixels = most_pixels(max_pixels)
     try:
         with open_image(path, max_pixels) as image:
             width, height = image.size
@@ -86,10 +112,11 @@ def decode(
 
 
 @contextmanager
-def open_image(path: str | Path, max_pixels: int) -> Iterator["Image.Image"]:
+def open_image(path: str | Path, max_pixels: int | None = None) -> Iterator["Image.Image"]:
     """Open an image file in Pillow, which reads its header; raise DataError if it is too large to be decoded."""
     from PIL import Image
 
+    max_pixels = most_pixels(max_pixels)
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise DataError(f"{path} cannot be read (it is not a regular file): {EXPECTED}")  # a pipe would be waited for
     logging.getLogger("PIL").addHandler(_NOWHERE)  # instead of the standard error; the exceptions say it all
@@ -102,7 +129,7 @@ def open_image(path: str | Path, max_pixels: int) -> Iterator["Image.Image"]:
             if image.width * image.height > most:
                 raise DataError(
                     f"{path} is too large an image, {image.width}×{image.height}: expected at most {most:,} pixels; "
-                    "make it smaller, or raise max_pixels"
+                    "make it smaller, or raise max_pixels (--max-pixels)"
                 )
             if max(image.size) > _MAX_SIDE:
                 raise DataError(

@@ -46,7 +46,7 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))], name
 
 
-def common_size(size: Size | Callable[[Size], Size] | None, files: list[Path], max_pixels: int) -> Size:
+def common_size(size: Size | Callable[[Size], Size] | None, files: list[Path], max_pixels: int | None) -> Size:
     """Return the size to read images in: the one that is given, or made of the most common among the files."""
     if isinstance(size, tuple):
         return size
@@ -54,12 +54,12 @@ def common_size(size: Size | Callable[[Size], Size] | None, files: list[Path], m
     return own if size is None else size(own)
 
 
-def common_channels(channels: int | None, files: list[Path], max_pixels: int) -> int:
+def common_channels(channels: int | None, files: list[Path], max_pixels: int | None) -> int:
     """Return the channels to read images in: what is given, or what the files show."""
     return (3 if has_colour(files, max_pixels) else 1) if channels is None else channels
 
 
-def _most_common_size(files: list[Path], max_pixels: int) -> tuple[int, int]:
+def _most_common_size(files: list[Path], max_pixels: int | None) -> tuple[int, int]:
     """Return the most common height and width; of equally common sizes the largest."""
     counts = Counter(size for size in image_sizes(files, max_pixels=max_pixels) if size)
     return max(counts, key=lambda size: (counts[size], size), default=(1, 1))  # if all are bad, reading them raises
@@ -71,7 +71,7 @@ def read_listed(
     channels: int,
     size: Size,
     skip_bad: bool,
-    max_pixels: int,
+    max_pixels: int | None,
     bad: list[Bad],
 ) -> Dataset:
     """Read images with their labels; list the bad ones as `skipped`, or raise an error for the first."""

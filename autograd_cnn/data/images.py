@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn.data.dataset import DataError
-from autograd_cnn.data.image_files import EXIF_ORIENTATION, MAX_PIXELS, decode, lies_on_its_side, open_image
+from autograd_cnn.data.image_files import EXIF_ORIENTATION, decode, lies_on_its_side, most_pixels, open_image
 
 BRIGHT_ON_DARK, DARK_ON_BRIGHT = "bright on dark", "dark on bright"
 
@@ -63,7 +63,7 @@ def resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
 
 
 def read_image(
-    path: str | Path, channels: int, size: tuple[int, int] | None = None, *, max_pixels: int = MAX_PIXELS
+    path: str | Path, channels: int, size: tuple[int, int] | None = None, *, max_pixels: int | None = None
 ) -> NDArray[np.float32]:
     """Read an image file as an array for a model.
 
@@ -81,8 +81,8 @@ def read_image(
         1 for grey, or 3 for red, green and blue.
     size : tuple of int, optional
         Height and width of the result; by default those of the file.
-    max_pixels : int, default 25 million
-        The largest image to decode; half as large in WebP, which takes twice the memory.
+    max_pixels : int, optional
+        The largest image to decode, by default of 25 million; half as large in WebP, which takes twice the memory.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def read_image(
 
 
 def read_images(
-    paths: Sequence[str | Path], channels: int, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
+    paths: Sequence[str | Path], channels: int, size: tuple[int, int], *, max_pixels: int | None = None
 ) -> Iterator[NDArray[np.float32] | DataError]:
     """Read many image files of about the same size, using threads for large ones.
 
@@ -129,7 +129,7 @@ def read_images(
         As in `read_image`.
     size : tuple of int
         Height and width of the results.
-    max_pixels : int, default 25 million
+    max_pixels : int, optional
         As in `read_image`.
 
     Yields
@@ -146,10 +146,11 @@ def read_images(
     >>> white.shape, type(none).__name__
     ((1, 4, 4), 'DataError')
     """
+    most = most_pixels(max_pixels)  # here, as threads have a context of their own
 
     def read(path: str | Path) -> NDArray[np.float32] | DataError:
         try:
-            return _read(path, channels, size, max_pixels)
+            return _read(path, channels, size, most)
         except DataError as error:
             return error
 
@@ -162,7 +163,7 @@ def read_images(
                 yield from threads.map(read, paths)
 
 
-def image_sizes(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[int, int] | None]:
+def image_sizes(paths: Sequence[str | Path], *, max_pixels: int | None = None) -> Iterator[tuple[int, int] | None]:
     """Yield the height and width in the header of each image file, or None if it cannot be read or is too large."""
     with warnings_ignored():
         for path in paths:
@@ -280,7 +281,7 @@ def warnings_ignored() -> Iterator[None]:
         yield
 
 
-def _read(path: str | Path, channels: int, size: tuple[int, int] | None, max_pixels: int) -> NDArray[np.float32]:
+def _read(path: str | Path, channels: int, size: tuple[int, int] | None, max_pixels: int | None) -> NDArray[np.float32]:
     pixels, shape = decode(path, channels, size, max_pixels)
     return pixels if size is None else _fit(pixels, shape, size)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from autograd_cnn.data.dataset import DataError, Dataset, as_dataset
-from autograd_cnn.data.image_files import MAX_PIXELS
 from autograd_cnn.data.image_folders import (
     Pair,
     Size,
@@ -27,7 +26,7 @@ def read_labelled_files(
     channels: int | None = None,
     size: Size | Callable[[Size], Size] | None = None,
     skip_bad: bool = False,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> Dataset:
     """Read a flat folder of files named idx-N-label-L.png, in the order of N.
 

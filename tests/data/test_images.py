@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from autograd_cnn.data import DataError, load
+from autograd_cnn.data import DataError, images, load
+from autograd_cnn.data.image_files import largest_image
 from autograd_cnn.data.images import (
     _fit,
     bright_on_dark,
     image_sizes,
     polarity,
     read_image,
+    read_images,
     resize,
     with_polarity,
     write_image,
@@ -453,3 +455,17 @@ def test_images_are_turned_to_a_polarity():
         np.testing.assert_array_equal(with_polarity(image, "dark on bright"), 1 - image)
         np.testing.assert_array_equal(with_polarity(1 - image, "dark on bright"), 1 - image)
         np.testing.assert_array_equal(with_polarity(1 - image, "bright on dark"), image)
+
+
+def test_the_limit_of_pixels_is_raised_within_a_block_for_all_that_reads_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "PIXELS_WORTH_A_THREAD", 1)  # threads have a context of their own
+    write_image(tmp_path / "a.png", np.zeros((1, 10, 12), np.float32))
+    with largest_image(119):
+        with pytest.raises(DataError, match=r"expected at most 119 pixels.*--max-pixels"):
+            read_image(tmp_path / "a.png", 1)
+        assert isinstance(next(read_images([tmp_path / "a.png"], 1, (4, 4))), DataError)
+        assert list(image_sizes([tmp_path / "a.png"])) == [None]
+        assert read_image(tmp_path / "a.png", 1, max_pixels=120).shape == (1, 10, 12)
+        with largest_image(120):
+            assert next(read_images([tmp_path / "a.png"], 1, (4, 4))).shape == (1, 4, 4)
+    assert read_image(tmp_path / "a.png", 1).shape == (1, 10, 12)

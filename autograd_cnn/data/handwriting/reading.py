@@ -13,7 +13,7 @@ from autograd_cnn.data.handwriting.grouping import group_parts
 from autograd_cnn.data.handwriting.ink import find_ink
 from autograd_cnn.data.handwriting.mnist_form import LONGER, box, framed, has_mnist_form, to_mnist_form
 from autograd_cnn.data.handwriting.ruled_lines import without_ruled_lines
-from autograd_cnn.data.image_files import MAX_PIXELS, decode
+from autograd_cnn.data.image_files import decode
 from autograd_cnn.data.images import border, bright_on_dark, resize, warnings_ignored
 
 #: Longer side of the picture that is looked at: a larger one is shrunk, and one less than the shortest enlarged.
@@ -135,7 +135,7 @@ def _as_picture(image: Any) -> Picture:
     if isinstance(image, str | PathLike):
         # Averaged over blocks of pixels as it is decoded: a large photograph takes little memory.
         with warnings_ignored():
-            return decode(Path(image), 3, (LONGEST, LONGEST), MAX_PIXELS)[0]
+            return decode(Path(image), 3, (LONGEST, LONGEST))[0]
     pixels = as_pixels(image)
     pixels = pixels[np.newaxis] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or 0 in pixels.shape:
