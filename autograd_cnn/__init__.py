@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from autograd_cnn import nn as nn
     from autograd_cnn import ops as ops
     from autograd_cnn import optim as optim
+    from autograd_cnn import plotting as plotting
     from autograd_cnn import testing as testing
     from autograd_cnn import training as training
     from autograd_cnn.inspection import *  # noqa: F403
@@ -47,7 +48,7 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for: a module takes a millisecond, and what some need of the standard library as long as
 # half of NumPy.
-_ROOMS = ("data", "distributed", "models", "nn", "ops", "optim", "testing", "training")
+_ROOMS = ("data", "distributed", "models", "nn", "ops", "optim", "plotting", "testing", "training")
 _LATER = {
     name: room
     for room, names in {

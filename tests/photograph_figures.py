@@ -55,9 +55,9 @@ def main() -> int:
         if len(pairs) < 60:
             pairs.append((picture, read[k], str(labels[k])))
     if given.sheet:
-        from autograd_cnn.output import plotting
+        from autograd_cnn import plotting
 
-        plotting.seen_images(pairs, given.sheet)
+        plotting.save(plotting.seen_images(pairs), given.sheet)
     print(f"{len(chosen):,} of MNIST's {given.split} digits; {answered.sum():,} photographs answered, ", end="")
     print(f"{1000 * seconds / len(chosen):.0f} ms of processor time each")
     for path in given.weights:

@@ -61,9 +61,9 @@ def add_parser(commands: options.Commands) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print a line for each image, and return the exit status: 2 if one could not be read."""
+    from autograd_cnn import plotting
     from autograd_cnn.data import DataError
     from autograd_cnn.data.images import read_image
-    from autograd_cnn.output import plotting
     from autograd_cnn.training import model_loading
 
     _check(given)
@@ -87,7 +87,7 @@ def run(given: argparse.Namespace) -> int:
             if thumbnail is not None:
                 drawn.append((thumbnail, image, "{} {:.0%}".format(*answer[0])))
     if given.show:
-        plotting.seen_images(drawn[:MOST_SHOWN], given.show)
+        plotting.save(plotting.seen_images(drawn[:MOST_SHOWN]), given.show)
     return status
 
 

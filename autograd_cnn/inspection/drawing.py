@@ -6,7 +6,6 @@ the row above the first op that takes them.
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
@@ -20,17 +19,9 @@ from autograd_cnn.graph import Array, Node, Place, Variable, place_of
 from autograd_cnn.inspection.live_memory import Counter
 from autograd_cnn.output import text
 from autograd_cnn.output.files import write_atomically
+from autograd_cnn.plotting import graph_boxes, looks
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
-
-# What each kind of box looks like: its shape in DOT, fill and border (tints of Okabe and Ito's colours).
-_LOOKS = {
-    "op": ("box", "#FFFFFF", "#333333"),
-    "output": ("box", "#E8F3FA", "#0072B2"),
-    "parameter": ("box", "#FDEBDD", "#D55E00"),
-    "value": ("box", "#EEEEEE", "#888888"),
-}
-_MOST_BOXES = 400  # in a legible picture by matplotlib
 
 
 @dataclass
@@ -95,7 +86,7 @@ class GraphDrawing(str):
     def _render(self, kind: str) -> bytes:
         if dot := shutil.which("dot"):
             return subprocess.run([dot, f"-T{kind}"], input=self.encode(), capture_output=True, check=True).stdout
-        return _with_matplotlib(self.boxes, self.arrows, kind)
+        return looks.encoded(graph_boxes.graph(self).figure, kind, dpi=120)
 
 
 def draw_graph(tensor: Tensor, params: Mapping[str, Any] | None = None) -> GraphDrawing:
@@ -219,51 +210,8 @@ def _spread(boxes: list[_Box], row: list[int], center: float) -> None:
 def _dot(boxes: list[_Box], arrows: list[tuple[int, int]]) -> str:
     lines = ["digraph {", '  node [shape=box style="filled,rounded" fontname="Helvetica" fontsize=10]']
     for number, box in enumerate(boxes):
-        _, fill, border = _LOOKS[box.kind]
+        _, fill, border = graph_boxes.LOOKS[box.kind]
         label = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in box.lines)
         lines.append(f'  n{number} [label="{label}" fillcolor="{fill}" color="{border}"]')
     lines += [f"  n{start} -> n{stop}" for start, stop in arrows]
     return "\n".join([*lines, "}"])
-
-
-def _with_matplotlib(boxes: list[_Box], arrows: list[tuple[int, int]], kind: str) -> bytes:
-    """Draw the boxes at their places, and return the bytes of the file."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    if len(boxes) > _MOST_BOXES:
-        raise ValueError(
-            f"matplotlib draws graphs of up to {_MOST_BOXES} boxes legibly; this one has {len(boxes)}: install "
-            "Graphviz, or save it as .dot"
-        )
-    letter, step = 0.075, 0.85  # inches
-    left = min(box.x - box.width / 2 for box in boxes) - 2
-    right = max(box.x + box.width / 2 for box in boxes) + 2
-    rows = max(box.row for box in boxes) + 1
-    with rc_context({"font.size": 8, "text.parse_math": False, "svg.fonttype": "none"}):
-        figure = Figure(figsize=((right - left) * letter, rows * step))
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_axis_off()
-        axes.set(xlim=(left, right), ylim=(rows - 0.5, -0.5))
-        for start, stop in arrows:
-            a, b = boxes[start], boxes[stop]
-            axes.annotate(
-                "", (b.x, b.row - _half(b)), (a.x, a.row + _half(a)),
-                arrowprops={"arrowstyle": "-|>", "color": "#888888", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
-            )  # fmt: skip
-        for box in boxes:
-            _, fill, border = _LOOKS[box.kind]
-            axes.text(
-                box.x, box.row, "\n".join(box.lines), ha="center", va="center", linespacing=1.3,
-                bbox={"boxstyle": "round,pad=0.5", "facecolor": fill, "edgecolor": border, "linewidth": 0.9},
-            )  # fmt: skip
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=120)
-    return buffer.getvalue()
-
-
-def _half(box: _Box) -> float:
-    """Half the height of a box, in rows."""
-    return 0.12 + 0.09 * len(box.lines)

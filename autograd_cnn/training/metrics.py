@@ -44,11 +44,65 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
     return float((true == predicted).mean())
 
 
+class CalibrationBins(NamedTuple):
+    """How sure predictions were, and how often they were right, in bins of equal width of their confidence.
+
+    Attributes
+    ----------
+    confidence, accuracy : ndarray, (B,)
+        The mean probability of the predicted class, and the share of right predictions; NaN in an empty bin.
+    sizes : ndarray of int, (B,)
+        The predictions in the bin.
+    """
+
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+
+
+def calibration_bins(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> CalibrationBins:
+    """Put predictions into bins by their confidence, the probability of the predicted class.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (N,)
+        True classes.
+    probabilities : array_like, shape (N, C)
+        Of each class.
+    bins : int, default 15
+        Number of bins from 0 to 1, of equal width.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together, N is 0, or `bins` is less than 1.
+
+    Examples
+    --------
+    >>> from autograd_cnn.training.metrics import calibration_bins
+    >>> calibration_bins([0, 1], [[0.9, 0.1], [0.9, 0.1]], bins=2)
+    CalibrationBins(confidence=array([nan, 0.9]), accuracy=array([nan, 0.5]), sizes=array([0, 2]))
+    """
+    true, rows = np.asarray(labels), np.asarray(probabilities, np.float64)
+    if rows.ndim != 2 or true.shape != rows.shape[:1] or not true.size:
+        raise ValueError(
+            f"labels of shape {true.shape} and probabilities of shape {rows.shape} were given: expected (N,) and "
+            "(N, C), with N at least 1"
+        )
+    if bins < 1:
+        raise ValueError(f"bins is {bins!r}: expected a whole number, 1 or more")
+    confidence, right = rows.max(1), rows.argmax(1) == true
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    sizes = np.bincount(bin_of, minlength=bins)
+    with np.errstate(invalid="ignore"):  # 0 / 0 in an empty bin
+        sure, correct = (np.bincount(bin_of, column, bins) / sizes for column in (confidence, right))
+    return CalibrationBins(sure, correct, sizes)
+
+
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
     """Return how far confidence is from accuracy, on average over the predictions.
 
-    Predictions are put into bins of equal width by their confidence, the probability of the predicted class. In each
-    bin the mean confidence is compared with the share of right predictions.
+    In each of the bins of `calibration_bins` the mean confidence is compared with the share of right predictions.
 
     Parameters
     ----------
@@ -80,18 +134,8 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins
     >>> round(expected_calibration_error([0, 1], [[0.9, 0.1], [0.9, 0.1]]), 3)
     0.4
     """
-    true, rows = np.asarray(labels), np.asarray(probabilities, np.float64)
-    if rows.ndim != 2 or true.shape != rows.shape[:1] or not true.size:
-        raise ValueError(
-            f"labels of shape {true.shape} and probabilities of shape {rows.shape} were given: expected (N,) and "
-            "(N, C), with N at least 1"
-        )
-    if bins < 1:
-        raise ValueError(f"bins is {bins!r}: expected a whole number, 1 or more")
-    confidence, right = rows.max(1), rows.argmax(1) == true
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(bin_of, confidence - right, bins)
-    return float(np.abs(gap).sum() / len(true))
+    confidence, accuracy, sizes = calibration_bins(labels, probabilities, bins)
+    return float(np.nansum(np.abs(confidence - accuracy) * sizes) / sizes.sum())
 
 
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> NDArray[np.int64]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from autograd_cnn import plotting
 from autograd_cnn.data import Dataset
-from autograd_cnn.output import plotting
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.tensor import Params
 from autograd_cnn.training import metrics
@@ -30,20 +30,27 @@ def write_results(
     report = metrics.classification_report(test.labels, result.predictions, test.class_names)
     whole = {**summary, "report": report.to_dict()}
     _write_json(folder / "history.json", history.to_dict())
-    _draw(folder, history, test, result, params)
+    _draw(folder, history, test, result, params, augmented=bool(summary.get("augment")))
     _write_json(folder / "metrics.json", whole)
     return Results(whole, report)
 
 
-def _draw(folder: Path, history: History, test: Dataset, result: Evaluation, params: Params) -> None:
+def _draw(
+    folder: Path, history: History, test: Dataset, result: Evaluation, params: Params, *, augmented: bool
+) -> None:
     names = test.class_names
     matrix = metrics.confusion_matrix(test.labels, result.predictions, len(names))
-    plotting.learning_curve(history.to_dict(), folder / "learning_curve.png")
-    plotting.confusion_matrix(matrix, names, folder / "confusion_matrix.png")
-    plotting.mistakes(test.images, test.labels, result.probabilities, names, folder / "mistakes.png")
+    pictures: dict[str, Any] = {
+        "learning_curve": plotting.learning_curve(history, augmented=augmented),
+        "confusion_matrix": plotting.confusion_matrix(matrix, names),
+        "mistakes": plotting.mistakes(test.images, test.labels, result.probabilities, names),
+        "calibration": plotting.calibration(metrics.calibration_bins(test.labels, result.probabilities)),
+    }
     filters = first_filters(params, test.images.shape[1:])
     if filters is not None:
-        plotting.filters(filters, folder / "filters.png")
+        pictures["filters"] = plotting.filters(filters)
+    for name, drawn in pictures.items():
+        plotting.save(drawn, folder / f"{name}.png")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

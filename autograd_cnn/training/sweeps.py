@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograd_cnn import plotting
 from autograd_cnn.data import DataError
-from autograd_cnn.output import plotting, text
+from autograd_cnn.output import text
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.training.errors import RunError, TrainingError
 from autograd_cnn.training.interrupts import interrupt
@@ -129,7 +130,8 @@ class Sweep:
         _write_json(folder / RESULTS_FILE, [dataclasses.asdict(trained) for trained in found])
         if any(accuracies.values()):
             shown = {name: values for name, values in accuracies.items() if values}
-            plotting.dots(shown, folder / PICTURE_FILE, title="Accuracy over seeds", xlabel="test accuracy")
+            drawn = plotting.dots(shown, title="Accuracy over seeds", xlabel="test accuracy")
+            plotting.save(drawn, folder / PICTURE_FILE)
         rows = [
             [name, *_spread(accuracies[name]), str(len(accuracies[name])), _failed(group), _seconds(group)]
             for name, group in groups.items()

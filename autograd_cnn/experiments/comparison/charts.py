@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograd_cnn import plotting
 from autograd_cnn.experiments.comparison.measurements import Measurements, Row
-from autograd_cnn.output import plotting, text
+from autograd_cnn.output import text
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
 # Colours of Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
 _LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9", "#CC79A7")
@@ -29,7 +30,7 @@ def bars(report: Measurements, path: Path) -> None:
     lines = [(row, _lengths(report, row, colors)) for row in report.rows]
     height = sum(max(len(lengths), 1) * _BAR + _GAP for _, lengths in lines)
 
-    def draw(figure: Figure) -> None:
+    with plotting.on_figure(None, (9.0, height + 1.3)) as figure:
         axes = figure.subplots()
         y, ticks, names = 0.0, [], []
         for row, lengths in lines:
@@ -48,9 +49,9 @@ def bars(report: Measurements, path: Path) -> None:
         axes.set_xlabel(f"{f'{report.rivals[0]} = 1' if others else report.unit}; less is better")
         if len(others) > 1:
             figure.legend(map(_patch, colors.values()), colors, loc="outside upper right", ncols=len(colors))
-        _head(figure, report)
+        head(figure, report)
 
-    plotting.save(draw, (9.0, height + 1.3), path)
+    plotting.save(figure, path)
 
 
 def _lengths(report: Measurements, row: Row, rivals: Iterable[str]) -> dict[str, float]:
@@ -100,8 +101,7 @@ class Panel:
 
 def curves(report: Measurements, panels: Sequence[Panel], path: Path) -> None:
     """Draw diagrams side by side, with a legend in the last."""
-
-    def draw(figure: Figure) -> None:
+    with plotting.on_figure(None, (max(6.5, 3.2 * len(panels)), 4.0)) as figure:
         colors = _colors(report.rivals)
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             for rival, (x, y) in panel.curves.items():
@@ -117,9 +117,9 @@ def curves(report: Measurements, panels: Sequence[Panel], path: Path) -> None:
                 axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
                 axes.minorticks_off()
         axes.legend(map(_patch, colors.values()), colors)
-        _head(figure, report)
+        head(figure, report)
 
-    plotting.save(draw, (max(6.5, 3.2 * len(panels)), 4.0), path)
+    plotting.save(figure, path)
 
 
 def _colors(rivals: Sequence[str]) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _patch(color: str) -> Any:
     return Patch(color=color)
 
 
-def _head(figure: Figure, report: Measurements) -> None:
+def head(figure: FigureBase, report: Measurements) -> None:
     """Set the title above, and how it was measured below."""
     figure.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     day = f"{report.date.day} {report.date:%B %Y}"

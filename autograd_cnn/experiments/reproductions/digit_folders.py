@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd_cnn import models, ops, optim
+from autograd_cnn import models, ops, optim, plotting
 from autograd_cnn.data import DataLoader, folders
 from autograd_cnn.data.augment import augment
 from autograd_cnn.experiments.reproductions.study import Finding, Study, stopwatch
 from autograd_cnn.nn import layers
 from autograd_cnn.nn.composition import sequential
 from autograd_cnn.optim import schedules
-from autograd_cnn.output import plotting
 
 TITLE = "a network of one convolution, on digits kept as PNG files in a folder a class"
 
@@ -42,7 +41,7 @@ def run(study: Study) -> None:
         "as published", apply, params, loader, test, optim.SGD(params, lr=0.05), study.epochs(5)
     )  # fmt: skip
     print(study.report(published, test))
-    plotting.learning_curve(published.history.to_dict(), study.picture("as_published"))
+    study.save_picture("as_published", plotting.learning_curve(published.history))
 
     model = models.lenet5
     params = model.init(np.random.default_rng(study.seed), num_classes=len(train.class_names))
@@ -52,7 +51,7 @@ def run(study: Study) -> None:
         schedule=schedules.cosine,
     )  # fmt: skip
     print(study.report(ours, test))
-    plotting.learning_curve(ours.history.to_dict(), study.picture("ours"))
+    study.save_picture("ours", plotting.learning_curve(ours.history, augmented=True))
     study.add("accuracy of the published network", "a report", published.accuracy, "", published.seconds)
     study.add("accuracy of LeNet-5, augmented images", "", "", ours.accuracy, ours.seconds)
     study.headline = Finding(

@@ -21,14 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import models, ops, optim, training
+from autograd_cnn import models, ops, optim, plotting, training
 from autograd_cnn.data import DataLoader, Dataset, labelled_files
 from autograd_cnn.data.augment import augment
 from autograd_cnn.experiments.reproductions.study import Finding, Study, Trained, stopwatch
 from autograd_cnn.nn import composition, layers
 from autograd_cnn.nn.layers import Layer
 from autograd_cnn.optim import schedules
-from autograd_cnn.output import plotting
 from autograd_cnn.tensor import Params
 
 TITLE = "LeNet-5 from PNG files, with a gradient that had lost its softmax"
@@ -140,16 +139,18 @@ def _add_findings(
 
 def _draw(study: Study, defect: Trained, ours: Trained, top: Trained) -> None:
     by_gradient = {"logits − one-hot": defect, "softmax − one-hot": ours}
-    plotting.learning_curve(ours.history.to_dict(), study.picture("ours"))
-    plotting.curves(
+    study.save_picture("ours", plotting.learning_curve(ours.history, augmented=True))
+    drawn = plotting.curves(
         {name: [epoch.test_loss or 0.0 for epoch in result.history.epochs] for name, result in by_gradient.items()},
-        study.picture("test_losses"), title="Test loss by the gradient trained with", ylabel="cross-entropy",
+        title="Test loss by the gradient trained with", ylabel="cross-entropy",
     )  # fmt: skip
+    study.save_picture("test_losses", drawn)
     everyone = {**by_gradient, "convnet_bn": top}
-    plotting.histograms(
+    spread = plotting.histograms(
         {name: result.evaluation.probabilities.max(1) for name, result in everyone.items()},
-        study.picture("confidence"), title="Confidence in the predicted class", xlabel="probability",
+        title="Confidence in the predicted class", xlabel="probability",
     )  # fmt: skip
+    study.save_picture("confidence", spread)
 
 
 def _through_files(study: Study, dataset: Dataset) -> Dataset:

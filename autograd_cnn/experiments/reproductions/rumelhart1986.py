@@ -12,12 +12,11 @@ import functools
 
 import numpy as np
 
-from autograd_cnn import models, ops, optim
+from autograd_cnn import models, ops, optim, plotting
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.experiments.reproductions.study import Finding, Study, Trained
 from autograd_cnn.optim import schedules
-from autograd_cnn.output import plotting
 
 TITLE = "a multilayer perceptron with a sigmoid, by plain SGD on one image at a time"
 
@@ -57,10 +56,11 @@ def run(study: Study) -> None:
         published.seconds + ours.seconds,
     )
     told = {"as published": LOSSES[: len(losses)]} if study.comparable else {}
-    plotting.curves(
+    drawn = plotting.curves(
         {**told, f"reproduced, {HIDDEN} hidden units": losses},
-        study.picture("losses"), title="Mean training loss", ylabel="cross-entropy",
+        title="Mean training loss", ylabel="cross-entropy",
     )  # fmt: skip
+    study.save_picture("losses", drawn)
 
 
 def _as_published(study: Study, train: Dataset, test: Dataset) -> Trained:

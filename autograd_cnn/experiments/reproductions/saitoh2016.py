@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import autograd_cnn as ac
-from autograd_cnn import models, optim, training
+from autograd_cnn import models, optim, plotting, training
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.experiments.reproductions.study import Finding, Study, Trained
 from autograd_cnn.graph import Array
 from autograd_cnn.nn import serialization
 from autograd_cnn.optim import schedules
-from autograd_cnn.output import plotting
 from autograd_cnn.tensor import Params
 
 TITLE = "one convolution and two linear layers, with six optimizers, dropout and batch normalization"
@@ -99,17 +98,18 @@ def _add_optimizers(study: Study, results: Mapping[str, Trained], more: Trained)
         if name != "Adam":
             study.add(f"accuracy with {name}", "", result.accuracy, "", result.seconds)
     study.add("accuracy with Adam, 5,000 images", "", more.accuracy, "", more.seconds)
-    plotting.curves(
-        {name: _test_accuracies(result) for name, result in results.items()}, study.picture("optimizers"),
+    drawn = plotting.curves(
+        {name: _test_accuracies(result) for name, result in results.items()},
         title="Test accuracy by optimizer", ylabel="accuracy",
     )  # fmt: skip
-    plotting.learning_curve(adam.history.to_dict(), study.picture("as_published"))
+    study.save_picture("optimizers", drawn)
+    study.save_picture("as_published", plotting.learning_curve(adam.history))
 
 
 def _draw_filters(study: Study, init: Callable[..., Any], params: Params) -> None:
     before = init(np.random.default_rng(study.seed))["conv1.weight"].data
     panels = {"before": before, f"after {study.epochs(20)} epochs": params["conv1.weight"].data}
-    plotting.filters(panels, study.picture("filters"), title="Filters of the first layer")
+    study.save_picture("filters", plotting.filters(panels))
 
 
 def _save_and_load(study: Study, params: Params, test: Dataset) -> None:
@@ -122,10 +122,11 @@ def _save_and_load(study: Study, params: Params, test: Dataset) -> None:
 def _add_variants(study: Study, adam: Trained, variants: Mapping[str, Trained]) -> None:
     for name, result in variants.items():
         study.add(f"accuracy with Adam and {name}", "", result.accuracy, "", result.seconds)
-    plotting.curves(
+    drawn = plotting.curves(
         {name: _test_accuracies(result) for name, result in {"plain": adam, **variants}.items()},
-        study.picture("variants"), title="Test accuracy with layers against overfitting", ylabel="accuracy",
+        title="Test accuracy with layers against overfitting", ylabel="accuracy",
     )  # fmt: skip
+    study.save_picture("variants", drawn)
 
 
 def _by_our_recipe(study: Study, train: Dataset, test: Dataset) -> Trained:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import ops, training
+from autograd_cnn import ops, plotting, training
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.optim.schedules import Schedule
@@ -123,10 +123,10 @@ class Study:
         """Add a line to the table."""
         self.findings.append(Finding(figure, published if self.comparable else "", reproduced, ours, seconds))
 
-    def picture(self, name: str) -> Path:
-        """Make the folder, and return the path of a picture in it."""
+    def save_picture(self, name: str, drawn: Any) -> None:
+        """Write what a function of `plotting` returned into the folder, as name.png."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / f"{name}.png"
+        plotting.save(drawn, self.folder / f"{name}.png")
 
     def report(self, result: Trained, test: Dataset) -> str:
         """Return precision, recall and F1 of every class, as text."""

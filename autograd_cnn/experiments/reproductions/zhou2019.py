@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn import models
+from autograd_cnn import models, plotting
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.experiments.comparison import Framework, Network, Ours, PyTorch, installed
 from autograd_cnn.experiments.reproductions.study import Finding, Study
 from autograd_cnn.graph import Array
-from autograd_cnn.output import plotting
 
 TITLE = "eight filters of 3×3, in NumPy and in PyTorch, five times over"
 
@@ -74,7 +73,8 @@ def run(study: Study) -> None:
         "in batches: " + "; ".join(headlines[BATCH]),
         sum(finding.seconds or 0 for finding in study.findings),
     )
-    plotting.dots(accuracies, study.picture("accuracies"), title="Test accuracy of each seed", xlabel="accuracy")
+    drawn = plotting.dots(accuracies, title="Test accuracy of each seed", xlabel="accuracy")
+    study.save_picture("accuracies", drawn)
 
 
 def _add(study: Study, what: str, found: Mapping[str, Repeated], batch_size: int, images: tuple[int, int]) -> None:

@@ -1,24 +1,26 @@
-"""How every picture is drawn and written: without a display, in one style, and without pyplot."""
+"""How every picture looks, whatever the user's style is."""
+
+from __future__ import annotations
 
 import io
-import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autograd_cnn.output.files import write_atomically
-
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
 # Blue and vermilion of Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers too.
 TRAIN, TEST, VALIDATION = "#0072B2", "#D55E00", "#009E73"
 #: Their colours, for more than two curves.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+#: What tells the curves apart without their colours: printed in grey, those are much the same.
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, FAINT = "#333333", "#DDDDDD"
+#: For numbers of either sign, 0 in the middle: from dark blue over grey to yellow, ever lighter.
+SIGNED = "cividis"
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
@@ -37,6 +39,7 @@ _STYLE: dict[Any, Any] = {
     "legend.edgecolor": "none",
     "legend.framealpha": 0.8,
     "lines.linewidth": 1.6,
+    "svg.fonttype": "none",
     "text.color": INK,
     "text.parse_math": False,  # a class may be named "$"
     "xtick.color": INK,
@@ -53,28 +56,20 @@ _FALLBACK_FONTS = {
 }
 
 
-def save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str | os.PathLike[str]) -> None:
-    """Draw a picture and write it as a PNG file, in this module's style whatever the user's is.
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in this module's style, whatever the user's is, and leave the user's as it was.
 
-    Parameters
-    ----------
-    draw : callable
-        `draw(figure)` draws on a figure of matplotlib's.
-    size : pair of float
-        Width and height in inches.
-    path : path-like
-        The file; it appears under its name once it is whole.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    Examples
+    --------
+    >>> import matplotlib
+    >>> with style():
+    ...     matplotlib.rcParams["font.size"]
+    9.0
     """
     import matplotlib
-    from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
 
-    content = io.BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         # A character that no font has becomes a box, and a million steps take a while to draw: neither is an error.
         warnings.filterwarnings("ignore", "Glyph .* missing|Creating legend with")
@@ -82,13 +77,13 @@ def save(draw: Callable[["Figure"], None], size: tuple[float, float], path: str 
         matplotlib.rcParams.update(_STYLE)
         installed = {font.name for font in fontManager.ttflist}
         matplotlib.rcParams["font.family"] = ["DejaVu Sans", *sorted(_FALLBACK_FONTS & installed)]
-        figure = Figure(figsize=size, layout="compressed")
-        draw(figure)
-        figure.savefig(content, format="png", dpi=150)
-    write_atomically(path, content.getvalue())
+        yield
 
 
-def drawable(values: Sequence[float | None]) -> NDArray[np.float64]:
-    """Return values as floats, with NaN for those that no axis can show: None, infinity, and beyond float32."""
-    array = np.array(values, np.float64)
-    return np.where(np.abs(array) <= np.finfo(np.float32).max, array, np.nan)
+def encoded(figure: FigureBase, kind: str, dpi: int) -> bytes:
+    """Return a figure as the bytes of a file: "png", "svg" or "pdf"."""
+    root: Any = figure.figure  # of a part of a figure, the whole
+    content = io.BytesIO()
+    with style():
+        root.savefig(content, format=kind, dpi=dpi)
+    return content.getvalue()
