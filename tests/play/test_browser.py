@@ -93,6 +93,15 @@ def pixels_of(page, selector):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
 
 
+def changes(page, selector, before):
+    """Return whether a canvas comes to show anything else."""
+    for _ in range(PATIENCE // 100):
+        if not np.array_equal(before, pixels_of(page, selector)):
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
 def strokes(image):
     """Return strokes that fill the ink of a digit (1, 28, 28) from row to row: paths of (row, column)."""
     paths = []
@@ -124,8 +133,8 @@ def draw(page, image):
         for place in rest:
             page.mouse.move(*place)
         page.mouse.up()
+    page.wait_for_selector("#bars[aria-busy=false]")  # the last stroke of all is answered
     says(page, "#verdict", "^It reads")
-    page.wait_for_timeout(300)  # the answer to the last stroke of all
 
 
 def bars(page):
@@ -163,10 +172,8 @@ def test_every_panel_changes(open_page, served, test_digits):
     says(page, "#saliency-text", "^The score of")
     before = {name: pixels_of(page, name) for name in canvases}
     draw(page, test_digits[7])
-    says(page, "#saliency-text", "^The score of")
-    page.wait_for_timeout(300)
     for name, pixels in before.items():
-        assert not np.array_equal(pixels, pixels_of(page, name)), name
+        assert changes(page, name, pixels), name
     assert page.locator(".layer h3").all_inner_texts()[0].startswith("conv1 conv2d → 6×28×28, from ")
     assert page.locator(".layer").count() == 11
 
