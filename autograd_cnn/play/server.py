@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import errno
 import functools
+import importlib
 import itertools
+import logging
 import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from autograd_cnn.data import DataError
@@ -233,10 +236,8 @@ def _lines(first: dict[str, Any], steps: Iterator[dict[str, Any]]) -> Iterator[b
 def require_server() -> None:
     """Raise a PlayError if the packages that serve the page are not installed."""
     try:
-        import starlette
-        import uvicorn  # noqa: F401 -- both are wanted
-
-        del starlette
+        importlib.import_module("starlette")
+        importlib.import_module("uvicorn")
     except ImportError as error:
         raise PlayError(
             'the page takes Starlette and uvicorn, which are not installed: pip install "autograd_cnn[play]"'
@@ -271,9 +272,15 @@ def make_server(pupil: Pupil, listening: socket.socket) -> uvicorn.Server:
     require_server()
     import uvicorn
 
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """End, and say nothing of answers that are cut short by it."""
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            super().handle_exit(sig, frame)
+
     port = listening.getsockname()[1]
     config = uvicorn.Config(
         make_app(pupil, port), log_level="warning", access_log=False, server_header=False, ws="none", lifespan="off",
         loop="asyncio", http="h11", limit_concurrency=64, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return Server(config)

@@ -275,6 +275,19 @@ class TestCommand:
         assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
     @needs_server
+    def test_an_answer_that_is_going_on_does_not_keep_it_from_stopping_quietly(self, tmp_path):
+        untrained("mlp", (3, 64, 64)).save(tmp_path / "large.safetensors")
+        play = start("--weights", "large.safetensors", "--port", "0", cwd=tmp_path)
+        url = play.stdout.readline().strip().rstrip("/")
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        with contextlib.closing(connection):
+            connection.request("POST", "/api/dream", b'{"target": 1, "seed": 1}', {"Origin": url})
+            assert json.loads(connection.getresponse().readline())["step"] == 0  # the rest is not waited for
+            play.send_signal(signal.SIGINT)
+            _, errors = play.communicate(timeout=30)
+        assert (play.returncode, errors) == (130, "interrupted\n")
+
+    @needs_server
     def test_without_weights_it_trains_first_and_shows_it(self, tmp_path):
         play = start("--port", "0", cwd=tmp_path)
         assert play.stdout.readline().startswith("http://127.0.0.1:")

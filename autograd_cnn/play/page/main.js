@@ -37,6 +37,7 @@ async function read(goesOn, file = null) {
   waiting = { goesOn, file, since: performance.now() };
   if (asking) return;
   asking = true;
+  $("bars").ariaBusy = "true";
   try {
     while (waiting) {
       const { goesOn: unfinished, file: given, since } = waiting;
@@ -60,6 +61,7 @@ async function read(goesOn, file = null) {
     }
   } finally {
     asking = false;
+    $("bars").ariaBusy = "false";
   }
 }
 

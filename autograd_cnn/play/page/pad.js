@@ -55,15 +55,16 @@ export class Pad {
     this.#paint();
   }
 
-  // The drawing as an image file, dark on white: in PPM, which takes no time to encode.
+  // The drawing as an image file, dark on white: in PGM, or PPM if it has colours, which take no time to encode.
   toFile() {
     this.small.drawImage(this.canvas, 0, 0, SENT, SENT);
     const { data } = this.small.getImageData(0, 0, SENT, SENT);
-    const header = new TextEncoder().encode(`P6 ${SENT} ${SENT} 255\n`);
-    const file = new Uint8Array(header.length + 3 * SENT * SENT);
+    const channels = this.photograph ? 3 : 1;
+    const header = new TextEncoder().encode(`P${channels === 3 ? 6 : 5} ${SENT} ${SENT} 255\n`);
+    const file = new Uint8Array(header.length + channels * SENT * SENT);
     file.set(header);
     for (let from = 0, to = header.length; from < data.length; from += 4) {
-      for (let c = 0; c < 3; c++) file[to++] = data[from + c];
+      for (let c = 0; c < channels; c++) file[to++] = data[from + c];
     }
     return file;
   }
