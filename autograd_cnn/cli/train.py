@@ -46,6 +46,10 @@ def add_parser(commands: options.Commands) -> None:
         help="train together with the other processes that mpiexec started, as in: mpiexec -n 8 autograd-cnn train "
         "--distributed; rank 0 alone prints and writes",
     )  # fmt: skip
+    parser.add_argument(
+        "--sync-batch-norm", action="store_true",
+        help="let processes that train together take batch norm's statistics of the whole batch, not of their shares",
+    )  # fmt: skip
     options.add_out(parser)
     _add_checkpoints(parser.add_argument_group("stopping and going on"))
     defaults = {name: parser.get_default(name) for name in _KEPT}
@@ -140,6 +144,7 @@ def _add_checkpoints(group: Any) -> None:
 _KEPT = (
     "data", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "clip_norm", "augment", "validation",
     "label_smoothing", "gray", "depth", "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
+    "sync_batch_norm",
 )  # fmt: skip
 
 

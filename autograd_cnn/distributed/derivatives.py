@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from autograd_cnn.distributed.reduction import Reducer
-from autograd_cnn.distributed.world import Communicator, share, total, world
+from autograd_cnn.distributed.world import Communicator, share, synchronized_batch_norm, total, world
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
 
 
-def value_and_grad(f: Callable[..., Any], comm: Communicator | None = None) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(
+    f: Callable[..., Any], comm: Communicator | None = None, sync_batch_norm: bool = False
+) -> Callable[..., tuple[Any, Any]]:
     """Make the function that returns the mean of `f` over a batch and its gradient, with the batch shared among ranks.
 
     Every rank passes the same parameters and the same whole batch, computes its share, and receives the result for the
@@ -26,6 +29,8 @@ def value_and_grad(f: Callable[..., Any], comm: Communicator | None = None) -> C
         `f(params, *batch)` returns the mean of a loss over the items of the batch, a Tensor of one element.
     comm : Communicator, optional
         By default `world()`.
+    sync_batch_norm : bool
+        Whether batch norm in `f` takes the statistics of the whole batch; of a share, by default.
 
     Returns
     -------
@@ -37,7 +42,8 @@ def value_and_grad(f: Callable[..., Any], comm: Communicator | None = None) -> C
     Raises
     ------
     ValueError
-        When called: if the arrays of the batch differ in length, or are empty, or `f` does not return one number.
+        When called: if the arrays of the batch differ in length, or are empty, or `f` does not return one number; or
+        if batch norm is synchronized and a rank has no share.
     DistributedError
         If MPI is missing.
 
@@ -59,15 +65,28 @@ def value_and_grad(f: Callable[..., Any], comm: Communicator | None = None) -> C
                 f"distributed.value_and_grad: a batch is one or more arrays of one length, 1 or more; got lengths "
                 f"{[len(x) for x in batch]}"
             )
-        leaves = [Tensor(x.detach() if isinstance(x, Tensor) else x, requires_grad=True) for x in trees.leaves(params)]
-        parts = [share(x, ranks) for x in batch]
-        weight = len(parts[0]) / lengths.pop()
-        loss = f(trees.rebuild(params, leaves), *parts) if weight else None
-        if loss is not None and np.size(loss) != 1:
-            raise ValueError(f"distributed.value_and_grad: f returns one number; it returned shape {np.shape(loss)}")
-        gradients = Reducer(leaves, ranks).gradients(loss, weight)
-        value = total(np.array([0.0 if loss is None else weight * loss.item()]), ranks)
-        filled = [np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(leaves, gradients, strict=True)]
-        return float(value[0]), trees.rebuild(params, filled)
+        if sync_batch_norm and min(lengths) < ranks.size:
+            raise ValueError(
+                f"distributed.value_and_grad: batch norm is synchronized among {ranks.size} ranks, each with a share; "
+                f"got a batch of {min(lengths)}: give a larger one"
+            )
+        with synchronized_batch_norm(ranks) if sync_batch_norm else nullcontext():
+            return _shared_value_and_gradient(f, params, batch, ranks)
 
     return value_and_gradient
+
+
+def _shared_value_and_gradient(
+    f: Callable[..., Any], params: Any, batch: Any, ranks: Communicator
+) -> tuple[float, Any]:
+    """Return the mean over a batch and its gradient, each rank with its share."""
+    leaves = [Tensor(x.detach() if isinstance(x, Tensor) else x, requires_grad=True) for x in trees.leaves(params)]
+    parts = [share(x, ranks) for x in batch]
+    weight = len(parts[0]) / len(batch[0])
+    loss = f(trees.rebuild(params, leaves), *parts) if weight else None
+    if loss is not None and np.size(loss) != 1:
+        raise ValueError(f"distributed.value_and_grad: f returns one number; it returned shape {np.shape(loss)}")
+    gradients = Reducer(leaves, ranks).gradients(loss, weight)
+    value = total(np.array([0.0 if loss is None else weight * loss.item()]), ranks)
+    filled = [np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(leaves, gradients, strict=True)]
+    return float(value[0]), trees.rebuild(params, filled)

@@ -28,7 +28,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     """
     environment = os.environ | _ONE_THREAD | _AS_ROOT
     # In a session of its own, so that Ctrl-C reaches this process alone.
-    command = [*_mpiexec(processes), "-m", "autograd_cnn", *arguments]
+    command = [*mpiexec(processes), "-m", "autograd_cnn", *arguments]
     with subprocess.Popen(command, env=environment, start_new_session=True) as ranks:
         try:
             return ranks.wait()
@@ -38,7 +38,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
             raise
 
 
-def _mpiexec(processes: int) -> list[str]:
+def mpiexec(processes: int) -> list[str]:
     """Return how to start Python in so many processes on this machine."""
     beside = Path(sys.executable).parent
     mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(beside), os.environ.get("PATH", "")]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from autograd_cnn.graph import Array, Variable
+from autograd_cnn.ops.normalization import shared_batch
 from autograd_cnn.recording import history
 
 R = TypeVar("R")
@@ -214,6 +217,26 @@ def together(function: Callable[[], R], comm: Communicator) -> R:
     if failed is not None and comm.rank == first:
         raise failed
     raise DistributedError(f"rank {first}: {said[first]}")
+
+
+@contextmanager
+def synchronized_batch_norm(comm: Communicator) -> Iterator[None]:
+    """Let batch norm take the statistics of the whole batch, of which each rank has a share, inside the block.
+
+    Every rank calls the same ops in the same order, also where its share is empty; both passes wait for one another
+    at every batch norm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_cnn as ac
+    >>> with synchronized_batch_norm(Alone()):
+    ...     ac.batch_norm(np.array([[1.0], [3.0]]), None, None, training=True).round(3)
+    array([[-1.],
+           [ 1.]])
+    """
+    with shared_batch(partial(total, comm=comm)):
+        yield
 
 
 def total(values: Array, comm: Communicator) -> Array:

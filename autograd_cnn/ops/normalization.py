@@ -1,9 +1,12 @@
-"""Normalization and dropout."""
+"""Normalization over a batch, over examples and over groups of channels."""
 
 from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -26,29 +29,60 @@ def _channelwise(values: Any, ndim: int) -> Any:
     return reshape(values, (-1,) + (1,) * (ndim - 2))
 
 
+#: Sums an array over all the processes that share a batch.
+Total = Callable[[Array], Array]
+
+_shared_by: ContextVar[Total | None] = ContextVar("_shared_by", default=None)
+
+
+@contextmanager
+def shared_batch(total: Total) -> Iterator[None]:
+    """Let `batch_norm` take the statistics of a batch of which each process has a share, inside the block.
+
+    Every process calls the same ops in the same order, backward too.
+    """
+    token = _shared_by.set(total)
+    try:
+        yield
+    finally:
+        _shared_by.reset(token)
+
+
 class Moments:
-    """Where `standardize` leaves the moments it found."""
+    """Where `standardize` leaves the moments it found, and of how many elements each is."""
 
     mean: Array
     variance: Array
+    count: int
+
+
+def _mean(x: Any, axis: tuple[int, ...], total: Total | None) -> tuple[Array, int]:
+    """Return the mean over axes, which stay with length 1, of all shares of an array; and of how many elements."""
+    if total is None:
+        return kernels.mean(x, axis, True), math.prod(x.shape[i] for i in axis)
+    sums = kernels.sum(x, axis, True)
+    *summed, count = total(np.append(sums.ravel().astype(np.float64), math.prod(x.shape[i] for i in axis)))
+    return (np.array(summed) / count).reshape(sums.shape).astype(x.dtype), int(count)
 
 
 @primitive(domain="floating")
-def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments) -> Array:
+def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments, total: Total | None = None) -> Array:
     """Scale and shift `x` to mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
-    if not x.size:
+    if not x.size and total is None:
         return np.array(x)  # there are no elements to take the moments of
-    mean = kernels.mean(x, axis, True)
+    mean, moments.count = _mean(x, axis, total)
     centered = x - mean
     # np.var would compute the mean again.
-    variance = kernels.mean(centered * centered, axis, True)
+    variance, _ = _mean(centered * centered, axis, total)
     centered /= np.sqrt(variance + eps)
     moments.mean, moments.variance = mean, variance
     return np.asarray(centered)
 
 
 @standardize.backward("x")
-def _(grad, x, out, axis, eps, moments):
+def _(grad, x, out, axis, eps, moments, total):
+    if total is not None:
+        return _shared_gradient(grad, out, axis, eps, moments, total)
     if not grad.size:
         return grad
     # Ioffe and Szegedy, 2015, section 3, with the sums collected.
@@ -56,6 +90,16 @@ def _(grad, x, out, axis, eps, moments):
     # To be differentiated itself, a rule has the variance as a function of x.
     variance = moments.variance if isinstance(x, np.ndarray) else var(x, axis, 0, True)
     return centered / sqrt(variance + eps)
+
+
+def _shared_gradient(grad: Any, out: Any, axis: tuple[int, ...], eps: float, moments: Moments, total: Total) -> Array:
+    """Return the same with means over all shares; of arrays alone, as other processes are not in this one's graph."""
+    if isinstance(grad, Variable) or isinstance(out, Variable):
+        raise RuntimeError(
+            "batch_norm of a batch that several processes share has no second derivative; leave out create_graph"
+        )
+    centered = grad - _mean(grad, axis, total)[0] - out * _mean(grad * out, axis, total)[0]
+    return np.asarray(centered / np.sqrt(moments.variance + eps))
 
 
 @primitive(domain="floating", constant_in=("mean", "variance"), residuals=("scale",))
@@ -186,16 +230,21 @@ def batch_norm(
     if not training:
         return _affine(normalize(x, running_mean, running_var, eps), *columns)
     momentum = checks.number("batch_norm", "momentum", momentum, least=0, most=1)
-    count = math.prod(shape) // shape[1] if shape[1] else 0
-    if count < 2:
+    total = _shared_by.get()
+    if total is None and (shape[1] == 0 or math.prod(shape) // shape[1] < 2):
         raise ValueError(f"batch_norm: training needs more than one value for each channel; got x {shape}")
     axes = (0, *range(2, len(shape)))
     moments = Moments()
-    normalized = standardize(x, axes, eps, moments)
+    normalized = standardize(x, axes, eps, moments, total)
+    if total is not None and moments.count < 2:
+        raise ValueError(
+            f"batch_norm: training needs more than one value for each channel; all shares have {moments.count}"
+        )
     if running_mean is not None and current().updating:
         means, variances = _plain(running_mean), _plain(running_var)
         means += momentum * (moments.mean.reshape(-1) - means)
-        variances += momentum * (moments.variance.reshape(-1) * (count / (count - 1)) - variances)
+        unbiased = moments.variance * (moments.count / max(moments.count - 1, 1))
+        variances += momentum * (unbiased.reshape(-1) - variances)
         history.overwritten((means, variances))
     return _affine(normalized, *columns)
 
@@ -292,45 +341,3 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps, Moments()), shape)
     weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
     return _affine(normalized, weight, bias)
-
-
-@named
-def dropout(x: Any, p: float, training: bool, rng: np.random.Generator | None = None) -> Any:
-    """Set each element to zero with probability `p` and divide the rest by 1 − `p`; in evaluation, do nothing.
-
-    Srivastava and others, 2014, in the "inverted" form, which keeps the expected value.
-
-    Parameters
-    ----------
-    x : array or Tensor
-    p : float
-        Probability, from 0 to 1 inclusive.
-    training : bool
-        Whether to drop elements; otherwise `x` is returned unchanged.
-    rng : numpy.random.Generator
-        Draws the mask; required in training.
-
-    Raises
-    ------
-    ValueError
-        If `p` is not a probability.
-    TypeError
-        If `p` is not a number, or training has no generator.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import autograd_cnn as ac
-    >>> ac.dropout(np.ones(6), 0.5, training=True, rng=np.random.default_rng(0))
-    array([2., 2., 2., 0., 0., 0.])
-    """
-    p = checks.number("dropout", "p", p, least=0, most=1, what="a probability ")
-    x = operand("dropout", "x", x)
-    if not training or p == 0:
-        return x
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"dropout: training needs rng, a numpy.random.Generator; got {rng!r}")
-    mask = np.zeros_like(_plain(x), x.dtype if x.dtype.kind == "f" else np.float32)
-    if p < 1:
-        mask[rng.random(x.shape, np.float32) >= p] = 1 / (1 - p)
-    return multiply(x, mask)

@@ -44,6 +44,7 @@ def fit(
     history: History | None = None,
     progress: bool | None = None,
     comm: Communicator | None = None,
+    sync_batch_norm: bool = False,
 ) -> History:
     """Train `params` in place by minimizing a loss of `apply(params, images)`.
 
@@ -85,6 +86,8 @@ def fit(
     comm : Communicator, optional
         The processes that train together, as `distributed.world()` returns them: each makes the same call, and
         computes its share of every batch. Batch norm's statistics are each one's own, and rank 0's are kept.
+    sync_batch_norm : bool
+        Let all of them take the statistics of the whole batch.
 
     Returns
     -------
@@ -119,7 +122,9 @@ def fit(
     history = History() if history is None else history
     peak = optimizer.lr
     comm = Alone() if comm is None else comm
-    sharing = Sharing(comm, params, loader, {"learning rate": peak, "epochs": epochs, "clip_norm": clip_norm})
+    sharing = Sharing(
+        comm, params, loader, {"learning rate": peak, "epochs": epochs, "clip_norm": clip_norm}, sync_batch_norm
+    )
     with shown(epochs, epochs * len(loader), history, progress if comm.rank == 0 else False) as bar:
         callbacks = [*callbacks, *bar]
         trainer = _Trainer(
@@ -200,7 +205,8 @@ class _Trainer:
                 options = accepted(self.apply, training=True, rng=rng)
         # Batches that are passed over have drawn their random numbers, as they did when they were trained on.
         for step, (images, labels) in enumerate(itertools.islice(self.loader.epoch(epoch), done, None), done + 1):
-            value, right_here = self._step(images, labels, options, epoch, step)
+            with self.sharing.statistics():
+                value, right_here = self._step(images, labels, options, epoch, step)
             history.step_losses.append(value)
             seen += len(labels)
             loss_sum += value * len(labels)
@@ -222,9 +228,11 @@ class _Trainer:
         part = self.sharing.part(len(labels))
         weight = (part.stop - part.start) / len(labels)
         cost, right_here = None, 0
-        if weight:
+        if self.sharing.is_needed(part):
             logits = self.apply(self.params, images[part], **options)
-            cost, right_here = self.loss(logits, labels[part]), count_right(logits, labels[part])
+            # The loss of no image is 0, with a gradient of 0 that has the way of the others'.
+            cost = self.loss(logits, labels[part]) if weight else logits.sum()
+            right_here = count_right(logits, labels[part])
         value, right = self.sharing.total(0.0 if cost is None else weight * cost.item(), right_here)
         if not math.isfinite(value):
             raise TrainingError(

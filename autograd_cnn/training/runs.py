@@ -255,6 +255,7 @@ class Run:
                 history=self.history,
                 progress=False,
                 comm=self.comm,
+                sync_batch_norm=s.sync_batch_norm,
             )
         except TrainingError as error:
             if (self.folder / STATE_FILE).exists():

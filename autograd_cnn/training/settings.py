@@ -66,7 +66,7 @@ class Settings:
     that of a model's own file, `validation` the share of the training images that is held out, and `patience` the
     epochs without a lower validation loss after which training stops. With `weight_decay` None it is the optimizer's
     default. Photographs are augmented unless `augment` says otherwise. `gray` reads colour images in grey, and `depth`
-    is that of a residual network.
+    is that of a residual network. With `sync_batch_norm` processes that train together share batch norm's statistics.
     """
 
     data: str = "digits"
@@ -89,6 +89,7 @@ class Settings:
     gray: bool = False
     depth: Positive | None = None
     label_smoothing: Share = 0.0
+    sync_batch_norm: bool = False
 
     def make_optimizer(self, params: Params) -> optim.Optimizer:
         """Return the optimizer of these settings, for the parameters that are trainable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class Sharing:
         Of the same batches on every rank.
     options : dict
         What else has to be the same on every rank, by names that an error can tell.
+    sync_batch_norm : bool
+        Whether batch norm's statistics are those of the whole batch.
 
     Raises
     ------
@@ -38,9 +41,17 @@ class Sharing:
         If there are more ranks than images in a batch.
     """
 
-    def __init__(self, comm: Communicator, params: Params, loader: DataLoader, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        comm: Communicator,
+        params: Params,
+        loader: DataLoader,
+        options: Mapping[str, Any],
+        sync_batch_norm: bool = False,
+    ) -> None:
         self.comm = comm
         self.params = params
+        self._is_synchronized = sync_batch_norm and comm.size > 1
         if comm.size == 1:
             return
         if loader.batch_size < comm.size:
@@ -55,6 +66,14 @@ class Sharing:
     def part(self, count: int) -> slice:
         """Return which images of a batch are this rank's."""
         return distributed.share_of(count, self.comm)
+
+    def is_needed(self, part: slice) -> bool:
+        """Whether this rank computes with its share: with an empty one too, if others wait for its statistics."""
+        return part.stop > part.start or self._is_synchronized
+
+    def statistics(self) -> AbstractContextManager[None]:
+        """Return the block in which a step is taken."""
+        return distributed.synchronized_batch_norm(self.comm) if self._is_synchronized else nullcontext()
 
     def seed(self, *numbers: int) -> list[int]:
         """Return a seed of what is drawn for this rank's images alone; rank 0's is that of a single process."""

@@ -10,7 +10,7 @@ import numpy as np
 
 import autograd_cnn as ac
 from autograd_cnn import distributed
-from autograd_cnn.models import lenet5
+from autograd_cnn.models import lenet5, resnet
 
 
 def problem(count, dtype):
@@ -68,6 +68,37 @@ def shapes_of_graphs(comm):
             float(np.abs(f - e).max()) for f, e in zip(found, expected, strict=True) if e is not None
         )
     return outcome
+
+
+def synchronized(comm):
+    """Compare batch norm over even and uneven shares with one process: gradients and running statistics."""
+    found = {}
+    rng = np.random.default_rng(0)
+    made = resnet.init(rng, in_channels=1, depth=8)
+    params = {name: p.data.astype(np.float64) for name, p in made.items() if p.requires_grad}
+    for count in (12, 7, comm.size):
+        images, labels = rng.random((count, 1, 28, 28)), rng.integers(0, 10, count)
+        running = [{n: p.data.astype(np.float64) for n, p in made.items() if not p.requires_grad} for _ in range(2)]
+
+        def loss_with(statistics):
+            return lambda params, x, y: ac.softmax_cross_entropy(
+                resnet.apply({**params, **statistics}, x, training=True), y
+            )
+
+        expected_value, expected = ac.value_and_grad(loss_with(running[0]))(params, images, labels)
+        step = distributed.value_and_grad(loss_with(running[1]), comm, sync_batch_norm=True)
+        value, got = step(params, images, labels)
+        scale = max(np.abs(g).max() for g in expected.values())
+        found[str(count)] = max(
+            abs(value - float(expected_value)),
+            *(float(np.abs(got[name] - expected[name]).max() / scale) for name in got),
+            *(float(np.abs(running[0][name] - running[1][name]).max()) for name in running[0]),
+        )
+    try:
+        step(params, images[:1], labels[:1])
+    except ValueError as error:
+        found["refused"] = str(error)
+    return found
 
 
 def start(comm):

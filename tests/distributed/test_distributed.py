@@ -51,6 +51,15 @@ def test_the_gradients_are_those_of_one_process(ranks):
 
 
 @needs_mpi
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_batch_norm_on_request_has_the_statistics_of_the_whole_batch(ranks):
+    found = outcome(ranks, "synchronized")
+    assert f"synchronized among {ranks} ranks, each with a share; got a batch of 1" in found.pop("refused")
+    assert len(found) == 3
+    assert max(found.values()) < 1e-12
+
+
+@needs_mpi
 def test_gradients_are_right_whatever_the_graph_looks_like():
     found = outcome(2, "shapes_of_graphs")
     assert len(found) == 2

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+import autograd_cnn as ac
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from tests.distributed.test_distributed import ROOT, mpi, needs_mpi
 from tests.test_cli import call, interruptible
@@ -39,6 +40,21 @@ def test_losses_are_those_of_one_process_and_go_on_with_another_number(tmp_path)
     second = train(2, "train", "--resume", tmp_path / "many", "--epochs", "2")
     assert second.returncode == 0, second.stderr
     np.testing.assert_allclose(losses(tmp_path / "many"), losses(tmp_path / "one"), rtol=1e-4)
+
+
+@needs_mpi
+def test_synchronized_batch_norm_follows_one_process(tmp_path):
+    """Of the last of 3 batches, of 5 images, the third rank has one; of one image, the second rank has none."""
+    for count, (size, ranks) in enumerate([(716, 3), (718, 2)]):
+        model = ("train", "--model", "resnet", "--depth", "8", "--lr", "0.001")
+        options = (*model, "--epochs", "1", "--batch-size", str(size), "--no-augment")
+        assert one_process(*options, "--out", tmp_path / f"one{count}").returncode == 0
+        many = train(ranks, *options, "--sync-batch-norm", "--out", tmp_path / f"many{count}")
+        assert many.returncode == 0, many.stderr
+        np.testing.assert_allclose(losses(tmp_path / f"many{count}"), losses(tmp_path / f"one{count}"), rtol=1e-4)
+        found = [ac.load_model(tmp_path / f"{name}{count}").params for name in ("one", "many")]
+        for key, p in found[0].items():
+            np.testing.assert_allclose(found[1][key].data, p.data, rtol=1e-3, atol=1e-4)
 
 
 @needs_mpi

@@ -49,7 +49,7 @@ def bars(report: Measurements, path: Path) -> None:
         axes.set_xlabel(f"{f'{report.rivals[0]} = 1' if others else report.unit}; less is better")
         if len(others) > 1:
             figure.legend(map(_patch, colors.values()), colors, loc="outside upper right", ncols=len(colors))
-        _head(figure, report)
+        head(figure, report)
 
     plotting.save(figure, path)
 
@@ -117,7 +117,7 @@ def curves(report: Measurements, panels: Sequence[Panel], path: Path) -> None:
                 axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
                 axes.minorticks_off()
         axes.legend(map(_patch, colors.values()), colors)
-        _head(figure, report)
+        head(figure, report)
 
     plotting.save(figure, path)
 
@@ -132,7 +132,7 @@ def _patch(color: str) -> Any:
     return Patch(color=color)
 
 
-def _head(figure: FigureBase, report: Measurements) -> None:
+def head(figure: FigureBase, report: Measurements) -> None:
     """Set the title above, and how it was measured below."""
     figure.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     day = f"{report.date.day} {report.date:%B %Y}"
