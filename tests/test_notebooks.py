@@ -1,6 +1,7 @@
 """What the notebooks promise, as they are stored; that they run is checked by `.ci/run`."""
 
 import ast
+import itertools
 import json
 import re
 from pathlib import Path
@@ -111,7 +112,10 @@ def test_it_makes_clean_diffs_and_names_no_machine(name):
     assert all(cell["metadata"] == {} for cell in notebook["cells"])
     ids = [cell["id"] for cell in notebook["cells"]]
     assert len(set(ids)) == len(ids)
-    assert all(re.fullmatch(r"(text|code)-\d\d", id) for id in ids)
+    assert all(re.fullmatch(r"(text|code)-\d\d[a-z]?", id) for id in ids)
+    for cell in code_cells(notebook["cells"]):
+        kinds = [output.get("name", "") for output in cell["outputs"]]
+        assert not [a for a, b in itertools.pairwise(kinds) if a and a == b], "a stream in pieces, as it came"
     outputs = [output for cell in code_cells(notebook["cells"]) for output in cell["outputs"]]
     shown = [part for o in outputs for part in (o.get("text", ""), o.get("data", {}).get("text/plain", ""))]
     told = "\n".join("".join(part) for part in shown) + "\n".join(source(cell) for cell in notebook["cells"])
