@@ -260,6 +260,8 @@ def dropout(p: float = 0.5) -> Layer:
 def flatten(x: Any) -> Any:
     """Flatten all axes but the first: (N, d1, d2, …) to (N, d1 · d2 · …). It is a layer as it stands.
 
+    `autograd_cnn.flatten`, as PyTorch's function, flattens all axes unless told where to begin.
+
     Examples
     --------
     >>> import numpy as np
