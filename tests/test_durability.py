@@ -33,7 +33,7 @@ class Begun:
 sys.meta_path.insert(0, Begun())
 from autograd_cnn.cli import main
 from autograd_cnn.training import run_results
-run_results._draw = lambda *_: None  # pictures take the most time, and are written as the other files are
+run_results._draw = lambda *_, **__: None  # pictures take the most time, and are written as the other files are
 sys.exit(main())
 """
 TRAIN = (
@@ -108,6 +108,61 @@ def test_runs_that_are_killed_at_any_time_end_with_the_same_bits(place, request)
                 assert process.returncode == expected or ended, errors
         same(folder, cwd / "whole")
         assert not list(folder.glob(".tmp-*"))
+
+
+def limit_files(size):
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_a_limit_of_file_sizes_is_one_error_and_earlier_results_stay(place):
+    """It is met while the next checkpoint is written; what is there goes on without the limit to the same bits."""
+    cwd, _ = place
+    first = start(*TRAIN, "--out", "limited", cwd=cwd)
+    while not (cwd / "limited" / STATE_FILE).exists():
+        assert first.poll() is None, first.stderr.read()
+    first.kill()
+    first.communicate(timeout=60)
+    before = (cwd / "limited" / STATE_FILE).read_bytes()
+    size = len(before) // 2
+    limited = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "train", "--resume", "limited"],
+        cwd=cwd, capture_output=True, text=True, timeout=300, check=False, preexec_fn=lambda: limit_files(size),
+    )  # fmt: skip
+    assert limited.returncode == 2
+    said = [line for line in limited.stderr.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1
+    assert re.search(r"limited/\S+ cannot be written \(File too large\); make room, or write elsewhere$", said[0])
+    assert "Traceback" not in limited.stderr
+    assert (cwd / "limited" / STATE_FILE).read_bytes() == before
+    assert not list((cwd / "limited").glob(".tmp-*"))
+    resumed = start("train", "--resume", "limited", cwd=cwd)
+    _, errors = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, errors
+    same(cwd / "limited", cwd / "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting a small disk is root's")
+def test_a_full_disk_is_one_error_and_leaves_nothing_half_written(place, tmp_path):
+    cwd, _ = place
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        process = start(*TRAIN, "--out", str(disk / "run"), cwd=cwd)
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 2
+        assert re.search(r"error: \S+ cannot be written \(No space left on device\); make room", errors)
+        assert "Traceback" not in errors
+        assert not list(disk.rglob("*.safetensors"))
+        assert not list(disk.rglob(".tmp-*"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autograd_cnn.nn import npz_files
 from autograd_cnn.nn.safetensors_files import CODES, FORMAT_KEY, FORMAT_VERSION, WeightsError, encode, open_file
-from autograd_cnn.output.files import write_atomically
+from autograd_cnn.output.files import unwritten, write_atomically
 from autograd_cnn.tensor import Tensor
 
 __all__ = [
@@ -92,10 +92,7 @@ def save_weights(
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise WeightsError(
-            f"{os.fspath(path)} cannot be written ({error.strerror}); "
-            "expected a file name in a folder that exists and can be written to"
-        ) from error
+        raise WeightsError(unwritten(path, error)) from error
 
 
 def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] = "") -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from autograd_cnn.onnx.errors import OnnxError, UnsupportedError, require_onnx
 from autograd_cnn.onnx.families import EXPORTS
 from autograd_cnn.onnx.fusing import fuse_batch_norm
 from autograd_cnn.onnx.tracing import Call, refs_in
-from autograd_cnn.output.files import write_atomically
+from autograd_cnn.output.files import unwritten, write_atomically
 from autograd_cnn.tensor import Tensor
 
 IR_VERSION = 10
@@ -89,10 +89,7 @@ def export_onnx(
     try:
         write_atomically(path, model.SerializeToString(deterministic=True))
     except OSError as error:
-        raise OnnxError(
-            f"{os.fspath(path)} cannot be written ({error.strerror}); expected a file name in a folder that exists and "
-            "can be written to"
-        ) from error
+        raise OnnxError(unwritten(path, error)) from error
 
 
 def trace(

@@ -11,6 +11,23 @@ from pathlib import Path
 TEMPORARY = ".tmp-"
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def unwritten(path: str | os.PathLike[str], error: OSError) -> str:
+    """Return the sentence that a file cannot be written, why, and what to do.
+
+    Examples
+    --------
+    >>> unwritten("weights.safetensors", OSError(errno.ENOSPC, "No space left on device"))
+    'weights.safetensors cannot be written (No space left on device); make room, or write elsewhere'
+    """
+    advice = "expected a file name in a folder that exists and can be written to"
+    if error.errno in _NO_ROOM:
+        advice = "make room, or write elsewhere"
+    return f"{os.fspath(path)} cannot be written ({error.strerror}); {advice}"
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file such that its name refers to the old content or the new, never to a part.
 
