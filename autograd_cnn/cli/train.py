@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import contextlib
 import functools
-import io
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograd_cnn.cli import options, streams
+from autograd_cnn.cli import options, ranks, streams
 from autograd_cnn.output.text import count, did_you_mean, meant, shown
 
 if TYPE_CHECKING:
@@ -156,39 +153,17 @@ def run(given: argparse.Namespace, defaults: Mapping[str, Any]) -> int:
 
         return launch(given.processes, [*given.arguments, "--distributed"])
     if given.distributed:
-        return _run_distributed(given, defaults)
+        return ranks.run(lambda comm, silence: _run(given, defaults, comm, silence))
     _run(given, defaults, None)
     return 0
 
 
-def _run_distributed(given: argparse.Namespace, defaults: Mapping[str, Any]) -> int:
-    """Train as one of several processes; all but rank 0 are silent, and leave what all have to say to it."""
-    from autograd_cnn.distributed import DistributedError, world
-    from autograd_cnn.training.errors import TrainingError
-
-    comm = world()
-    silent = contextlib.nullcontext() if comm.rank == 0 else contextlib.redirect_stdout(io.StringIO())
-    try:
-        with silent:
-            _run(given, defaults, comm)
-    except (DistributedError, TrainingError):  # raised on every rank
-        if comm.rank == 0:
-            raise
-        return options.FAILURE
-    except Exception:
-        # On this rank alone: the others wait for it, and it for them as MPI is left; without that mpiexec ends all.
-        atexit.register(_leave, options.FAILURE)
-        raise
-    return 0
-
-
-def _leave(status: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-def _run(given: argparse.Namespace, defaults: Mapping[str, Any], comm: Communicator | None) -> None:
+def _run(
+    given: argparse.Namespace,
+    defaults: Mapping[str, Any],
+    comm: Communicator | None,
+    silence: contextlib.ExitStack | None = None,
+) -> None:
     from autograd_cnn.distributed import Alone, together
     from autograd_cnn.training.run_folder import hold
 
@@ -204,7 +179,7 @@ def _run(given: argparse.Namespace, defaults: Mapping[str, Any], comm: Communica
         run = together(lambda: _resume(given, comm) if given.resume else _start(given, folder, comm), comm)
         options.show_skipped(run.train, run.test)
         _describe(run)
-        if (results := _train(run)) is not None:
+        if (results := ranks.train(run, lambda: _train(run), held, silence)) is not None:
             _show_results(run, results)
 
 

@@ -10,6 +10,7 @@ The words are MPI's: a rank is the number of a process, from 0; all-reduce gives
 
 from autograd_cnn.distributed.derivatives import value_and_grad
 from autograd_cnn.distributed.executor import shared_executor
+from autograd_cnn.distributed.recovery import has_lost_a_rank, newest, survivors
 from autograd_cnn.distributed.reduction import Reducer
 from autograd_cnn.distributed.world import (
     Alone,
@@ -31,10 +32,13 @@ __all__ = [
     "DistributedError",
     "Reducer",
     "broadcast",
+    "has_lost_a_rank",
+    "newest",
     "require_same",
     "share",
     "share_of",
     "shared_executor",
+    "survivors",
     "synchronized_batch_norm",
     "together",
     "total",

@@ -26,9 +26,9 @@ from autograd_cnn.optim import Optimizer
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.checkpoints import Checkpoints
 from autograd_cnn.training.errors import RunError, TrainingError
-from autograd_cnn.training.inputs import Inputs
 from autograd_cnn.training.interrupts import end_together, put_off
 from autograd_cnn.training.model_files import FileModel, find, recall
+from autograd_cnn.training.recovery import Recovery
 from autograd_cnn.training.results import EpochResult
 from autograd_cnn.training.run_folder import BEST_FILE, WEIGHTS_FILE, claim_folder
 from autograd_cnn.training.run_results import Results, write_results
@@ -38,9 +38,9 @@ from autograd_cnn.training.settings import SCHEDULES, Settings
 from autograd_cnn.training.training_images import (
     count_images,
     digest_of,
-    hold_out,
     image_metadata,
     in_colour,
+    load_images,
     variation,
 )
 
@@ -84,6 +84,7 @@ class Run:
     history: training.History = field(default_factory=training.History)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     comm: Communicator = field(default_factory=Alone)
+    recovery: Recovery = field(default_factory=Recovery, repr=False)
 
     @classmethod
     def start(
@@ -161,14 +162,9 @@ class Run:
         comm: Communicator | None,
     ) -> Run:
         """Load the data, and draw the initial parameters."""
-        inputs = Inputs.of(model, settings.gray)
-        train = inputs.load(settings.data, "train", settings.skip_bad)
-        test = inputs.load(settings.data, "test", settings.skip_bad)
+        train, validation, test = load_images(model, settings)
         if settings.augment is None:
             settings = dataclasses.replace(settings, augment=in_colour(train))
-        validation = None
-        if settings.validation:
-            train, validation = hold_out(train, settings.validation, settings.seed)
         options = settings.model_options(model, train.images.shape[1:])
         try:
             params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names), **options)
@@ -219,7 +215,10 @@ class Run:
         with put_off() as end_if_asked_here:
             end_if_asked = functools.partial(end_together, end_if_asked_here, self.comm)
 
+            self.recovery.note(self)
+
             def after_step(epoch: int, loss: float, accuracy: float) -> None:
+                self.recovery.note(self)
                 if on_step is not None:
                     on_step(epoch, loss, accuracy)
                 self._save_if_due(end_if_asked)

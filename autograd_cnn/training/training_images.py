@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from autograd_cnn import models
 from autograd_cnn.data import Dataset
 from autograd_cnn.data.augment import augment, crop_and_flip, vary_handwriting
 from autograd_cnn.data.images import polarity
 from autograd_cnn.data.loader import Transform
 from autograd_cnn.training.digit_images import reading_of
 from autograd_cnn.training.errors import RunError
-from autograd_cnn.training.inputs import channel_statistics
+from autograd_cnn.training.inputs import Inputs, channel_statistics
+from autograd_cnn.training.settings import Settings
 
 
 def in_colour(dataset: Dataset) -> bool:
@@ -44,7 +46,16 @@ def image_metadata(dataset: Dataset, name: str) -> dict[str, Any]:
     return {"reading": reading, "polarity": "mixed", "mean": mean, "std": std}
 
 
-def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
+def load_images(model: models.Model, settings: Settings) -> tuple[Dataset, Dataset | None, Dataset]:
+    """Return what to train on, what is held out of that for validation, if anything, and what to test with."""
+    inputs = Inputs.of(model, settings.gray)
+    train, test = (inputs.load(settings.data, split, settings.skip_bad) for split in ("train", "test"))
+    if not settings.validation:
+        return train, None, test
+    return *_hold_out(train, settings.validation, settings.seed), test
+
+
+def _hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
     """Return the images to train on, and the share of them that is held out for validation."""
     try:
         kept, held_out = dataset.split(1 - share, seed)

@@ -23,13 +23,15 @@ needs_mpi = pytest.mark.skipif(
 )
 
 
+AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def mpi(ranks, *command, **options):
     """Run Python in several processes, on this machine alone."""
-    ours = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1"}
     start = [MPIEXEC, "-n", str(ranks), "--oversubscribe", "--mca", "btl", "self,sm,tcp", "--mca", "btl_tcp_if_include"]
     return subprocess.run(
         [*start, "lo", sys.executable, *map(str, command)],
-        cwd=ROOT, env=os.environ | ours, capture_output=True, text=True, timeout=300, **options,
+        cwd=ROOT, env=os.environ | AS_ROOT, capture_output=True, text=True, timeout=300, **options,
     )  # fmt: skip
 
 

@@ -1,16 +1,20 @@
 """Trainings on several processes follow the one on a single process, and begin, stop and go on together."""
 
+import contextlib
 import json
+import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import autograd_cnn as ac
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
-from tests.distributed.test_distributed import ROOT, mpi, needs_mpi
+from tests.distributed.test_distributed import AS_ROOT, MPIEXEC, ROOT, mpi, needs_mpi
 from tests.test_cli import call, interruptible
 
 OPTIONS = ("train", "--model", "mlp", "--schedule", "constant", "--batch-size", "50")
@@ -119,3 +123,63 @@ def test_processes_end_together_with_their_state_saved(number, status, tmp_path)
     assert process.returncode == status
     assert not (folder / ".lock").exists(), "rank 0 was not killed"
     assert len(SavedState.read(folder).history.step_losses) >= 29
+
+
+def rank_of(pid):
+    """Return the rank of a process that mpiexec started."""
+    told = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return next((int(text.split(b"=")[1]) for text in told if text.startswith(b"OMPI_COMM_WORLD_RANK=")), None)
+
+
+def kill_rank(rank, training, folder):
+    """Kill one rank of the training into a folder with SIGKILL, once that has a checkpoint."""
+    while not (folder / STATE_FILE).exists():
+        assert training.poll() is None, training.stderr.read()
+        time.sleep(0.05)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            if str(folder).encode() in command and rank_of(process.name) == rank:
+                os.kill(int(process.name), signal.SIGKILL)
+                return
+    raise AssertionError(f"no rank {rank} to kill")
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="ranks are found in /proc")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_is_killed_does_not_end_the_training_under_ulfm(rank, tmp_path):
+    options = (*OPTIONS, "--epochs", "8")
+    folder = tmp_path / "many"
+    elastic = ("--with-ft", "ulfm", "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "lo", "--oversubscribe")
+    program = (sys.executable, "-m", "autograd_cnn", *options, "--distributed", "--out", folder)
+    with subprocess.Popen(
+        [MPIEXEC, "-n", "3", *elastic, *map(str, program)],
+        cwd=ROOT, env=os.environ | AS_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        kill_rank(rank, process, folder)
+        out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "a process was lost; 2 processes go on after step" in errors
+    assert "Traceback" not in errors
+    assert "test accuracy" in out, "the first of those that are left speaks"
+    assert one_process(*options, "--out", tmp_path / "one").returncode == 0
+    assert len(losses(folder)) == 8 * 29
+    np.testing.assert_allclose(losses(folder), losses(tmp_path / "one"), rtol=1e-3)
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="ranks are found in /proc")
+def test_without_ulfm_a_killed_rank_ends_the_training_which_can_be_resumed(tmp_path):
+    options, folder = (*OPTIONS, "--epochs", "8"), tmp_path / "many"
+    program = (sys.executable, "-m", "autograd_cnn", *options, "--distributed", "--out", folder)
+    with subprocess.Popen(
+        [MPIEXEC, "-n", "2", "--oversubscribe", "--mca", "btl", "self,sm,tcp", *map(str, program)],
+        cwd=ROOT, env=os.environ | AS_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        kill_rank(1, process, folder)
+        process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert train(2, "train", "--resume", folder).returncode == 0
+    assert one_process(*options, "--out", tmp_path / "one").returncode == 0
+    np.testing.assert_allclose(losses(folder), losses(tmp_path / "one"), rtol=1e-3)
