@@ -35,7 +35,7 @@ def run(few, tmp_path, capsys, monkeypatch):
     """Run the command line without pictures, and give status, output and errors."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "few").symlink_to(few)
-    monkeypatch.setattr(run_results, "_draw", lambda *_: None)
+    monkeypatch.setattr(run_results, "_draw", lambda *_, **__: None)
 
     def call(*arguments):
         status = cli.main([str(argument) for argument in arguments])

@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def run(place, capsys, monkeypatch):
     """Run the command line in this process, without pictures, and give status, output and errors."""
-    monkeypatch.setattr(run_results, "_draw", lambda *_: None)
+    monkeypatch.setattr(run_results, "_draw", lambda *_, **__: None)
 
     def call(*arguments):
         status = cli.main([str(argument) for argument in arguments])

@@ -70,7 +70,7 @@ def train(
         except Exception as error:
             if not has_lost_a_rank(error):
                 raise
-        run.recovery.recover(run)
+        run.comm, run.history = run.recovery.recover(run.comm, run.params, run.optimizer, run.history)
         if run.comm.rank == 0:
             if not was_first and silence is not None:
                 silence.close()

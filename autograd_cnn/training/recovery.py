@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from autograd_cnn.distributed import newest, survivors
+from autograd_cnn.distributed import Communicator, newest, survivors
 from autograd_cnn.graph import Array
-
-if TYPE_CHECKING:
-    from autograd_cnn.training.runs import Run
+from autograd_cnn.optim import Optimizer
+from autograd_cnn.tensor import Params
+from autograd_cnn.training.results import History
 
 
 class Recovery:
@@ -21,21 +19,23 @@ class Recovery:
     def __init__(self) -> None:
         self._statistics: dict[str, Array] = {}
 
-    def note(self, run: Run) -> None:
+    def note(self, params: Params) -> None:
         """Keep the running statistics as they are after a step."""
-        if run.comm.size > 1:
-            self._statistics = {name: p.data.copy() for name, p in run.params.items() if not p.requires_grad}
+        self._statistics = {name: p.data.copy() for name, p in params.items() if not p.requires_grad}
 
-    def recover(self, run: Run) -> None:
-        """Leave out the ranks that have failed, and have the others' state be one; then `Run.fit` goes on.
+    def recover(
+        self, comm: Communicator, params: Params, optimizer: Optimizer, history: History
+    ) -> tuple[Communicator, History]:
+        """Leave out the ranks that have failed, and give the others one state; return their communicator and history.
 
         All ranks that are left call this.
         """
-        run.comm = survivors(run.comm)
+        comm = survivors(comm)
         for name, values in self._statistics.items():
-            run.params[name].data[...] = values
-        mine = {name: p.data for name, p in run.params.items()}, run.optimizer.state_dict(), run.history
-        params, optimizer, run.history = newest(mine, len(run.history.step_losses), run.comm)
-        for name, values in params.items():
-            run.params[name].data[...] = values
-        run.optimizer.load_state_dict(optimizer)
+            params[name].data[...] = values
+        mine = {name: p.data for name, p in params.items()}, optimizer.state_dict(), history
+        arrays, state, history = newest(mine, len(history.step_losses), comm)
+        for name, values in arrays.items():
+            params[name].data[...] = values
+        optimizer.load_state_dict(state)
+        return comm, history
