@@ -25,6 +25,7 @@ RESULTS = {
     "history.json",
     "learning_curve.png",
     "metrics.json",
+    "calibration.png",
     "mistakes.png",
     "weights.safetensors",
 }
