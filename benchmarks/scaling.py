@@ -15,13 +15,15 @@ traffic, ranks that share a network card, topology, and loading the data.
 
 from __future__ import annotations
 
+import argparse
+
 import script
 
 parser = script.parser(__doc__, rounds=20)
 parser.add_argument(
     "--latency", type=script.positive, default=30, metavar="N", help="of a network, in µs (default: 30)"
 )
-parser.add_argument("--rank", action="store_true", help=script.argparse.SUPPRESS)
+parser.add_argument("--rank", action="store_true", help=argparse.SUPPRESS)
 options = script.start(parser)
 
 import json
@@ -34,7 +36,7 @@ import numpy as np
 
 import autograd_cnn as ac
 from autograd_cnn import distributed, models, plotting
-from autograd_cnn.distributed.launch import mpiexec
+from autograd_cnn.distributed.launch import AS_ROOT, mpiexec
 from autograd_cnn.distributed.reduction import BUCKET
 from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.experiments.comparison import VGG, charts
@@ -97,8 +99,7 @@ def measure_two():
     except distributed.DistributedError as error:
         print(f"two processes are not measured: {error}\n")
         return None
-    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(command, env=os.environ | as_root, stdout=subprocess.PIPE, check=True, text=True)
+    done = subprocess.run(command, env=os.environ | AS_ROOT, stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -95,6 +95,7 @@ def test_a_training_that_fails_is_told_and_the_others_go_on(tmp_path):
         (["--model", "mlp,lenet"], "lenet"),
         (["--processes", "0"], "at least 1"),
         (["--resume", "nowhere"], "nowhere holds no sweep.json"),
+        (["--resume", "nowhere", "--lr", "0.1", "--seed", "1"], "leave out --lr, --seed"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, arguments, message):

@@ -7,7 +7,7 @@ import datetime
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -137,6 +137,19 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
         "--max-pixels", type=positive, metavar="N",
         help="the largest image file to decode, which takes up to 10 bytes a pixel (default: 25 million)",
     )  # fmt: skip
+
+
+def refuse_with_resume(given: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
+    """Refuse options that --resume takes from what it goes on with.
+
+    Raises
+    ------
+    RunError
+    """
+    from autograd_cnn.training.errors import RunError
+
+    if changed := [f"--{name.replace('_', '-')}" for name in defaults if getattr(given, name) != defaults[name]]:
+        raise RunError(f"--resume keeps the run's own settings; leave out {', '.join(changed)}")
 
 
 def show_skipped(*datasets: data.Dataset) -> None:

@@ -8,7 +8,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograd_cnn.cli import options
+from autograd_cnn.cli import options, train
 from autograd_cnn.output.text import shown
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(given: argparse.Namespace) -> None:
     with server.listen(given.port) as listening:
         url = f"http://{server.HOST}:{listening.getsockname()[1]}/"
         print(url, flush=True)
-        page = server.make_server(Pupil(saved or train(given.model or "lenet5")), listening)
+        page = server.make_server(Pupil(saved or learn(given.model or "lenet5")), listening)
         print("open it in a browser on this machine; Ctrl-C ends it", flush=True)
         if not given.no_browser:
             # The socket listens already: the browser waits until the server takes its request.
@@ -60,19 +60,19 @@ def run(given: argparse.Namespace) -> None:
         page.run(sockets=[listening])
 
 
-def train(model: str) -> SavedModel:
-    """Train a model as `train` does by default, with a bar, and return it."""
-    from autograd_cnn.training.progress import training_bar
+def learn(model: str) -> SavedModel:
+    """Train a model as `train` does by default, and return it."""
+    from autograd_cnn.training.run_folder import hold
     from autograd_cnn.training.runs import Run
     from autograd_cnn.training.settings import Settings
 
     settings = Settings.resolve(model=model)
     folder = options.new_folder(f"{settings.data}-{Path(model).stem}")
-    run = Run.start(settings, folder)
-    print(shown(f"first, {model} learns {settings.data}, as with train; --weights takes a network that has learned"))
-    with training_bar(settings.epochs, run.steps, run.history) as bar:
-        run.fit(on_step=bar)
-        summary = run.finish().summary
-        bar.end(f", test {summary['test_accuracy']:.1%}")
+    with hold(folder):
+        run = Run.start(settings, folder)
+        print(
+            shown(f"first, {model} learns {settings.data}, as with train; --weights takes a network that has learned")
+        )
+        train.train_with_bar(run)
     print(shown(f"next time: play --weights {folder}"), flush=True)
     return run.saved_model()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
 import multiprocessing
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 #: Options of a single value: trainings on different data are not compared.
 _SINGLE = {"--data"}
+
+#: What may be said when a sweep goes on.
+_RESUMING = {"resume", "processes", "distributed"}
 
 
 class _Lists:
@@ -70,14 +73,17 @@ def add_parser(commands: options.Commands) -> None:
     parser.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with the sweep in this folder; leave all settings out"
     )
-    parser.set_defaults(run=run)
+    kept = {name: value for name, value in vars(parser.parse_args([])).items() if name not in _RESUMING}
+    parser.set_defaults(run=functools.partial(run, defaults=kept))
 
 
-def run(given: argparse.Namespace) -> int:
+def run(given: argparse.Namespace, defaults: Mapping[str, Any]) -> int:
     """Train all, print each as it ends, and then the table."""
     from autograd_cnn.training.run_folder import claim_folder, hold
     from autograd_cnn.training.sweeps import SWEEP_FILE, Sweep
 
+    if given.resume:
+        options.refuse_with_resume(given, defaults)
     with _workers(given) as executor:
         if executor is None:  # a rank that has done its share of the trainings
             return 0
@@ -118,12 +124,12 @@ def _workers(given: argparse.Namespace) -> Iterator[Executor | None]:
         with shared_executor() as executor:
             yield executor
         return
+    from autograd_cnn.distributed.launch import cores
     from autograd_cnn.training.sweeps import serve
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Spawned, not forked: a fork in a program with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.processes or cores, context, serve) as executor:
+    with ProcessPoolExecutor(given.processes or cores(), context, serve) as executor:
         try:
             yield executor
         except BaseException:
@@ -141,7 +147,7 @@ def _combinations(given: argparse.Namespace) -> list[Any]:
     for name, values in several.items():
         if len(set(values)) < len(values):
             raise RunError(f"--{name.replace('_', '-')} names a value twice; expected each once")
-    for name in several.get("model", [given.model]):
+    for name in given.model:
         find(name)  # an unknown one is an error before any training
     return [
         train.settings_of(argparse.Namespace(**vars(given) | dict(zip(several, values, strict=True))))

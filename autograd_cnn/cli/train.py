@@ -179,7 +179,7 @@ def _run(
         run = together(lambda: _resume(given, comm) if given.resume else _start(given, folder, comm), comm)
         options.show_skipped(run.train, run.test)
         _describe(run)
-        if (results := ranks.train(run, lambda: _train(run), held, silence)) is not None:
+        if (results := ranks.train(run, lambda: train_with_bar(run), held, silence)) is not None:
             _show_results(run, results)
 
 
@@ -193,7 +193,8 @@ def _describe(run: Run) -> None:
     )
 
 
-def _train(run: Run) -> Results | None:
+def train_with_bar(run: Run) -> Results | None:
+    """Train to the end, with a bar; return the results, on rank 0."""
     from autograd_cnn.training.progress import training_bar
 
     if run.comm.rank:
@@ -237,7 +238,9 @@ def settings_of(given: argparse.Namespace) -> Settings:
     from autograd_cnn.training.settings import OPTIMIZERS, SCHEDULES, Settings
 
     kept: dict[str, Any] = {
-        name: getattr(given, name, None) for name in _KEPT if name not in ("out", "optimizer", "schedule")
+        name: getattr(given, name, None)  # a sweep has not all of them
+        for name in _KEPT
+        if name not in ("out", "optimizer", "schedule")
     }
     return Settings.resolve(
         model=given.model,
@@ -274,13 +277,10 @@ def _known(option: str, given: str, known: Mapping[str, Any]) -> str:
 
 def _is_finished(given: argparse.Namespace, defaults: Mapping[str, Any]) -> bool:
     """Check what goes with --resume, and say so if there is nothing to go on with."""
-    from autograd_cnn.training.errors import RunError
     from autograd_cnn.training.run_results import tested_epochs
     from autograd_cnn.training.saved_state import SavedState
 
-    changed = [f"--{name.replace('_', '-')}" for name in _KEPT if getattr(given, name) != defaults[name]]
-    if changed:
-        raise RunError(f"--resume keeps the run's own settings; leave out {', '.join(changed)}")
+    options.refuse_with_resume(given, defaults)
     state = SavedState.read(given.resume)
     done, stopped = len(state.history.epochs), state.history.stopped
     asked = given.epochs or state.settings.epochs

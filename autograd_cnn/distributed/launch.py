@@ -14,8 +14,8 @@ from autograd_cnn.distributed.world import DistributedError
 
 # One BLAS thread each: the processes are what shares the cores.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "MKL", "OMP", "VECLIB_MAXIMUM")}
-# Open MPI refuses to start as root unless told twice; in a container there is nobody else.
-_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+#: Open MPI refuses to start as root unless told twice; in a container there is nobody else.
+AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
@@ -26,7 +26,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     DistributedError
         If MPI is missing.
     """
-    environment = os.environ | _ONE_THREAD | _AS_ROOT
+    environment = os.environ | _ONE_THREAD | AS_ROOT
     # In a session of its own, so that Ctrl-C reaches this process alone.
     command = [*mpiexec(processes), "-m", "autograd_cnn", *arguments]
     with subprocess.Popen(command, env=environment, start_new_session=True) as ranks:
@@ -41,12 +41,16 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 def mpiexec(processes: int) -> list[str]:
     """Return how to start Python in so many processes on this machine."""
     beside = Path(sys.executable).parent
-    mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(beside), os.environ.get("PATH", "")]))
-    if mpiexec is None or importlib.util.find_spec("mpi4py") is None:
+    found = shutil.which("mpiexec", path=os.pathsep.join([str(beside), os.environ.get("PATH", "")]))
+    if found is None or importlib.util.find_spec("mpi4py") is None:
         raise DistributedError(
             "several processes train together through MPI, which is not there; install it with: "
             "pip install 'autograd-cnn[mpi]'"
         )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    binding = ["--bind-to", "core"] if processes <= cores else ["--bind-to", "none", "--oversubscribe"]
-    return [mpiexec, "-n", str(processes), *binding, sys.executable]
+    binding = ["--bind-to", "core"] if processes <= cores() else ["--bind-to", "none", "--oversubscribe"]
+    return [found, "-n", str(processes), *binding, sys.executable]
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

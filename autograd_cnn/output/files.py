@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 #: How the names of temporary folders begin; a process that is killed leaves one.
 TEMPORARY = ".tmp-"
@@ -26,6 +28,18 @@ def unwritten(path: str | os.PathLike[str], error: OSError) -> str:
     if error.errno in _NO_ROOM:
         advice = "make room, or write elsewhere"
     return f"{os.fspath(path)} cannot be written ({error.strerror}); {advice}"
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write plain data as JSON that people can read, as `write_atomically` does.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(pathlib.Path(folder, "metrics.json"), {"accuracy": 0.5})
+    """
+    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

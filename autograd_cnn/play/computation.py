@@ -11,7 +11,7 @@ from autograd_cnn import ops
 from autograd_cnn.backpropagation import survey
 from autograd_cnn.graph import Array, Backward, Node, Place, Variable, place_of
 from autograd_cnn.modes import observed_by
-from autograd_cnn.play.answers import check_class, one_image, to_bytes
+from autograd_cnn.play.answers import check_class, one_image, parameter_names, to_bytes
 from autograd_cnn.primitive import Forward
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.training.saved_models import SavedModel
@@ -63,7 +63,7 @@ def computation(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
     end = place_of(loss)
     nodes, leaves = survey([end])
     loss.backward()
-    names = {id(image): "image", **{id(p): name for name, p in params.items()}}
+    names = {id(image): "image", **parameter_names(params)}
     places = [*leaves, *nodes]
     arranged = _arranged(places, image, end)
     numbers = {id(place): number for number, place in enumerate(places)}

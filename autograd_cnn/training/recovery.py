@@ -19,9 +19,10 @@ class Recovery:
     def __init__(self) -> None:
         self._statistics: dict[str, Array] = {}
 
-    def note(self, params: Params) -> None:
-        """Keep the running statistics as they are after a step."""
-        self._statistics = {name: p.data.copy() for name, p in params.items() if not p.requires_grad}
+    def note(self, comm: Communicator, params: Params) -> None:
+        """Keep the running statistics as they are after a step, if there are ranks to go on with."""
+        if comm.size > 1:
+            self._statistics = {name: p.data.copy() for name, p in params.items() if not p.requires_grad}
 
     def recover(
         self, comm: Communicator, params: Params, optimizer: Optimizer, history: History

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd_cnn import plotting
 from autograd_cnn.data import Dataset
-from autograd_cnn.output.files import write_atomically
+from autograd_cnn.output.files import write_json
 from autograd_cnn.tensor import Params
 from autograd_cnn.training import metrics
 from autograd_cnn.training.results import Evaluation, History
@@ -29,9 +29,9 @@ def write_results(
     """Write history, pictures and metrics; the metrics come last, so that where they are the rest is whole."""
     report = metrics.classification_report(test.labels, result.predictions, test.class_names)
     whole = {**summary, "report": report.to_dict()}
-    _write_json(folder / "history.json", history.to_dict())
+    write_json(folder / "history.json", history.to_dict())
     _draw(folder, history, test, result, params, augmented=bool(summary.get("augment")))
-    _write_json(folder / "metrics.json", whole)
+    write_json(folder / "metrics.json", whole)
     return Results(whole, report)
 
 
@@ -51,11 +51,6 @@ def _draw(
         pictures["filters"] = plotting.filters(filters)
     for name, drawn in pictures.items():
         plotting.save(drawn, folder / f"{name}.png")
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, text.encode())
 
 
 def first_filters(params: Params, shape: tuple[int, ...]) -> Any:

@@ -215,10 +215,10 @@ class Run:
         with put_off() as end_if_asked_here:
             end_if_asked = functools.partial(end_together, end_if_asked_here, self.comm)
 
-            self.recovery.note(self.params)
+            self.recovery.note(self.comm, self.params)
 
             def after_step(epoch: int, loss: float, accuracy: float) -> None:
-                self.recovery.note(self.params)
+                self.recovery.note(self.comm, self.params)
                 if on_step is not None:
                     on_step(epoch, loss, accuracy)
                 self._save_if_due(end_if_asked)

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autograd_cnn import plotting
 from autograd_cnn.data import DataError
 from autograd_cnn.output import text
-from autograd_cnn.output.files import write_atomically
+from autograd_cnn.output.files import write_json
 from autograd_cnn.training.errors import RunError, TrainingError
 from autograd_cnn.training.interrupts import interrupt
 from autograd_cnn.training.run_folder import hold
@@ -69,7 +69,7 @@ class Sweep:
     'lr=0.001,seed=0'
     """
 
-    trainings: list[Settings] = field(default_factory=list)
+    trainings: list[Settings]
 
     @classmethod
     def read(cls, folder: Path) -> Sweep:
@@ -94,7 +94,7 @@ class Sweep:
     def write(self, folder: Path) -> None:
         """Write what `read` reads."""
         folder.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / SWEEP_FILE, dataclasses.asdict(self))
+        write_json(folder / SWEEP_FILE, dataclasses.asdict(self))
 
     @property
     def varied(self) -> list[str]:
@@ -127,7 +127,7 @@ class Sweep:
         for trained in found:
             groups.setdefault(self.name(trained.settings, seed=False), []).append(trained)
         accuracies = {name: [t.accuracy for t in group if t.accuracy is not None] for name, group in groups.items()}
-        _write_json(folder / RESULTS_FILE, [dataclasses.asdict(trained) for trained in found])
+        write_json(folder / RESULTS_FILE, [dataclasses.asdict(trained) for trained in found])
         if any(accuracies.values()):
             shown = {name: values for name, values in accuracies.items() if values}
             drawn = plotting.dots(shown, title="Accuracy over seeds", xlabel="test accuracy")
@@ -190,7 +190,3 @@ def _failed(group: Sequence[Trained]) -> str:
 def _seconds(group: Sequence[Trained]) -> str:
     seconds = [trained.seconds for trained in group if trained.failure is None]
     return f"{statistics.fmean(seconds):.1f}" if seconds else ""
-
-
-def _write_json(path: Path, content: Any) -> None:
-    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.optim.schedules import Schedule
 from autograd_cnn.output import text
-from autograd_cnn.output.files import write_atomically
+from autograd_cnn.output.files import write_atomically, write_json
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.metrics import classification_report
 from autograd_cnn.training.progress import training_bar
@@ -151,8 +150,7 @@ class Study:
             "numbers": self.numbers,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        plain = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.folder / "results.json", plain.encode())
+        write_json(self.folder / "results.json", content)
         write_atomically(self.folder / "table.txt", f"{table}\n".encode())
         return table
 
