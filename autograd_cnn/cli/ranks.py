@@ -68,7 +68,7 @@ def train(
         try:
             return function()
         except Exception as error:
-            if not has_lost_a_rank(error):
+            if not has_lost_a_rank(error, run.comm):
                 raise
         run.comm, run.history = run.recovery.recover(run.comm, run.params, run.optimizer, run.history)
         if run.comm.rank == 0:

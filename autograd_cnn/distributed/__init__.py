@@ -10,7 +10,7 @@ The words are MPI's: a rank is the number of a process, from 0; all-reduce gives
 
 from autograd_cnn.distributed.derivatives import value_and_grad
 from autograd_cnn.distributed.executor import shared_executor
-from autograd_cnn.distributed.recovery import has_lost_a_rank, newest, survivors
+from autograd_cnn.distributed.recovery import confirm, has_lost_a_rank, newest, survivors
 from autograd_cnn.distributed.reduction import Reducer
 from autograd_cnn.distributed.world import (
     Alone,
@@ -32,6 +32,7 @@ __all__ = [
     "DistributedError",
     "Reducer",
     "broadcast",
+    "confirm",
     "has_lost_a_rank",
     "newest",
     "require_same",

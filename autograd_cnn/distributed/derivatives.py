@@ -86,7 +86,7 @@ def _shared_value_and_gradient(
     loss = f(trees.rebuild(params, leaves), *parts) if weight else None
     if loss is not None and np.size(loss) != 1:
         raise ValueError(f"distributed.value_and_grad: f returns one number; it returned shape {np.shape(loss)}")
-    gradients = Reducer(leaves, ranks).gradients(loss, weight)
     value = total(np.array([0.0 if loss is None else weight * loss.item()]), ranks)
+    gradients = Reducer(leaves, ranks).gradients(loss, weight)
     filled = [np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(leaves, gradients, strict=True)]
     return float(value[0]), trees.rebuild(params, filled)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_cnn.backpropagation import differentiate, survey
+from autograd_cnn.distributed.recovery import confirm
 from autograd_cnn.distributed.world import Communicator, total
 from autograd_cnn.graph import Array, Place, Variable, dense, place_of
 
@@ -82,6 +83,7 @@ class Reducer:
             self._pull_back(loss, weight)
         for request in self._requests:
             request.Wait()
+        confirm(self.comm)
         found = [self._slots[p].received.astype(p.dtype, order="C") for p in self.params]
         return [gradient if any_rank else None for gradient, any_rank in zip(found, depends, strict=True)]
 

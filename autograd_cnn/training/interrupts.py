@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from autograd_cnn.distributed import Communicator
+from autograd_cnn.distributed import Communicator, confirm
 
 
 class Interrupted(KeyboardInterrupt):
@@ -62,5 +62,7 @@ def end_together(end_if_asked: Callable[[], None], comm: Communicator) -> None:
         end_if_asked()
     except Interrupted as error:
         number = error.number
-    if number := max(comm.allgather(number)):
+    asked = comm.allgather(number)
+    confirm(comm)
+    if number := max(asked):
         interrupt(number)
