@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -86,9 +87,10 @@ class Variable:
 class Rule:
     """The gradient of an op by one of its inputs: a function of its output's gradient, and of what the node keeps."""
 
-    def __init__(self, function: Callable[..., Any], asked: Sequence[str] = ()) -> None:
+    def __init__(self, function: Callable[..., Any], asked: Sequence[str] = (), inputs: Sequence[str] = ()) -> None:
         self.function = function
         self.asked = asked  # what it takes after the gradient, by its names in what the node keeps
+        self.inputs = inputs  # if it returns the gradients of several inputs together: their names, in its order
 
 
 class Edge(NamedTuple):
@@ -156,12 +158,11 @@ class Node:
     ) -> list[tuple[Place, Any]]:
         """Return, for each input in `along` (all, if None), its place and its gradient."""
         found = []
+        together: dict[Rule, Any] = {}
+        gradient = partial(_observed_gradient, observers) if observers else _gradient_of
         for edge, source in zip(self.edges, self.sources):  # noqa: B905 -- twice the time, at every node
             if along is None or source in along:
-                if observers:
-                    found.append((source, _observed_gradient(observers, edge, source, self, grad, kept)))
-                else:
-                    found.append((source, _gradient_of(edge, source, self, grad, kept)))
+                found.append((source, gradient(edge, source, self, grad, kept, together)))
         return found
 
 
@@ -245,15 +246,23 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return all(n in (1, m) for m, n in zip(shape[len(shape) - len(target) :], target, strict=True))
 
 
-def _gradient_of(edge: Edge, source: Place, node: Node, grad: Any, kept: dict[str, Any]) -> Any:
+def _gradient_of(
+    edge: Edge, source: Place, node: Node, grad: Any, kept: dict[str, Any], together: dict[Rule, Any]
+) -> Any:
     """Call the rule of one edge, and bring the result to the input's shape and dtype.
 
     Of an array it makes an array; of a variable, with variables in `kept`, the same rule makes a variable.
+    `together` has what rules for several inputs have returned for this node.
     """
-    _, place, rule = edge
+    name, place, rule = edge
     like = source if isinstance(source, Node) else source._data
     try:
-        if place is None:
+        if rule.inputs:
+            if rule not in together:
+                together[rule] = rule.function(grad, *map(kept.__getitem__, rule.asked))
+            gradients = dict(zip(rule.inputs, together[rule], strict=True))
+            result = gradients[name]
+        elif place is None:
             result = rule.function(grad, *map(kept.__getitem__, rule.asked))
         else:
             result = rule.function(grad, *[place if name == "index" else kept[name] for name in rule.asked])
@@ -290,10 +299,16 @@ def _gradient_of(edge: Edge, source: Place, node: Node, grad: Any, kept: dict[st
 
 
 def _observed_gradient(
-    observers: Sequence[Observer], edge: Edge, source: Place, node: Node, grad: Any, kept: dict[str, Any]
+    observers: Sequence[Observer],
+    edge: Edge,
+    source: Place,
+    node: Node,
+    grad: Any,
+    kept: dict[str, Any],
+    together: dict[Rule, Any],
 ) -> Any:
     begin = perf_counter()
-    result = dense(_gradient_of(edge, source, node, grad, kept))
+    result = dense(_gradient_of(edge, source, node, grad, kept, together))
     end = perf_counter()
     for observer in observers:
         observer.backward(Backward(node, edge, grad, result, begin, end))

@@ -82,15 +82,21 @@ class Primitive(Generic[P]):
         """Bind as a function does: an op in a class is a method. To `help` it is a routine, with its signature."""
         return self if instance is None else MethodType(self, instance)
 
-    def backward(self, name: str) -> Callable[[F], F]:
-        """Register the rule for the input `name`; see `primitive`."""
-        if name not in self.signature.names:
+    def backward(self, *names: str) -> Callable[[F], F]:
+        """Register the rule for an input, or one for several inputs together; see `primitive`."""
+        for name in names:
+            if name not in self.signature.names:
+                raise ValueError(
+                    f"{self.name!r} has no input {name!r} to register a backward for; it has "
+                    f"{sorted(self.signature.names)}"
+                )
+        if not names or (len(names) > 1 and self.signature.variadic in names):
             raise ValueError(
-                f"{self.name!r} has no input {name!r} to register a backward for; it has {sorted(self.signature.names)}"
+                f"a backward rule of {self.name!r} is for one input, or for several that are not variadic; got {names}"
             )
 
         def register(function: F) -> F:
-            self.rules[name] = BoundRule(self, name, function)
+            self.rules |= dict.fromkeys(names, BoundRule(self, names, function))
             self._plans.clear()
             return function
 
@@ -283,8 +289,9 @@ def primitive(
     `grad`, the gradient of the output; the others name what it needs, and only that is kept alive:
     `out` (the output), an input or option by its own name, a residual, or `NAME_shape` for the shape of an input alone.
     A rule may return the gradient before unbroadcasting and in another float dtype; the graph settles both.
-    For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`. Rules are called by
-    position.
+    For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`. A rule that is registered
+    for several inputs, as in ``@op.backward("x", "weight")``, returns their gradients together, in a tuple in that
+    order: what they have in common is computed once. Rules are called by position.
 
     Parameters
     ----------

@@ -382,3 +382,72 @@ def test_an_op_with_residuals_serves_in_rules(rng):
 def test_a_residual_has_a_name_of_its_own():
     with pytest.raises(TypeError, match="has a parameter 'x'"):
         Primitive(lambda x: (x, x), residuals=("x",))
+
+
+# --- one rule for several inputs --------------------------------------------------------------------------------
+
+
+def scaled_and_shifted():
+    """Make an op with one rule for three inputs, and a list of how often it was called."""
+    calls = []
+
+    @Primitive
+    def scale_and_shift(x, weight, bias):
+        return x * weight + bias
+
+    @scale_and_shift.backward("x", "weight", "bias")
+    def _(grad, x, weight):
+        calls.append(1)
+        return grad * weight, grad * x, grad
+
+    return scale_and_shift, calls
+
+
+def test_a_rule_for_several_inputs_is_called_once(rng):
+    op, calls = scaled_and_shifted()
+    x, weight, bias = (ac.Tensor(rng.standard_normal(3), requires_grad=True) for _ in range(3))
+    grad = rng.standard_normal(3)
+    op(x, weight, bias).backward(grad)
+    assert len(calls) == 1
+    np.testing.assert_allclose(x.grad, grad * weight.data)
+    np.testing.assert_allclose(weight.grad, grad * x.data)
+    np.testing.assert_allclose(bias.grad, grad)
+
+
+def test_a_rule_for_several_inputs_serves_some_of_them_and_unbroadcasts(rng):
+    op, _ = scaled_and_shifted()
+    x, bias = rng.standard_normal((4, 3)), ac.Tensor(rng.standard_normal(3), requires_grad=True)
+    grad = rng.standard_normal((4, 3))
+    op(x, 2.0, bias).backward(grad)
+    np.testing.assert_allclose(bias.grad, grad.sum(0))
+
+
+def test_a_rule_for_several_inputs_is_right_to_second_order(rng):
+    op, _ = scaled_and_shifted()
+    ac.gradcheck(op, *rng.standard_normal((3, 4)), order=2)
+
+
+def test_a_rule_for_several_inputs_has_to_return_as_many_gradients(rng):
+    @Primitive
+    def double(x, y):
+        return x + y
+
+    @double.backward("x", "y")
+    def _(grad):
+        return (grad,)
+
+    x, y = (ac.Tensor(rng.standard_normal(3), requires_grad=True) for _ in range(2))
+    with pytest.raises(ValueError, match="shorter") as error:
+        double(x, y).backward(np.ones(3))
+    assert "in the backward of 'double'" in error.value.__notes__[0]
+
+
+def test_a_rule_for_several_inputs_is_not_for_variadic_ones():
+    @Primitive
+    def total(*xs, weight):
+        return sum(xs) * weight
+
+    with pytest.raises(ValueError, match=r"'total' is for one input, or for several that are not variadic"):
+        total.backward("xs", "weight")
+    with pytest.raises(ValueError, match=r"got \(\)"):
+        total.backward()

@@ -72,8 +72,8 @@ class Signature:
 class BoundRule(Rule):
     """A backward rule and what its signature asks for."""
 
-    def __init__(self, op: Op, name: str, function: Callable[..., Any]) -> None:
-        self.name = name
+    def __init__(self, op: Op, inputs: Sequence[str], function: Callable[..., Any]) -> None:
+        name = " and ".join(inputs)
         parameters = inspect.signature(function).parameters
         asked = list(parameters)
         if not asked or asked[0] != "grad":
@@ -92,13 +92,13 @@ class BoundRule(Rule):
                 self.names.append(parameter)
             elif parameter.removesuffix("_shape") in op.signature.names:
                 self.shapes.append((parameter, parameter.removesuffix("_shape")))
-            elif not (parameter == "index" and name == op.signature.variadic):
+            elif not (parameter == "index" and op.signature.variadic in inputs):
                 raise TypeError(
                     f"the rule of {op.name!r} for {name!r} asks for {parameter!r}, which is not `out`, an "
                     f"input, an option, a residual or NAME_shape; {op.name!r} has "
                     f"{sorted([*op.signature.names, *op.residuals])}"
                 )
-        super().__init__(function, asked[1:])
+        super().__init__(function, asked[1:], inputs if len(inputs) > 1 else ())
 
 
 class Op(Protocol):

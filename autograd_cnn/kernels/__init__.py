@@ -6,8 +6,9 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 """
 
 from autograd_cnn.kernels.blas import one_thread, with_one_thread
+from autograd_cnn.kernels.channelwise import combine, gradient_sums, moments, normalize
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
-from autograd_cnn.kernels.layout import read_only, reshape
+from autograd_cnn.kernels.layout import memory_order, read_only, reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
 from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
 from autograd_cnn.kernels.rectifier import relu, relu_grad
@@ -20,15 +21,20 @@ __all__ = [
     "Window",
     "avg_pool2d",
     "avg_pool2d_grad",
+    "combine",
     "conv2d",
     "conv2d_grad_input",
     "conv2d_grad_weight",
     "get_num_threads",
+    "gradient_sums",
     "keep_freed_memory",
     "max_pool2d",
     "max_pool2d_grad",
     "max_pool2d_pick",
     "mean",
+    "memory_order",
+    "moments",
+    "normalize",
     "one_thread",
     "read_only",
     "relu",

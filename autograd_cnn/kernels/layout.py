@@ -91,6 +91,11 @@ class View(NamedTuple):
         return np.ndarray(self.shape, x.dtype, x, start, self.strides)
 
 
+def memory_order(x: Array) -> list[int]:
+    """Return the axes of an array, from the outermost to the innermost in memory."""
+    return sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+
+
 def read_only(x: Array) -> Array:
     """Forbid writing into an array that many calls share, and return it."""
     x.flags.writeable = False

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.kernels import threads
-from autograd_cnn.kernels.layout import Array, as_bits, read_only
+from autograd_cnn.kernels.layout import Array, as_bits, memory_order, read_only
 
 _BLOCK = 4096  # elements
 _LONG = 8 * _BLOCK  # below, blocks cost more than they gain
@@ -36,8 +36,10 @@ def relu_grad(grad: Array, out: Array) -> Array:
             total = np.empty_like(grad)
             _over_blocks(lambda g, y, out: np.multiply(g, y != 0, out=out), *vectors, out=_vector(as_bits(total)))
             return total
-    product: Array = np.multiply(bits, out != _zero(out.dtype))
-    return product.view(grad.dtype)
+    # In the memory order of `out`: that of a gradient that was broadcast would follow it down the whole graph.
+    like: Array = bits if grad.strides == out.strides else np.empty_like(out, bits.dtype)
+    product = np.multiply(bits, out != _zero(out.dtype), out=None if like is bits else like)
+    return np.asarray(product).view(grad.dtype)
 
 
 def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
@@ -66,7 +68,7 @@ def _zeros(dtype: np.dtype[Any]) -> Array:
 def _vector(x: Array) -> Array | None:
     """View an array as a vector in the order of memory, if it fills its memory."""
     if not x.flags.c_contiguous:
-        x = x.transpose(sorted(range(x.ndim), key=lambda axis: -x.strides[axis]))
+        x = x.transpose(memory_order(x))
         if not x.flags.c_contiguous:
             return None
     return x.reshape(-1)

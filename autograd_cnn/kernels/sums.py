@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_cnn.kernels.blas import one_thread
-from autograd_cnn.kernels.layout import ROWS, Array, read_only
+from autograd_cnn.kernels.layout import ROWS, Array, memory_order, read_only
 
 Axis = int | tuple[int, ...] | None
 
@@ -72,7 +72,7 @@ def _over_any_axes(x: Array, axis: Axis, keepdims: bool) -> Array:
         total = _over_one_axis(x.reshape(len(x), math.prod(x.shape[1:])), 0)
         return total.reshape((1, *x.shape[1:]) if keepdims else x.shape[1:])
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    order = sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
+    order = memory_order(x)
     # Neighbours of one kind become one axis, where they are one in memory.
     lengths, summed = [x.shape[order[0]]], [order[0] in axes]
     for before, i in itertools.pairwise(order):
@@ -98,7 +98,7 @@ def _over_one_axis(x: Array, axis: int) -> Array:
         return np.asarray(_sum(x, axis=axis, keepdims=True))
     blocks, left = divmod(length, _FEW)
     # A few narrow rows, if they lie side by side, are one wide row: its sums are as many partial sums.
-    rows = _largest_divisor(blocks, max(_WIDE // inner, 1)) if x.flags.c_contiguous else 1
+    rows = largest_divisor(blocks, max(_WIDE // inner, 1)) if x.flags.c_contiguous else 1
     here = (slice(None),) * axis
     whole = x[(*here, slice(length - left))].reshape(*before, blocks // rows, _FEW, rows, *after)
     partial = _sum(whole, axis=axis + 1).reshape(*before, blocks, *after)
@@ -113,23 +113,24 @@ def _over_all_but_channels(x: Array) -> Array:
     stored = x if x.flags.c_contiguous else ROWS.store(x)  # (N, C, H, W) or (H, C, W, N)
     outer, channels, *inner = stored.shape
     length = math.prod(inner)
-    part = _largest_divisor(length, _LANES)
+    part = largest_divisor(length, _LANES)
     if part < _FEW or len(x) == 1:
         sums = _sum(stored.reshape(outer * channels, length), axis=1)
         if outer == 1:
             return np.asarray(sums)
     else:
-        sums = _dot(stored.reshape(x.size // part, part), _ones(part, x.dtype))
+        sums = _dot(stored.reshape(x.size // part, part), ones(part, x.dtype))
     total: Array = _sum(_sum(sums.reshape(outer, -1), 0, np.float64).reshape(channels, -1), 1)
     return total.astype(x.dtype)
 
 
 @functools.lru_cache(maxsize=512)
-def _largest_divisor(length: int, most: int) -> int:
+def largest_divisor(length: int, most: int) -> int:
     """Return the largest number up to `most` that divides a length."""
     return max(n for n in range(1, most + 1) if length % n == 0)
 
 
 @functools.lru_cache(maxsize=_LANES)
-def _ones(length: int, dtype: np.dtype[Any]) -> Array:
+def ones(length: int, dtype: np.dtype[Any]) -> Array:
+    """Return ones that calls share."""
     return read_only(np.ones(length, dtype))

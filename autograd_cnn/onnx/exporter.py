@@ -15,7 +15,6 @@ from autograd_cnn.onnx.batch import Extent, Ref, VariesError, unify
 from autograd_cnn.onnx.building import Builder
 from autograd_cnn.onnx.errors import OnnxError, UnsupportedError, require_onnx
 from autograd_cnn.onnx.families import EXPORTS
-from autograd_cnn.onnx.fusing import fuse_batch_norm
 from autograd_cnn.onnx.tracing import Call, refs_in
 from autograd_cnn.output.files import unwritten, write_atomically
 from autograd_cnn.tensor import Tensor
@@ -178,7 +177,7 @@ def _write(
     for i, (name, x) in enumerate(parameters.items(), len(names)):
         g.enter(i, name, x.shape, x.dtype)
     numbered = range(len(names), len(names) + len(parameters))
-    needed = _needed(fuse_batch_norm(calls, outputs, set(numbered)), outputs)
+    needed = _needed(calls, outputs)
     for call in needed:
         g.enter(call.out, _written(g, call), call.shape, call.dtype)
     used = {ref.number for call in needed for ref in refs_in(list(call.given.values()))}

@@ -65,7 +65,9 @@ def scatter_add(*parts: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -
 
     This is the adjoint of indexing, for one or several indices at once.
     """
-    out = np.zeros(shape, np.result_type(*{part.dtype for part in parts}))
+    dtype, like = np.result_type(*{part.dtype for part in parts}), np.asarray(parts[0])
+    # In the memory order of a part, which is that of the images it was taken of.
+    out = np.zeros_like(like, dtype, shape=shape, subok=False) if like.ndim == len(shape) else np.zeros(shape, dtype)
     for part, index in zip(parts, indices, strict=True):
         if _is_basic(index):
             out[index] += part

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named, native, short
 from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
@@ -117,7 +118,9 @@ _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 @primitive
 def _pad(x: Any, pad_width: Any, constant_values: Any) -> Array:
-    return np.pad(x, pad_width, constant_values=constant_values)
+    axes = kernels.memory_order(x)
+    widths, values = (np.broadcast_to(v, (x.ndim, 2))[axes] for v in (pad_width, constant_values))
+    return np.pad(x.transpose(axes), widths, constant_values=values).transpose(np.argsort(axes))
 
 
 @_pad.backward("x")

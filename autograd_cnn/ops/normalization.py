@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from autograd_cnn.modes import current
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.elementwise import add, astype, multiply, sqrt
-from autograd_cnn.ops.reduction import mean, var
+from autograd_cnn.ops.reduction import mean, sum, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
 from autograd_cnn.recording import history
@@ -48,72 +48,115 @@ def shared_batch(total: Total) -> Iterator[None]:
         _shared_by.reset(token)
 
 
-class Moments:
-    """Where `standardize` leaves the moments it found, and of how many elements each is."""
+class Share(NamedTuple):
+    """A process's share of a batch: how to sum over all shares, and the elements of a channel in all of them."""
 
-    mean: Array
-    variance: Array
-    count: int
-
-
-def _mean(x: Any, axis: tuple[int, ...], total: Total | None) -> tuple[Array, int]:
-    """Return the mean over axes, which stay with length 1, of all shares of an array; and of how many elements."""
-    if total is None:
-        return kernels.mean(x, axis, True), math.prod(x.shape[i] for i in axis)
-    sums = kernels.sum(x, axis, True)
-    *summed, count = total(np.append(sums.ravel().astype(np.float64), math.prod(x.shape[i] for i in axis)))
-    return (np.array(summed) / count).reshape(sums.shape).astype(x.dtype), int(count)
+    total: Total
+    elements: int
 
 
-@primitive(domain="floating")
-def standardize(x: Any, axis: tuple[int, ...], eps: float, moments: Moments, total: Total | None = None) -> Array:
+@primitive(domain="floating", residuals=("variance",))
+def standardize(x: Any, axis: tuple[int, ...], eps: float) -> Any:
     """Scale and shift `x` to mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
-    if not x.size and total is None:
-        return np.array(x)  # there are no elements to take the moments of
-    mean, moments.count = _mean(x, axis, total)
-    centered = x - mean
-    # np.var would compute the mean again.
-    variance, _ = _mean(centered * centered, axis, total)
+    if not x.size:
+        return np.array(x), np.zeros(())  # there are no elements to take the moments of
+    centered = x - kernels.mean(x, axis, True)
+    variance = kernels.mean(centered * centered, axis, True)  # np.var would compute the mean again
     centered /= np.sqrt(variance + eps)
-    moments.mean, moments.variance = mean, variance
-    return np.asarray(centered)
+    return centered, variance
 
 
 @standardize.backward("x")
-def _(grad, x, out, axis, eps, moments, total):
-    if total is not None:
-        return _shared_gradient(grad, out, axis, eps, moments, total)
+def _(grad, x, out, variance, axis, eps):
     if not grad.size:
         return grad
-    # Ioffe and Szegedy, 2015, section 3, with the sums collected.
-    centered = grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)
     # To be differentiated itself, a rule has the variance as a function of x.
-    variance = moments.variance if isinstance(x, np.ndarray) else var(x, axis, 0, True)
-    return centered / sqrt(variance + eps)
+    return _standardize_grad(grad, out, variance if isinstance(x, np.ndarray) else var(x, axis, 0, True), axis, eps)
 
 
-def _shared_gradient(grad: Any, out: Any, axis: tuple[int, ...], eps: float, moments: Moments, total: Total) -> Array:
-    """Return the same with means over all shares; of arrays alone, as other processes are not in this one's graph."""
-    if isinstance(grad, Variable) or isinstance(out, Variable):
+def _standardize_grad(grad: Any, out: Any, variance: Any, axis: tuple[int, ...], eps: float) -> Any:
+    """Return the gradient of what was standardized; Ioffe and Szegedy, 2015, section 3, with the sums collected."""
+    return (grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)) / sqrt(variance + eps)
+
+
+@primitive(domain="floating", differentiable=False)
+def batch_moments(x: Any, share: Share | None = None) -> Array:
+    """Return the mean and the biased variance of each channel, (2, C); of all shares of a batch, if it is shared."""
+    means, variances = kernels.moments(x)
+    if share is None:
+        return np.array([means, variances], x.dtype)
+    own = x.size // x.shape[1]
+    mean = share.total(own * means) / share.elements
+    squares = share.total(own * (variances + np.square(means - mean)))
+    return np.array([mean, squares / share.elements], x.dtype)
+
+
+@primitive(domain="floating", constant_in=("moments",))
+def batch_standardize(
+    x: Any,
+    moments: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    share: Share | None = None,  # noqa: ARG001 -- for the rule
+) -> Array:
+    """Scale and shift each channel to mean 0 and variance 1 by its `moments`, times `weight`, plus `bias`."""
+    means, variances = moments
+    scale = 1 / np.sqrt(variances + np.float64(eps))
+    return kernels.normalize(x, means, (scale if weight is None else scale * weight).astype(x.dtype), bias)
+
+
+@batch_standardize.backward("x", "weight", "bias")
+def _(grad, x, moments, weight, eps, share):
+    if isinstance(grad, np.ndarray) and all(v is None or isinstance(v, np.ndarray) for v in (x, weight)):
+        return _batch_standardize_grad(grad, x, moments, weight, eps, share)
+    if share is not None:
         raise RuntimeError(
             "batch_norm of a batch that several processes share has no second derivative; leave out create_graph"
         )
-    centered = grad - _mean(grad, axis, total)[0] - out * _mean(grad * out, axis, total)[0]
-    return np.asarray(centered / np.sqrt(moments.variance + eps))
+    axes = (0, *range(2, x.ndim))
+    variance = var(x, axes, 0, True)  # as a function of x
+    normal = (x - mean(x, axes, True)) / sqrt(variance + eps)
+    scaled = grad if weight is None else multiply(grad, _channelwise(weight, x.ndim))
+    return _standardize_grad(scaled, normal, variance, axes, eps), sum(grad * normal, axes), sum(grad, axes)
 
 
-@primitive(domain="floating", constant_in=("mean", "variance"), residuals=("scale",))
-def normalize(x: Any, mean: Any, variance: Any, eps: float) -> Any:
-    """Scale and shift each channel of `x` by known moments: (x − mean) / √(variance + eps)."""
-    means, scale = (_channelwise(_like(v, x), x.ndim) for v in (mean, 1 / np.sqrt(variance + eps)))
-    out = np.subtract(x, means)
-    out *= scale
-    return out, scale
+def _batch_standardize_grad(
+    grad: Array, x: Array, moments: Array, weight: Array | None, eps: float, share: Share | None
+) -> tuple[Array, Array, Array]:
+    """Return the gradients of x, weight and bias: in one pass the sums, in another the gradient of x."""
+    means, variances = moments
+    slope, products = kernels.gradient_sums(grad, x, means)
+    inverse = 1 / np.sqrt(variances + np.float64(eps))
+    products *= inverse  # sums of grad · normalized x
+    count = x.size // len(means)
+    # Those of a weight and a bias are of this process's share: they are summed with all others.
+    of_all = slope, products
+    if share is not None:
+        of_all, count = (share.total(slope), share.total(products)), share.elements
+    # scale · (grad − mean(grad) − normal · mean(grad · normal)), with normal = (x − mean) · inverse
+    scale = inverse if weight is None else inverse * weight
+    of_x = -scale * inverse * of_all[1] / count
+    shift = -scale * of_all[0] / count - of_x * means
+    columns = [v.astype(x.dtype) for v in (scale, of_x, shift)]
+    return kernels.combine(grad, x, *columns), products, slope
 
 
-@normalize.backward("x")
-def _(grad, scale):
-    return multiply(grad, scale)
+@primitive(domain="floating", constant_in=("mean", "variance"), residuals=("center", "inverse"))
+def normalize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Scale and shift each channel by known moments: (x − mean) / √(variance + eps), times `weight`, plus `bias`."""
+    # Copies, as running statistics go on changing; and in the dtype of x, so as not to widen the result.
+    center, inverse = np.array(mean, x.dtype), (1 / np.sqrt(variance + np.float64(eps))).astype(x.dtype)
+    scale = inverse if weight is None else inverse * weight
+    return kernels.normalize(x, center, scale, bias), center, inverse
+
+
+@normalize.backward("x", "weight", "bias")
+def _(grad, x, weight, center, inverse):
+    axes, columns = (0, *range(2, x.ndim)), (-1,) + (1,) * (x.ndim - 2)
+    normal = (x - center.reshape(columns)) * inverse.reshape(columns)
+    scaled = grad if weight is None else multiply(grad, _channelwise(weight, x.ndim))
+    return scaled * inverse.reshape(columns), sum(grad * normal, axes), sum(grad, axes)
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
@@ -226,32 +269,35 @@ def batch_norm(
         if value is not None and value.shape != (shape[1],):
             raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
     eps = checks.number("batch_norm", "eps", eps, least=0)
-    columns = [v if v is None else _channelwise(v, len(shape)) for v in (weight, bias)]
-    if not training:
-        return _affine(normalize(x, running_mean, running_var, eps), *columns)
+    dtype = np.result_type(*(v.dtype for v in (x, weight, bias) if v is not None))
+    if x.dtype == np.float16:  # which moments may be beyond
+        x = astype(x, np.float32)
+    if training:
+        out = _by_batch(x, running_mean, running_var, weight, bias, momentum, eps)
+    else:
+        out = normalize(x, running_mean, running_var, weight, bias, eps)
+    return out if out.dtype == dtype else astype(out, dtype)
+
+
+def _by_batch(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, momentum: float, eps: float) -> Any:
+    """Normalize with the statistics of the batch, and update the running ones."""
     momentum = checks.number("batch_norm", "momentum", momentum, least=0, most=1)
-    total = _shared_by.get()
-    if total is None and (shape[1] == 0 or math.prod(shape) // shape[1] < 2):
-        raise ValueError(f"batch_norm: training needs more than one value for each channel; got x {shape}")
-    axes = (0, *range(2, len(shape)))
-    moments = Moments()
-    normalized = standardize(x, axes, eps, moments, total)
-    if total is not None and moments.count < 2:
-        raise ValueError(
-            f"batch_norm: training needs more than one value for each channel; all shares have {moments.count}"
-        )
+    total, count = _shared_by.get(), math.prod(x.shape) // max(x.shape[1], 1)
+    if total is not None:
+        count = int(total(np.array([float(count)]))[0])
+    if count < 2:
+        given = f"got x {x.shape}" if total is None else f"all shares have {count}"
+        raise ValueError(f"batch_norm: training needs more than one value for each channel; {given}")
+    share = None if total is None else Share(total, count)
+    moments = batch_moments(x, share)
+    out = batch_standardize(x, moments, weight, bias, eps, share)
     if running_mean is not None and current().updating:
         means, variances = _plain(running_mean), _plain(running_var)
-        means += momentum * (moments.mean.reshape(-1) - means)
-        unbiased = moments.variance * (moments.count / max(moments.count - 1, 1))
-        variances += momentum * (unbiased.reshape(-1) - variances)
+        batch_mean, batch_variance = _plain(moments)
+        means += momentum * (batch_mean - means)
+        variances += momentum * (batch_variance * (count / (count - 1)) - variances)
         history.overwritten((means, variances))
-    return _affine(normalized, *columns)
-
-
-def _like(statistic: Array, x: Any) -> Array:
-    """Return a statistic in the floating point dtype of `x`, so that it does not widen the result."""
-    return statistic if x.dtype == statistic.dtype or x.dtype.kind != "f" else statistic.astype(x.dtype)
+    return out
 
 
 @named
@@ -297,7 +343,7 @@ def layer_norm(
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != last:
             raise ValueError(f"layer_norm: for normalized_shape {last} the {name} is {last}; got {value.shape}")
-    return _affine(standardize(x, tuple(range(-len(last), 0)), eps, Moments()), weight, bias)
+    return _affine(standardize(x, tuple(range(-len(last), 0)), eps), weight, bias)
 
 
 @named
@@ -338,6 +384,6 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
             raise ValueError(f"group_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
     eps = checks.number("group_norm", "eps", eps, least=0)
     per_group = math.prod(shape[1:]) // num_groups
-    normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps, Moments()), shape)
+    normalized = reshape(standardize(reshape(x, (shape[0], num_groups, per_group)), (2,), eps), shape)
     weight, bias = (v if v is None else _channelwise(v, len(shape)) for v in (weight, bias))
     return _affine(normalized, weight, bias)

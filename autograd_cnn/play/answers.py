@@ -13,7 +13,6 @@ from autograd_cnn.graph import Array, Backward
 from autograd_cnn.modes import no_grad, observed_by
 from autograd_cnn.play.errors import PlayError
 from autograd_cnn.primitive import Forward
-from autograd_cnn.recording.call_site import CallSite, call_site
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.saved_models import SavedModel
 
@@ -22,9 +21,6 @@ ARRANGING = frozenset({
     "reshape", "transpose", "getitem", "pad", "concatenate", "stack", "expand_dims", "squeeze", "broadcast_to",
     "identity",
 })  # fmt: skip
-
-#: A normalization is one of these, and then a product and a sum by which its scale and shift are applied.
-NORMALIZING = frozenset({"normalize", "standardize"})
 
 
 def answer(model: SavedModel, pixels: Any) -> dict[str, Any]:
@@ -137,18 +133,12 @@ class _Layers:
     def __init__(self, params: Params) -> None:
         self.found: list[tuple[str, str, Array]] = []
         self._names = parameter_names(params)
-        self._normalizing: CallSite | None = None  # where the normalization was called whose parts are coming
 
     def forward(self, event: Forward) -> None:
         op, out = event.op.name, event.out
         values = out.data if isinstance(out, Tensor) else out
         if op in ARRANGING or values.dtype.kind != "f" or values.ndim not in (2, 3, 4) or len(values) != 1:
             return
-        site = call_site()
-        if op in ("multiply", "add") and site == self._normalizing:
-            self.found[-1] = (*self.found[-1][:2], values)
-            return
-        self._normalizing = site if op in NORMALIZING else None
         self.found.append((self._name(event) or op, op, values))
 
     def _name(self, event: Forward) -> str:

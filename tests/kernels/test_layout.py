@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd_cnn as ac
 from autograd_cnn import kernels
+from autograd_cnn.kernels import layout
 from autograd_cnn.kernels.layout import IMAGES, ROWS, View, aligned, as_bits
 from autograd_cnn.kernels.problem import Pooling
+from autograd_cnn.ops.indexing import scatter_add
 from autograd_cnn.testing import arrays, shapes
 
 images = arrays(shapes(min_dims=4, max_dims=4))
@@ -93,3 +96,24 @@ def test_shapes_that_do_not_fit_have_numpy_s_message(lengths):
         np.reshape(x, lengths)
     with pytest.raises(ValueError, match=re.escape(str(expected.value))):
         kernels.reshape(x, lengths)
+
+
+@given(st.permutations(range(4)))
+def test_padding_and_the_gradient_of_a_slice_keep_the_memory_order(order):
+    """An op that fell back to C order would have everything behind it transposed, to and fro, in every convolution."""
+    x = np.ascontiguousarray(np.arange(120.0).reshape(2, 3, 4, 5).transpose(order)).transpose(np.argsort(order))
+    padded = ac.pad(x, ((0, 0), (1, 0), (2, 0), (0, 1)))
+    assert layout.memory_order(padded) == layout.memory_order(x)
+    np.testing.assert_array_equal(padded, np.pad(x, ((0, 0), (1, 0), (2, 0), (0, 1))))
+    grad = scatter_add(x, indices=((slice(None, None, 2),) * 4,), shape=(4, 6, 8, 10))
+    assert layout.memory_order(grad) == layout.memory_order(x)
+    np.testing.assert_array_equal(grad[::2, ::2, ::2, ::2], x)
+
+
+def test_the_gradient_of_relu_has_the_order_of_its_output(rng):
+    """A gradient that was broadcast, as of a mean over pixels, has no order to pass on."""
+    out = ROWS.images(ROWS.store(rng.standard_normal((8, 4, 6, 6))))
+    grad = np.broadcast_to(rng.standard_normal((8, 4, 1, 1)), out.shape)
+    found = kernels.relu_grad(grad, np.maximum(out, 0))
+    assert layout.memory_order(found) == layout.memory_order(out)
+    np.testing.assert_array_equal(found, np.where(out > 0, grad, 0))

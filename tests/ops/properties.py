@@ -563,9 +563,59 @@ def standardize(draw):
     x = _spread(draw, draw(shapes(min_dims=2, max_dims=3, min_side=2, max_side=3)))
     axes = draw(hnp.valid_tuple_axes(x.ndim, min_size=1))
     return (
-        (lambda x: normalization.standardize(x, axes, 0.1, normalization.Moments())),
+        (lambda x: normalization.standardize(x, axes, 0.1)),
         (x,),
         {"reference": lambda x: references.normalized(x, axes, 0.1)},
+    )
+
+
+def _moments(x):
+    axes = (0, *range(2, x.ndim))
+    return np.stack([x.mean(axes), x.var(axes)])
+
+
+@constant  # its slope is in the rule of `batch_standardize`
+def batch_moments(draw):
+    # In C order, as sums in another differ in the last bit.
+    x = np.ascontiguousarray(draw(arrays(shapes(min_dims=2, max_dims=4, min_side=1, max_side=3))))
+    return normalization.batch_moments, (x,), {"reference": _moments, "gradient": False}
+
+
+def _channels(draw):
+    """Draw an array, and a weight and a bias of its channels."""
+    x = _spread(draw, draw(shapes(min_dims=2, max_dims=4, min_side=2, max_side=3)))
+    return x, draw(arrays(x.shape[1:2])), draw(arrays(x.shape[1:2]))
+
+
+@prop
+def batch_standardize(draw):
+    x, weight, bias = _channels(draw)
+    column = (-1,) + (1,) * (x.ndim - 2)
+
+    def op(x, weight, bias):
+        return normalization.batch_standardize(x, normalization.batch_moments(x), weight, bias, eps=0.1)
+
+    def reference(x, weight, bias):
+        normal = references.normalized(x, (0, *range(2, x.ndim)), 0.1)
+        return normal * weight.reshape(column) + bias.reshape(column)
+
+    return op, (x, weight, bias), {"reference": reference}
+
+
+@prop
+def normalize(draw):
+    x, weight, bias = _channels(draw)
+    mean, variance = draw(arrays(weight.shape)), draw(arrays(weight.shape, low=0.5))
+    column = (-1,) + (1,) * (x.ndim - 2)
+
+    def reference(x, weight, bias):
+        normal = (x - mean.reshape(column)) / np.sqrt(variance.reshape(column) + 0.1)
+        return normal * weight.reshape(column) + bias.reshape(column)
+
+    return (
+        (lambda x, weight, bias: normalization.normalize(x, mean, variance, weight, bias, 0.1)),
+        (x, weight, bias),
+        {"reference": reference},
     )
 
 

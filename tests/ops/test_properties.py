@@ -154,7 +154,14 @@ def test_a_wrong_rule_is_refused(name, wrt, fault, monkeypatch):
     properties = sorted(exercised()[1][name, wrt], key=lambda p: (p != name, p))
     rule = OPS[name].rules[wrt]
     right = rule.function
-    monkeypatch.setattr(rule, "function", lambda grad, *kept: FAULTS[fault](graph.dense(right(grad, *kept))))
+
+    def wrong(grad, *kept):
+        if not rule.inputs:
+            return FAULTS[fault](graph.dense(right(grad, *kept)))
+        gradients = dict(zip(rule.inputs, right(grad, *kept), strict=True))
+        return tuple((gradients | {wrt: FAULTS[fault](gradients[wrt])}).values())
+
+    monkeypatch.setattr(rule, "function", wrong)
     for i, prop in enumerate(properties):
         try:
             run(prop, 200)

@@ -26,11 +26,34 @@ def _standardize(g: Builder, c: Call) -> str:
 
 @exports("normalize")
 def _normalize(g: Builder, c: Call) -> str:
-    """Write a batch normalization by known statistics; the exporter has put scale and shift beside it, if it can."""
+    """Write a batch normalization by known statistics."""
+    return _scaled(g, c, g.cast(c["mean"], c.dtype), g.cast(c["variance"], c.dtype))
+
+
+@exports("batch_moments")
+def _batch_moments(g: Builder, c: Call) -> str:
+    x = g.cast(c["x"], c.dtype)
+    axes = (0, *range(2, len(g.shape(c["x"]))))
+    mean = reduced(g, "ReduceMean", x, axes, True)
+    centered = g.node("Sub", x, mean)
+    squares = reduced(g, "ReduceMean", g.node("Mul", centered, centered), axes, True)
+    return g.node("Concat", *(g.node("Reshape", v, g.integers(1, -1)) for v in (mean, squares)), axis=0)
+
+
+@exports("batch_standardize")
+def _batch_standardize(g: Builder, c: Call) -> str:
+    """Write a batch normalization by the statistics of the batch, which the graph has worked out."""
+    moments = g.cast(c["moments"], c.dtype)
+    parts = (g.node("Gather", moments, g.constant(i, np.int64), axis=0) for i in (0, 1))
+    return _scaled(g, c, *parts)
+
+
+def _scaled(g: Builder, c: Call, mean: str, variance: str) -> str:
     channels = c.shape[1]
-    weight, bias = c.given.get("weight", np.ones(channels)), c.given.get("bias", np.zeros(channels))
-    inputs = [g.cast(v, c.dtype) for v in (c["x"], weight, bias, c["mean"], c["variance"])]
-    return g.node("BatchNormalization", *inputs, epsilon=float(c["eps"]))
+    weight = np.ones(channels) if c["weight"] is None else c["weight"]
+    bias = np.zeros(channels) if c["bias"] is None else c["bias"]
+    inputs = [g.cast(v, c.dtype) for v in (c["x"], weight, bias)]
+    return g.node("BatchNormalization", *inputs, mean, variance, epsilon=float(c["eps"]))
 
 
 # --- from ONNX ----------------------------------------------------------------------------------------------

@@ -1,0 +1,174 @@
+"""Normalization of channels: moments, scale and shift, and their gradients, each in one pass over memory.
+
+Images lie in memory as (outer, C, inner), whatever their order. A pass takes blocks of the outermost axis that fit into
+the processor's cache, so that all but the first operation on a block finds it there. Sums over the innermost axis are
+BLAS's, of so few numbers each that float32 serves; they are added up in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_cnn.kernels import threads
+from autograd_cnn.kernels.blas import one_thread
+from autograd_cnn.kernels.layout import IMAGES, ROWS, Array, Order
+from autograd_cnn.kernels.sums import largest_divisor, ones
+
+_dot: Any = one_thread(np.ndarray.dot)
+
+_BLOCK = 65536  # elements, 256 KiB in float32
+_SUMMED = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
+_MULTIPLIED = 1024  # products that BLAS adds in 32 lanes, or more
+_BUFFER = 8192  # elements of a ufunc's buffer
+_SHORT = 256  # below, rows are as slow with a short buffer
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    """Return the mean and the biased variance (C,) of the channels of (N, C, …), in float64; zeros of no elements.
+
+    Each row's deviations are squared from a mean of its own, and the rows' moments then combined exactly: Chan, Golub
+    and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979, equation 2.1.
+    """
+    if not x.size:
+        return np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    rows = _order(x).rows(x)
+    outer, channels, inner = rows.shape
+    sums, squares = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
+    means = np.empty((outer, channels, 1), x.dtype)
+
+    def measure(block: slice) -> None:
+        _add_up(rows[block], sums[block])
+        np.divide(sums[block].sum(-1, keepdims=True), inner, out=means[block])
+        centered = rows[block] - means[block]
+        _add_products(centered, centered, squares[block])
+
+    _over_blocks(measure, rows)
+    exact = sums.sum(-1, dtype=np.float64) / inner
+    mean = exact.mean(0)
+    within = squares.sum((0, 2), dtype=np.float64)
+    # A row's squares were taken from its mean as it is in the dtype of x, which is close enough.
+    between = inner * np.square(exact - mean).sum(0)
+    return mean, (within + between) / (outer * inner)
+
+
+def normalize(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array:
+    """Return (x − mean) · scale + shift, of channels of (N, C, …) and values (C,)."""
+    if not x.size:
+        return np.array(x)
+    order = _order(x)
+    rows = order.rows(x)
+    out = np.empty_like(rows)
+    means, scales = mean[:, None], scale[:, None]
+
+    def make(block: slice) -> None:
+        here = np.subtract(rows[block], means, out=out[block])
+        here *= scales
+        if shift is not None:
+            here += shift[:, None]
+
+    _over_blocks(make, rows)
+    return order.images(out, x.shape)
+
+
+def gradient_sums(grad: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+    """Return for each channel the sums of `grad` and of grad · (x − mean), in float64."""
+    if not x.size:
+        return np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    order = _order(x)
+    rows, grads, column = order.rows(x), order.rows(grad), mean[:, None]
+    sums, products = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
+
+    def measure(block: slice) -> None:
+        _add_products(grads[block], rows[block] - column, products[block])
+        _add_up(grads[block], sums[block])
+
+    _over_blocks(measure, rows)
+    return sums.sum((0, 2), dtype=np.float64), products.sum((0, 2), dtype=np.float64)
+
+
+def combine(grad: Array, x: Array, of_grad: Array, of_x: Array, shift: Array) -> Array:
+    """Return of_grad · grad + of_x · x + shift, of channels of (N, C, …) and values (C,) in the dtype of x."""
+    if not x.size:
+        return np.array(x)
+    order = _order(x)
+    rows, grads = order.rows(x), order.rows(grad)
+    out = np.empty_like(rows)
+    columns = [v[:, None] for v in (of_grad, of_x, shift)]
+
+    def make(block: slice) -> None:
+        here = np.multiply(rows[block], columns[1], out=out[block])
+        here += grads[block] * columns[0]
+        here += columns[2]
+
+    _over_blocks(make, rows)
+    return order.images(out, x.shape)
+
+
+class _Channels(NamedTuple):
+    """An order of memory of (N, C, …), in which channels are the second of three axes."""
+
+    order: Order
+
+    def rows(self, x: Array) -> Array:
+        """Return an array in this order as (outer, C, inner); copy only if need be."""
+        stored = self.order.store(_four_axes(x))
+        return stored.reshape(len(stored), x.shape[1], -1)
+
+    def images(self, rows: Array, shape: tuple[int, ...]) -> Array:
+        """View (outer, C, inner) in the shape of the images."""
+        lengths = _four_axes_of(shape)
+        stored = rows.reshape([lengths[axis] for axis in self.order.axes])
+        return self.order.images(stored).reshape(shape)
+
+
+def _order(x: Array) -> _Channels:
+    """Return the order that an array has, or the one with the longer inner axis for one that has neither."""
+    shape = _four_axes_of(x.shape)
+    own = x.flags.c_contiguous and math.prod(shape[2:]) >= shape[0]
+    return _Channels(IMAGES if own else ROWS)
+
+
+def _four_axes(x: Array) -> Array:
+    return x if x.ndim == 4 else x.reshape(_four_axes_of(x.shape))
+
+
+def _four_axes_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[:2], math.prod(shape[2:3]), math.prod(shape[3:]))
+
+
+def _over_blocks(function: Callable[[slice], None], rows: Array) -> None:
+    """Call a function on blocks of the outermost axis, shared among threads."""
+    outer, channels, inner = rows.shape
+    step = max(_BLOCK // (channels * inner), 1)
+
+    def some(tops: range) -> None:
+        with np.errstate():
+            if _SHORT <= inner < _BUFFER:
+                # ufuncs copy rows that are shorter than their buffer, and one value for a whole row, into it.
+                np.setbufsize(inner // 16 * 16)
+            for top in range(tops.start, tops.stop, step):
+                function(slice(top, min(top + step, tops.stop)))
+
+    threads.map_pieces(some, threads.split(range(outer), threads.PASS * rows.size))  # type: ignore[arg-type]
+
+
+def _partial_sums(rows: Array, most: int) -> Array:
+    """Make an array for sums over up to `most` neighbours."""
+    outer, channels, inner = rows.shape
+    return np.empty((outer, channels, inner // largest_divisor(inner, most)), rows.dtype)
+
+
+def _add_up(block: Array, out: Array) -> None:
+    """Put sums of neighbours into `out`."""
+    length = block.size // out.size
+    _dot(block.reshape(-1, length), ones(length, block.dtype), out.reshape(-1))
+
+
+def _add_products(a: Array, b: Array, out: Array) -> None:
+    """Put sums of products of neighbours into `out`."""
+    shape = (*out.shape, -1)
+    np.vecdot(a.reshape(shape), b.reshape(shape), out=out)

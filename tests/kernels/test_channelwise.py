@@ -1,0 +1,102 @@
+"""Normalization by channel: every order of memory, large means, blocks and threads."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autograd_cnn import kernels
+from autograd_cnn.kernels import channelwise
+from autograd_cnn.kernels.layout import ROWS
+
+DTYPES = (np.float32, np.float64)
+
+
+@st.composite
+def images(draw, count=1):
+    """Draw arrays (N, C, …) of one shape, each with its axes in some order in memory."""
+    shape = draw(hnp.array_shapes(min_dims=2, max_dims=5, min_side=1, max_side=5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    found = []
+    for _ in range(count):
+        order = draw(st.permutations(range(len(shape))))
+        found.append(np.ascontiguousarray(rng.standard_normal(shape).transpose(order)).transpose(np.argsort(order)))
+    return found
+
+
+def over_channels(x):
+    return (0, *range(2, x.ndim))
+
+
+def column(values, x):
+    return values.reshape((-1,) + (1,) * (x.ndim - 2))
+
+
+@given(images(), st.sampled_from([1, 7, 65536]))
+def test_moments_are_those_of_the_definition(x, block):
+    (x,) = x
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channelwise, "_BLOCK", block)
+        mean, variance = kernels.moments(x)
+    np.testing.assert_allclose(mean, x.mean(over_channels(x)), atol=1e-12)
+    np.testing.assert_allclose(variance, x.var(over_channels(x)), atol=1e-12)
+
+
+@given(images(2), st.sampled_from([1, 7, 65536]))
+def test_passes_are_those_of_the_definition(arrays, block):
+    grad, x = arrays
+    a, b, c = np.random.default_rng(0).standard_normal((3, x.shape[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channelwise, "_BLOCK", block)
+        out = kernels.normalize(x, a, b, c)
+        unshifted = kernels.normalize(x, a, b, None)
+        sums, products = kernels.gradient_sums(grad, x, a)
+        combined = kernels.combine(grad, x, a, b, c)
+    np.testing.assert_allclose(out, (x - column(a, x)) * column(b, x) + column(c, x), atol=1e-12)
+    np.testing.assert_allclose(unshifted, (x - column(a, x)) * column(b, x), atol=1e-12)
+    np.testing.assert_allclose(sums, grad.sum(over_channels(x)), atol=1e-11)
+    np.testing.assert_allclose(products, (grad * (x - column(a, x))).sum(over_channels(x)), atol=1e-11)
+    np.testing.assert_allclose(combined, column(a, x) * grad + column(b, x) * x + column(c, x), atol=1e-11)
+    assert out.shape == combined.shape == x.shape
+
+
+@pytest.mark.parametrize("order", ["images", "rows"])
+@pytest.mark.parametrize("mean", [0, 1000])
+def test_the_variance_is_right_beside_a_large_mean(order, mean, rng):
+    x = (rng.standard_normal((64, 3, 24, 24)) + mean).astype(np.float32)
+    if order == "rows":
+        x = ROWS.images(ROWS.store(x))
+    means, variances = kernels.moments(x)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(means, exact.mean((0, 2, 3)), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(variances, exact.var((0, 2, 3)), rtol=2e-6)
+
+
+def test_the_caller_s_buffers_stay_as_they_were(rng):
+    before = np.getbufsize()
+    kernels.moments(rng.standard_normal((64, 3, 24, 24)))
+    assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_threads_give_the_same_values(dtype, rng):
+    x, grad = (ROWS.images(ROWS.store(rng.standard_normal((64, 8, 64, 64)).astype(dtype))) for _ in range(2))
+    a, b, c = rng.standard_normal((3, 8)).astype(dtype)
+
+    def results():
+        return [
+            *kernels.moments(x),
+            kernels.normalize(x, a, b, c),
+            *kernels.gradient_sums(grad, x, a),
+            kernels.combine(grad, x, a, b, c),
+        ]
+
+    alone = results()
+    kernels.set_num_threads(3)
+    try:
+        several = results()
+    finally:
+        kernels.set_num_threads(1)
+    for one, other in zip(alone, several, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
