@@ -23,7 +23,7 @@ options = script.start(script.parser(__doc__, rounds=5))
 import numpy as np
 
 from autograd_cnn.experiments import comparison as benchmark
-from autograd_cnn.kernels import Window, banded, conv, conv2d, conv2d_grad_input, conv2d_grad_weight, im2col, pool
+from autograd_cnn.kernels import Window, banded, conv, conv2d, conv2d_grad_input, conv2d_grad_weight, pool
 from autograd_cnn.kernels.layout import ROWS
 from autograd_cnn.kernels.problem import Convolution, Pooling
 
@@ -206,14 +206,14 @@ def shapes(x_shape, features, size):
     return f"{c}-{features} {size}×{size}, {n}×{h}×{w}"
 
 
-def choose_algorithm(line, x_shape, features, size):
+def choose_algorithm(line, x_shape, features, size, *, backward=True):
     """Compare a line of the convolutions' table with what is chosen without it: forward, and both gradients."""
     problem, x, weight, grad = draw_conv(x_shape, features, size)
 
     def step(way):
         way.forward(problem, x, weight, None)
-        way.grad_weight(problem, grad, x)
-        if way.algorithm is im2col or line.algorithm is im2col:  # `shifted` has no gradient of the input of its own
+        if backward:
+            way.grad_weight(problem, grad, x)
             way.grad_input(problem, grad, weight)
 
     chosen = conv.first(problem, "forward")
@@ -254,27 +254,29 @@ choices = benchmark.Report(
     "choices", f"What the kernels choose, {date}", ["chosen", "alternative"], "ms", options.threads, options.rounds
 )
 assert conv.TABLE[-1].algorithm is banded, "the last line suits every problem"
-columns, shifts = conv.TABLE[:2]
+columns, sums = conv.TABLE[:2]
 choose_algorithm(columns, (1, 6, 14, 14), 16, 5)
-choose_turning((8, 16, 16, 16), 8, 3)
+choose_turning((8, 16, 16, 16), 8, 3, groups=2)
 choose_pooling((1, 6, 24, 24))
 if not options.quick:
     for n in (2, 3, 8):  # FEW_IMAGES
         choose_algorithm(columns, (n, 6, 14, 14), 16, 5)
     for channels in (16, 48):  # im2col.LARGEST_COLUMNS
         choose_algorithm(columns, (1, channels, 64, 64), 32, 3)
-    for features in (8, 16, 32, 64):  # shifted.FEWEST_FEATURES, and no more features than channels
-        choose_algorithm(shifts, (32, 32, 16, 16), features, 3)
-    for n in (8, 16, 20):  # shifted.FEWEST_COLUMNS
-        choose_algorithm(shifts, (n, 32, 16, 16), 32, 3)
-    for side in (16, 24):  # shifted.LARGEST_SHIFT
-        choose_algorithm(shifts, (32, 32, side, side), 32, 5)
-    for n in (512, 1024):  # shifted.LARGEST_PRODUCT
-        choose_algorithm(shifts, (n, 128, 6, 14), 128, 3)
+    for channels, features, size in (
+        (1, 6, 5),
+        (1, 32, 5),
+        (3, 16, 3),
+        (3, 32, 3),
+        (6, 16, 5),
+    ):  # accumulated.MOST_ROWS
+        choose_algorithm(sums, (64, channels, 28, 28), features, size, backward=False)
+    for n in (4, 16, 256):
+        choose_algorithm(sums, (n, 32, 16, 16), 32, 3)
     for side in (16, 32):  # conv.MOST_PLACES
-        choose_turning((32, 16, side, side), 8, 3)
-    for features in (2, 4, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
-        choose_turning((32, 16, 32, 32), features, 3)
+        choose_turning((32, 16, side, side), 8, 3, groups=2)
+    for features in (4, 8, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
+        choose_turning((32, 16, 32, 32), features, 3, groups=2)
     choose_turning((32, 16, 32, 32), 16, 3, groups=16)
     for x_shape in ((2, 6, 24, 24), (3, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32)):  # gathered.LARGEST_COPY
         choose_pooling(x_shape)

@@ -102,6 +102,8 @@ SPEED = {
         *("_band_rows.columns", "_band_rows.nanoseconds", "_work", "_tile.wide"),
     },
     "kernels/conv.py": {"MOST_PLACES", "FEWEST_FEATURES_TO_TURN", "_turns"},
+    "kernels/accumulated.py": {"TALLEST_BAND", "MOST_ROWS", "COSTS", "Costs", "_piece", "_band_rows"},
+    "kernels/channelwise.py": {"_BLOCK", "_SUMMED", "_MULTIPLIED", "_BUFFER", "_SHORT", "_order"},
     "kernels/gathered.py": {"LARGEST_COPY", "suits.seen"},
     "kernels/im2col.py": {"LARGEST_COLUMNS", "suits.columns"},
     "kernels/layout.py": {"Order._is_theirs"},
@@ -110,9 +112,6 @@ SPEED = {
     "kernels/problem.py": {"FEW_IMAGES"},
     "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
     "kernels/rectifier.py": {"_BLOCK", "_LONG"},
-    "kernels/shifted.py": {
-        *("FEWEST_FEATURES", "FEWEST_COLUMNS", "LARGEST_SHIFT", "PRODUCT", "LARGEST_PRODUCT", "_work", "forward.wide"),
-    },
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
     "kernels/threads.py": {"SMALLEST_WORK", "PASS"},
 }

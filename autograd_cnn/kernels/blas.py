@@ -92,27 +92,47 @@ def _limited(before: int, function: Callable[P, R], /, *args: P.args, **kwargs: 
                 _set(_outside)
 
 
-def _find() -> int:
-    """Find NumPy's BLAS, at the first product: importing the package imports NumPy alone."""
-    global _count, _set, _is_shared
-    import ctypes
-
-    from threadpoolctl import ThreadpoolController
+def library() -> Any:
+    """Return what threadpoolctl knows of NumPy's BLAS, or None: of Apple's Accelerate it knows nothing."""
+    from threadpoolctl import ThreadpoolController  # here, as importing the package imports NumPy alone
 
     libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
     # SciPy may have brought another; NumPy's wheels keep theirs in numpy.libs or numpy/.dylibs.
     libraries.sort(key=lambda x: not any("numpy" in part for part in Path(x.filepath).parts[-3:-1]))
-    if not libraries:  # Apple's Accelerate has no number to set
+    return libraries[0] if libraries else None
+
+
+def openblas(function: str) -> tuple[str, str, bool] | None:
+    """Return where a function of NumPy's OpenBLAS is: the library's path, the name there, and if its ints have 64 bits.
+
+    None if NumPy has another BLAS, or its OpenBLAS is without the function.
+    """
+    import ctypes
+
+    found = library()
+    if found is None or found.internal_api != "openblas":
+        return None
+    names = [(f"{before}{function}{after}", "64" in after) for before, after in _AFFIXES]
+    own = ctypes.CDLL(found.filepath)
+    return next(((found.filepath, name, wide) for name, wide in names if hasattr(own, name)), None)
+
+
+def _find() -> int:
+    """Find the number of NumPy's BLAS, at the first product."""
+    global _count, _set, _is_shared
+    import ctypes
+
+    found = library()
+    if found is None:  # Accelerate has no number to set
         _count, _set, _is_shared = (lambda: 1), (lambda _: None), False
         return 1
-    library = libraries[0]
-    count, set_count, shared = library.get_num_threads, library.set_num_threads, False
+    count, set_count, shared = found.get_num_threads, found.set_num_threads, False
     names = [(f"{a}openblas_get_num_threads{b}", f"{a}openblas_set_num_threads{b}") for a, b in _AFFIXES]
-    if library.internal_api == "openblas":
+    if found.internal_api == "openblas":
         # Called directly, without letting go of the interpreter lock, which is faster. Setting stores a
         # number; a product that is under way has read its own. Not so with OpenMP, where it frees buffers in use.
-        own = ctypes.PyDLL(library.filepath)
-        openmp = library.threading_layer == "openmp"
+        own = ctypes.PyDLL(found.filepath)
+        openmp = found.threading_layer == "openmp"
         for get_name, set_name in [("omp_get_max_threads", "omp_set_num_threads")] if openmp else names:
             if hasattr(own, get_name) and hasattr(own, set_name):
                 count, set_count, shared = own[get_name], own[set_name], not openmp

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from autograd_cnn.kernels import banded, im2col, shifted
+from autograd_cnn.kernels import accumulated, banded, im2col
 from autograd_cnn.kernels.layout import IMAGES, ROWS, Array, Order
 from autograd_cnn.kernels.problem import Convolution
 from autograd_cnn.kernels.products import is_finite
@@ -42,32 +42,36 @@ class Algorithm(Protocol):
 
 
 class Way(NamedTuple):
-    """An algorithm, and the order of memory it works in: images (N, C, H, W) go in and come out."""
+    """An algorithm, the order of memory it works in, and if it takes images padded: (N, C, H, W) go in and come out."""
 
     algorithm: Algorithm
     order: Order
+    padded: bool = True
 
     def forward(self, problem: Convolution, x: Array, weight: Array, bias: Array | None) -> Array:
         """Convolve images."""
-        out = self.algorithm.forward(problem, self.order.pad(x, problem), weight, bias)
+        out = self.algorithm.forward(problem, self._stored(problem, x), weight, bias)
         return self.order.images(out)
 
     def grad_input(self, problem: Convolution, grad: Array, weight: Array) -> Array:
         """Return the gradient of the images."""
         total = self.algorithm.grad_input(problem, self.order.store(grad), weight)
-        return self.order.crop(total, problem)
+        return self.order.crop(total, problem) if self.padded else self.order.images(total)
 
     def grad_weight(self, problem: Convolution, grad: Array, x: Array) -> Array:
         """Return the gradient of the weight."""
-        return self.algorithm.grad_weight(problem, self.order.store(grad), self.order.pad(x, problem))
+        return self.algorithm.grad_weight(problem, self.order.store(grad), self._stored(problem, x))
+
+    def _stored(self, problem: Convolution, x: Array) -> Array:
+        return self.order.pad(x, problem) if self.padded else self.order.store(x)
 
 
 #: The first that suits a problem solves it. `python benchmarks/ways_of_convolving.py` measures the claim of each line.
 TABLE = (
     # With one or two images, a whole step of a small network is faster than by the algorithms below.
     Way(im2col, IMAGES),
-    # With many images and channels, and no more features than channels, it is faster than bands.
-    Way(shifted, ROWS),
+    # Without steps along the width, without groups, and where BLAS can be asked to add.
+    Way(accumulated, ROWS, padded=False),
     # All else.
     Way(banded, ROWS),
 )
@@ -142,7 +146,7 @@ def _turns(problem: Convolution) -> bool:
     It gathers, where the other way scatters, but multiplies its padding as well. The same script measures this.
     """
     transposed = problem.transposed
-    if transposed is None or first(problem, "grad_input").algorithm is im2col:
+    if transposed is None or first(problem, "grad_input").algorithm in (im2col, accumulated):
         return False
     algorithm = first(transposed, "forward").algorithm
     if algorithm is im2col:
@@ -150,4 +154,4 @@ def _turns(problem: Convolution) -> bool:
     if math.prod(problem.image) > MOST_PLACES * math.prod(problem.positions):
         return False
     many = problem.channels >= problem.weight_shape[0] >= FEWEST_FEATURES_TO_TURN
-    return algorithm is shifted or problem.groups > 1 or many
+    return problem.groups > 1 or many

@@ -101,6 +101,11 @@ class Convolution(Pooling):
         return math.prod(self.weight_shape[1:])
 
     @cached_property
+    def work(self) -> int:
+        """Number of multiply-adds."""
+        return math.prod((self.batch, *self.positions, self.groups * self.features, self.taps))
+
+    @cached_property
     def transposed(self) -> Convolution | None:
         """The convolution that returns this one's gradient of the input, from that of its output.
 

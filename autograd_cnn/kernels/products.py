@@ -19,6 +19,7 @@ from autograd_cnn.kernels.layout import Array
 _PROCESSORS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 _UNPACKED = 10**6
 _NARROWEST = 128  # columns of a piece: below, the call costs more than the packing
+LANES = 16  # columns that fill a cache line
 #: Rows of a left matrix that is cut: with more, packing costs little beside the product, unless it is a transpose.
 _MOST_ROWS = 32
 #: Results of a transposed product that is cut: each piece makes all of them, and adding more costs more than packing.
@@ -47,6 +48,12 @@ def multiply_transposed(a: Array, b: Array) -> Array:
     if pieces == 1:
         return np.asarray(np.matmul(a, b.swapaxes(-1, -2)))
     return np.asarray(np.matmul(_cut(a, pieces), _cut(b, pieces).swapaxes(-1, -2)).sum(-3))
+
+
+def fewest_unpacked(each: int, columns: int) -> int:
+    """Return the fewest pieces to cut `columns` of `each` multiplications into for BLAS not to pack them; or 1."""
+    pieces = -(-each * columns // _UNPACKED)
+    return pieces if pieces > 1 and columns >= pieces * _NARROWEST and _leaves_out_packing() else 1
 
 
 @functools.lru_cache(maxsize=512)

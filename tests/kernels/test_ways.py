@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import banded, conv, im2col, pool, shifted, sliced
+from autograd_cnn.kernels import accumulated, banded, conv, im2col, pool, sliced
 from autograd_cnn.kernels.layout import IMAGES, ROWS
 from autograd_cnn.kernels.problem import Convolution, Pooling
 from autograd_cnn.reference import kernels as reference
@@ -53,19 +53,13 @@ def test_the_algorithm_follows_the_shapes():
     assert algorithm((6, 1, 5, 5), 1) is im2col
     assert algorithm((6, 1, 5, 5), 2) is im2col
     assert algorithm((6, 1, 5, 5), 3) is banded
-    assert algorithm((64, 64, 3, 3), 1, (224, 224)) is banded  # its columns are too large
-    assert algorithm((6, 1, 5, 5), 64) is banded
-    assert algorithm((32, 32, 3, 3), 64) is shifted
-    assert algorithm((16, 64, 3, 3), 64, stride=(2, 1), dilation=(1, 2)) is shifted
-    assert algorithm((64, 32, 3, 3), 64) is banded  # more is added than columns would be copied
-    assert algorithm((15, 15, 3, 3), 64) is banded
-    assert algorithm((32, 32, 3, 3), 16) is shifted
-    assert algorithm((32, 32, 3, 3), 15) is banded  # too few columns
-    assert algorithm((32, 32, 3, 1), 64) is banded
-    assert algorithm((32, 32, 5, 5), 64, (10, 16)) is shifted
-    assert algorithm((32, 32, 5, 5), 64, (10, 15)) is banded  # too many are shifted out
-    assert algorithm((32, 32, 3, 3), 3640) is shifted
-    assert algorithm((32, 32, 3, 3), 3641) is banded  # a product would be too large
+    assert algorithm((6, 8, 5, 5), 3) is accumulated
+    assert algorithm((64, 64, 3, 3), 1, (224, 224)) is accumulated  # its columns are too large
+    assert algorithm((6, 1, 5, 5), 64) is accumulated
+    assert algorithm((32, 1, 5, 5), 64) is banded  # many features of one channel
+    assert algorithm((32, 1, 5, 5), 64, direction="grad_weight") is accumulated
+    assert algorithm((32, 32, 3, 3), 64) is accumulated
+    assert algorithm((16, 64, 3, 3), 64, stride=(2, 1), dilation=(1, 2)) is accumulated
     assert algorithm((32, 32, 3, 3), 64, stride=(1, 2)) is banded
     assert algorithm((32, 32, 3, 3), 64, dilation=(2, 1)) is banded
     assert algorithm((32, 16, 3, 3), 64, groups=2) is banded
@@ -78,31 +72,26 @@ def test_whether_filters_are_turned_follows_the_shapes():
     def turns(*args, **settings):
         return conv._turns(described(*args, **settings))
 
-    assert turns((32, 32, 3, 3), 64, padding=(1, 1))
-    assert turns((64, 32, 3, 3), 64, padding=(1, 1))
-    assert turns((8, 16, 3, 3), 64, padding=(1, 1))
+    assert not turns((32, 32, 3, 3), 64, padding=(1, 1))  # the products are added where they belong anyway
     assert turns((32, 1, 3, 3), 64, padding=(1, 1), groups=32)
-    assert turns((4, 4, 3, 3), 64, padding=(1, 1))
-    assert not turns((3, 4, 3, 3), 64, padding=(1, 1))
-    assert not turns((5, 4, 3, 3), 64, padding=(1, 1))
-    assert turns((4, 4, 1, 3), 64, (8, 8))  # 1.25 of the output
-    assert not turns((4, 4, 1, 3), 64, (8, 7))
-    assert not turns((32, 32, 3, 3), 256, (4, 4))
-    assert not turns((6, 1, 5, 5), 64, (28, 28), padding=(2, 2))
+    assert turns((4, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
+    assert not turns((3, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
+    assert not turns((5, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
+    assert turns((4, 4, 1, 3), 64, (8, 8), groups=2)  # 1.25 of the output
+    assert not turns((4, 4, 1, 3), 64, (8, 7), groups=2)
     assert not turns((6, 1, 5, 5), 1, (2, 2))  # by im2col, which sends them back faster
-    assert turns((1, 64, 5, 5), 1, (56, 56))  # but not of so many channels
     assert not turns((32, 32, 3, 3), 64, stride=(2, 1))
 
 
-WAYS = {"im2col": (im2col, IMAGES), "shifted": (shifted, ROWS), "banded": (banded, ROWS)}
+WAYS = {"im2col": (im2col, IMAGES, True), "accumulated": (accumulated, ROWS, False), "banded": (banded, ROWS, True)}
 
 
 @contextlib.contextmanager
 def only(name, turns):
     """Solve all problems one way, whatever it is that suits, and turn filters wherever a convolution can."""
-    algorithm, order = WAYS[name]
+    algorithm = WAYS[name][0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "TABLE", (conv.Way(algorithm, order),))
+        patch.setattr(conv, "TABLE", (conv.Way(*WAYS[name]),))
         patch.setattr(algorithm, "suits", lambda *_: True)
         patch.setattr(conv, "_turns", lambda problem: turns and problem.transposed is not None)
         conv._choose.cache_clear()
@@ -142,24 +131,13 @@ def test_the_last_algorithm_suits_everything():
     assert all(banded.suits(problem, direction) for direction in ("forward", "grad_input", "grad_weight"))
 
 
-@pytest.mark.parametrize("wide", range(1, 9))
-def test_shifted_products_of_every_width_agree_with_the_definition(wide, monkeypatch, rng):
-    """Parts of equal width but for the last, which may be less."""
-    x, weight, w = rng.standard_normal((2, 3, 5, 9)), rng.standard_normal((2, 3, 3, 3)), window((3, 3))
-    expected, bias = reference.conv2d(x, weight, None, w), rng.standard_normal(2)
-    problem, way = Convolution(x.shape, x.dtype, w, weight.shape), conv.Way(shifted, ROWS)
-    monkeypatch.setattr(shifted, "PRODUCT", (wide + 2) * 3 * 2 * 2)
-    np.testing.assert_allclose(way.forward(problem, x, weight, None), expected, atol=1e-12)
-    np.testing.assert_allclose(way.forward(problem, x, weight, bias), expected + bias[:, None, None], atol=1e-12)
-
-
 @given(st.data())
 @pytest.mark.parametrize("name", WAYS)
 def test_every_algorithm_agrees_with_the_definition(name, data):
     size, pair = data.draw(st.tuples(*[st.integers(1, 5)] * 2)), st.tuples(st.integers(1, 3), st.integers(1, 3))
     stride, dilation = data.draw(pair), data.draw(pair)
-    groups = 1 if name == "shifted" else data.draw(st.integers(1, 3))
-    if name == "shifted":
+    groups = 1 if name == "accumulated" else data.draw(st.integers(1, 3))
+    if name == "accumulated":
         stride, dilation = (stride[0], 1), (1, dilation[1])
     w = window(size, stride, data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3))), dilation)
     image = [data.draw(st.integers(max(1, e - 2 * p), e + 6)) for e, p in zip(w.extent, w.padding, strict=True)]
@@ -172,7 +150,11 @@ def test_every_algorithm_agrees_with_the_definition(name, data):
     weight = rng.standard_normal((features * groups, channels, *size)).astype(dtype)
     bias = rng.standard_normal(features * groups).astype(dtype) if data.draw(st.booleans()) else None
     with only(name, turns=data.draw(st.booleans())) as patch:
-        patch.setattr(shifted, "PRODUCT", data.draw(st.sampled_from([1, 200, shifted.PRODUCT])))
+        if name == "accumulated":
+            rows, columns = data.draw(st.integers(1, 4)), data.draw(st.sampled_from([1, 3, 1000]))
+            patch.setattr(accumulated, "_band_rows", lambda problem, finite: rows)  # noqa: ARG005
+            patch.setattr(accumulated, "_piece", lambda each, columns_: columns)  # noqa: ARG005
+            accumulated._products.cache_clear()
         check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
 
 
@@ -197,8 +179,9 @@ def test_turned_filters_give_the_gradient_of_the_input(groups, size, rng):
     w = window(size, padding=(size[0] // 2, 1))
     weight = rng.standard_normal((8, 8 // groups, *size))
     x = rng.standard_normal((5, 8, 8, 8))
-    assert conv._choose(x.shape, x.dtype, w, weight.shape, groups).turns
-    check(x, weight, None, w, groups)
+    with only("banded", turns=True):
+        assert conv._choose(x.shape, x.dtype, w, weight.shape, groups).turns
+        check(x, weight, None, w, groups)
 
 
 @pytest.mark.parametrize("place", ["x", "weight"])
@@ -207,7 +190,7 @@ def test_turned_filters_give_the_gradient_of_the_input(groups, size, rng):
 def test_an_infinity_goes_where_the_definition_sends_it(place, wrong, rng):
     w = window((3, 3), padding=(1, 1))
     x, weight = rng.standard_normal((64, 16, 8, 8)), rng.standard_normal((16, 16, 3, 3))
-    assert conv._choose(x.shape, x.dtype, w, weight.shape, 1).forward.algorithm is shifted
+    assert conv._choose(x.shape, x.dtype, w, weight.shape, 1).forward.algorithm is accumulated
     (x if place == "x" else weight)[3, 2, 1, 1] = wrong
     grad = rng.standard_normal((64, 16, 8, 8))
     for name, arguments in (
@@ -285,7 +268,7 @@ def test_other_types_have_a_way_too(dtypes, batch, rng):
     np.testing.assert_array_equal(out, reference.conv2d(x, weight, None, w))
 
 
-def test_shifted_products_in_threads_give_the_same_bits_each_time(rng):
+def test_products_in_threads_give_the_same_bits_each_time(rng):
     x, grad = rng.standard_normal((2, 64, 32, 16, 16)).astype(np.float32)
     weight, w = rng.standard_normal((32, 32, 3, 3)).astype(np.float32), window((3, 3), padding=(1, 1))
 
@@ -296,7 +279,7 @@ def test_shifted_products_in_threads_give_the_same_bits_each_time(rng):
             kernels.conv2d_grad_weight(grad, x, weight.shape, w),
         ]
 
-    assert conv._choose(x.shape, x.dtype, w, weight.shape, 1).forward.algorithm is shifted
+    assert conv._choose(x.shape, x.dtype, w, weight.shape, 1).forward.algorithm is accumulated
     alone = results()
     kernels.set_num_threads(3)
     try:

@@ -1,0 +1,247 @@
+"""Convolution without columns or padding: products of the rows as they lie in memory, added up by BLAS.
+
+The R = (t − 1)·stride + KH input rows that a band of `t` output rows reads lie one after the other in memory, a matrix
+(R·C, W·N). From column l·N on it is what tap l of the filters' rows sees, so that
+
+    output band (t·F, W'·N)  =  Σ over taps l of  matrix l (t·F, R·C) @ rows (R·C, W'·N) from column l·N on
+
+where matrix l holds the filters' column l on a band, and zeros. Nothing is copied: BLAS takes each part where it is,
+and adds the product to what is there. Padding is left out of the products, as rows and columns that are not there. Both
+gradients are the same products read the other way:
+
+    matrix l's gradient += output's gradient @ rowsᵀ        rows' gradient += matrix lᵀ @ output's gradient
+
+With few channels a taller band makes fuller products, though it also multiplies the zeros off the band. A model of the
+time (`_band_rows`) weighs the two.
+
+An algorithm with fewer multiplications, such as Winograd's, does not fit here: it subtracts from an output what it took
+from the output's neighbours, and leaves their rounding errors in it. Next to one pixel of 10⁶ its outputs are off by
+about 1. Miller, "Computational complexity and numerical stability", 1975, shows that every such algorithm pays this.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from autograd_cnn.kernels import banded, gemm, threads
+from autograd_cnn.kernels.gemm import Product, Products
+from autograd_cnn.kernels.layout import ROWS, Array, View, aligned
+from autograd_cnn.kernels.problem import Convolution
+from autograd_cnn.kernels.products import LANES, fewest_unpacked, is_finite
+
+#: Rows of the tallest band.
+TALLEST_BAND = 16
+#: A forward matrix has at most so many rows for each of its columns: with more, as for many features of one or three
+#: channels, the output is read and written too often for what is added to it.
+MOST_ROWS = 3
+
+
+class Costs(NamedTuple):
+    """What (m, k) @ (k, n) takes, in nanoseconds: n · multiply_add · (m·k + result·m + operand·k), and the call.
+
+    Only the proportions count.
+    """
+
+    call: float = 2500.0
+    multiply_add: float = 0.017
+    result: float = 4.3
+    operand: float = 2.9
+
+
+COSTS = Costs()
+
+
+def suits(problem: Convolution, direction: str) -> bool:
+    """Whether rows that are read together lie together in memory, and there is a BLAS that adds."""
+    window = problem.window
+    together = problem.groups == window.stride[1] == window.dilation[0] == 1
+    if not together or not problem.work or not gemm.is_there(problem.dtype.char):
+        return False
+    t = _band_rows(problem, True)
+    return direction != "forward" or t * problem.features <= MOST_ROWS * _row_lengths(problem, t)[0]
+
+
+def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -> Array:
+    """Convolve rows (H, C, W, N); return rows (H', F, W', N)."""
+    x, weight = _alike(x, weight)
+    if _meets_padding(problem, weight):
+        return banded.forward(problem, _padded(problem, x), weight, bias)
+    height, width = problem.positions
+    out = aligned((height, problem.features, width, problem.batch), x.dtype)
+    t = _band_rows(problem, is_finite(x))
+    matrices = _matrices(problem, weight, t)
+
+    def make(tops: Sequence[int]) -> None:
+        out[tops[0] : tops[-1] + t] = 0 if bias is None else bias[:, None, None]
+        _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.itemsize).add(matrices, x, out)
+
+    threads.map_pieces(make, threads.split(range(0, height, t), problem.work))
+    return out
+
+
+def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
+    """Return the gradient of the weight, from rows of the output's and rows of the input."""
+    grad, x = _alike(grad, x)
+    if _meets_padding(problem, grad):
+        return banded.grad_weight(problem, grad, _padded(problem, x))
+    t = _band_rows(problem, True)
+    across, *lengths = _shape(problem, t)
+    turned = _is_turned(problem, t)
+    shape = (across, *lengths[2:], *lengths[:2]) if turned else (across, *lengths)
+
+    def add_up(tops: Sequence[int]) -> Array:
+        total = np.zeros(shape, x.dtype)
+        products = _products(problem, "grad_weight", t, (tops[0], tops[-1] + 1), x.itemsize)
+        products.add(*((x, grad) if turned else (grad, x)), total)
+        return total
+
+    parts = threads.map_pieces(add_up, threads.split(range(0, problem.positions[0], t), problem.work))
+    total = functools.reduce(np.add, parts)
+    strides = (total.transpose(0, 3, 4, 1, 2) if turned else total).strides
+    summed: Array = _diagonal(problem, t, total, strides).sum(1)
+    return summed.transpose(1, 3, 2, 0)
+
+
+def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
+    """Return the gradient of the rows (H, C, W, N), from rows of the output's."""
+    grad, weight = _alike(grad, weight)
+    height, width = problem.image
+    total = np.zeros((height, problem.channels, width, problem.batch), grad.dtype)
+    t = _band_rows(problem, is_finite(grad))
+    matrices, whole = _matrices(problem, weight, t), (0, problem.positions[0])
+
+    def spread(rows: Sequence[int]) -> None:
+        inside = rows[0], rows[-1] + 1
+        _products(problem, "grad_input", t, whole, grad.itemsize, inside).add(matrices, grad, total)
+
+    threads.map_pieces(spread, threads.split(range(height), problem.work))
+    return total
+
+
+def _meets_padding(problem: Convolution, factor: Array) -> bool:
+    """Whether there is padding, and what is multiplied with its zeros is not finite: the product is nan then."""
+    return problem.inside is not None and not is_finite(factor)
+
+
+def _padded(problem: Convolution, rows: Array) -> Array:
+    return ROWS.pad(ROWS.images(rows), problem)
+
+
+# --- the products ---------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=512)
+def _products(
+    problem: Convolution,
+    direction: str,
+    t: int,
+    tops: tuple[int, int],
+    itemsize: int,
+    inside: tuple[int, int] | None = None,
+) -> Products:
+    """Return the products of the bands from one output row to before another, of the input rows inside a range."""
+    window, (height, width) = problem.window, problem.image
+    lowest, highest = inside or (0, height)
+    of_matrix, of_x, of_out = _row_lengths(problem, t)
+    found = []
+    for top in range(*tops, t):
+        rows = min(t, problem.positions[0] - top)
+        start = top * window.stride[0] - window.padding[0]
+        first = max(start, lowest)
+        last = min(start + (rows - 1) * window.stride[0] + window.size[0], highest)
+        m, k = rows * problem.features, (last - first) * problem.channels
+        if k <= 0:  # the band reads nothing but padding
+            continue
+        for tap in range(window.size[1]):
+            shift = tap * window.dilation[1] - window.padding[1]
+            begin, end = (v * problem.batch for v in (max(0, -shift), min(problem.positions[1], width - shift)))
+            matrix = tap * t * problem.features * of_matrix + (first - start) * problem.channels
+            x, out = first * problem.channels * of_x + shift * problem.batch, top * problem.features * of_out
+            step = _piece(m * k, end - begin)
+            found += [
+                (m, min(step, end - at), k, *(itemsize * v for v in (matrix, x + at, out + at)))
+                for at in range(begin, end, step)
+            ]
+    if direction == "forward":  # out += matrix @ x
+        return Products((Product(*p) for p in found), (of_matrix, of_x, of_out))
+    if direction == "grad_input":  # x += matrixᵀ @ out
+        return Products((Product(k, n, m, a, c, b) for m, n, k, a, b, c in found), (of_matrix, of_out, of_x), "a")
+    if not _is_turned(problem, t):  # matrix += out @ xᵀ
+        return Products((Product(m, k, n, c, b, a) for m, n, k, a, b, c in found), (of_out, of_x, of_matrix), "b")
+    # matrixᵀ += x @ outᵀ
+    of_turned = t * problem.features
+    tap = of_turned * of_matrix * itemsize
+    return Products(
+        (Product(k, m, n, b, c, a // tap * tap + a % tap * of_turned) for m, n, k, a, b, c in found),
+        (of_x, of_out, of_turned),
+        "b",
+    )
+
+
+def _is_turned(problem: Convolution, t: int) -> bool:
+    """Whether the gradient of the matrices is made transposed: BLAS is faster with more rows than columns."""
+    return _row_lengths(problem, t)[0] > t * problem.features
+
+
+def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
+    """Return the lengths of a row of a matrix, of the input rows and of the output rows, in elements."""
+    reads = (t - 1) * problem.window.stride[0] + problem.window.size[0]
+    batch = problem.batch
+    return reads * problem.channels, problem.image[1] * batch, problem.positions[1] * batch
+
+
+def _piece(each: int, columns: int) -> int:
+    """Return the columns of a piece: as many as BLAS multiplies unpacked, and whole cache lines; or all."""
+    pieces = fewest_unpacked(each, columns)
+    return max(-(-columns // (pieces * LANES)) * LANES, 1)
+
+
+def _band_rows(problem: Convolution, finite: bool) -> int:
+    """Return the number of output rows in a band that takes the least time, by a model of it."""
+    if not finite:
+        return 1  # zeros off the band times infinity would be nan
+    height, width = problem.positions
+    columns = width * problem.batch
+
+    def nanoseconds(t: int) -> float:
+        m, k = t * problem.features, _row_lengths(problem, t)[0]
+        work = COSTS.multiply_add * (m * k + COSTS.result * m + COSTS.operand * k)
+        return -(-height // t) * (COSTS.call * -(-columns // _piece(m * k, columns)) + columns * work)
+
+    rows: int = min(range(1, min(height, TALLEST_BAND) + 1), key=nanoseconds)
+    return rows
+
+
+def _alike(*arrays: Array) -> list[Array]:
+    """Return arrays of one dtype."""
+    dtype = np.result_type(*arrays)
+    return [x.astype(dtype, copy=False) for x in arrays]
+
+
+# --- the matrices of the weights ------------------------------------------------------------------------------------
+
+
+def _shape(problem: Convolution, t: int) -> tuple[int, ...]:
+    """Return the shape of all matrices: (KW, t, F, R, C)."""
+    size = problem.window.size
+    return size[1], t, problem.features, (t - 1) * problem.window.stride[0] + size[0], problem.channels
+
+
+def _matrices(problem: Convolution, weight: Array, t: int) -> Array:
+    """Return the matrices (KW, t·F, R·C) that make `t` output rows of what each tap sees."""
+    matrices = np.zeros(_shape(problem, t), weight.dtype)
+    _diagonal(problem, t, matrices, matrices.strides)[:] = weight.transpose(3, 0, 2, 1)[:, None]
+    return matrices
+
+
+def _diagonal(problem: Convolution, t: int, matrices: Array, strides: tuple[int, ...]) -> Array:
+    """View where the weights stand in matrices that have these strides: (KW, t, F, KH, C)."""
+    tap, row, feature, read, channel = strides
+    across, features, channels = problem.window.size[1], problem.features, problem.channels
+    down = row + problem.window.stride[0] * read
+    axes = (across, tap), (t, down), (features, feature), (problem.window.size[0], read), (channels, channel)
+    return View.of(*axes).take(matrices)

@@ -1,0 +1,118 @@
+"""BLAS's general matrix product called directly, as NumPy cannot ask for it: added to what is there, by addresses.
+
+`np.matmul` overwrites its result, so a sum of products costs a temporary and a pass over memory for each; and it copies
+a matrix that is no view. BLAS's `gemm` adds to its result, of parts of matrices wherever they begin.
+
+It is OpenBLAS's, which NumPy's wheels carry; it is compared with NumPy once, before it is used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_cnn.kernels.blas import openblas
+from autograd_cnn.kernels.layout import Array
+
+
+class Product(NamedTuple):
+    """A product of matrices, (m, k) @ (k, n), and where in bytes from the start of their arrays a, b and c begin."""
+
+    m: int
+    n: int
+    k: int
+    a: int
+    b: int
+    c: int
+
+
+class Products:
+    """Products that are added, one after the other, to parts of an array: c += a @ b.
+
+    Parameters
+    ----------
+    products : iterable of Product
+    rows : (int, int, int)
+        Distance between the rows of a, of b and of c, in elements.
+    transposed : {"", "a", "b"}
+        Which matrix is given as its transpose, (k, m) or (n, k).
+    """
+
+    def __init__(self, products: Iterable[Product], rows: tuple[int, int, int], transposed: str = "") -> None:
+        self._products = list(products)
+        self._rows = rows
+        self._transposed = transposed
+        self._prepared: dict[str, Callable[[int, int, int], None]] = {}
+
+    def add(self, a: Array, b: Array, c: Array) -> None:
+        """Add them; the arrays are of one dtype, for which `is_there`."""
+        char = c.dtype.char
+        call = self._prepared.get(char) or self._prepared.setdefault(char, self._prepare(char))
+        call(a.ctypes.data, b.ctypes.data, c.ctypes.data)
+
+    def _prepare(self, char: str) -> Callable[[int, int, int], None]:
+        """Make the arguments that all calls have in common, once: to make them takes as long as a small product."""
+        found = _gemm(char)
+        assert found is not None
+        gemm, length, number = found
+        references = {v: ctypes.byref(length(v)) for v in {*self._rows, *(v for p in self._products for v in p[:3])}}
+        one, orders = ctypes.byref(number(1)), {x: ctypes.byref(ctypes.c_char(x)) for x in (b"N", b"T")}
+        of_a, of_b = (orders[b"T" if x in self._transposed else b"N"] for x in "ab")
+        lda, ldb, ldc = (references[v] for v in self._rows)
+        sizes = [(references[p.n], references[p.m], references[p.k], p.b, p.a, p.c) for p in self._products]
+        address = ctypes.c_void_p
+
+        def add(a: int, b: int, c: int) -> None:
+            # BLAS has matrices by columns: to it they are all transposed, and so is the product.
+            for n, m, k, at_b, at_a, at_c in sizes:
+                gemm(
+                    of_b,
+                    of_a,
+                    n,
+                    m,
+                    k,
+                    one,
+                    address(b + at_b),
+                    ldb,
+                    address(a + at_a),
+                    lda,
+                    one,
+                    address(c + at_c),
+                    ldc,
+                )
+
+        return add
+
+
+@functools.cache
+def is_there(char: str) -> bool:
+    """Whether there is such a product for float32 ("f") or float64 ("d"), and it is NumPy's, within larger matrices."""
+    if _gemm(char) is None:
+        return False
+    (m, n, k), ld = (3, 5, 2), 7
+    for transposed in ("", "a", "b"):
+        a, b, c = (np.arange(ld * ld, dtype=char).reshape(ld, ld) % p for p in (3, 5, 7))
+        expected = c.copy()
+        left = a[:k, :m].T if transposed == "a" else a[:m, :k]
+        right = b[:n, :k].T if transposed == "b" else b[:k, :n]
+        expected[:m, :n] += left @ right
+        Products([Product(m, n, k, 0, 0, 0)], (ld, ld, ld), transposed).add(a, b, c)
+        if not np.array_equal(c, expected):
+            return False
+    return True
+
+
+@functools.cache
+def _gemm(char: str) -> tuple[Any, Any, Any] | None:
+    """Return `gemm` of a dtype, and the types of its lengths and numbers; None where there is no OpenBLAS."""
+    found = openblas(f"{'s' if char == 'f' else 'd'}gemm_") if char in "fd" else None
+    if found is None:
+        return None
+    path, name, wide = found
+    # A function object of its own, as others may set the types of the library's.
+    gemm = ctypes.CFUNCTYPE(None)((name, ctypes.CDLL(path)))
+    return gemm, ctypes.c_int64 if wide else ctypes.c_int, ctypes.c_float if char == "f" else ctypes.c_double
