@@ -254,14 +254,27 @@ def _total(leaf: Variable, grad: Any, shared: bool) -> Any:
         )
     if isinstance(grad, Variable) or isinstance(so_far, Variable):
         return grad if so_far is None else _sum(grad, so_far)
-    total = None if leaf._data.flags.c_contiguous else np.empty_like(leaf._data, subok=False)
-    if so_far is not None:
-        return np.asarray(np.add(so_far, grad, out=total, order="C"))
-    if total is None:
-        # What a rule has just made is no one's: a copy of each gradient would be a pass over all parameters.
-        return grad if not shared and grad.base is None and grad.flags.carray else grad.copy()
-    np.copyto(total, grad)
-    return total
+    if so_far is None and not shared and grad.strides == leaf._data.strides and _is_ours(grad):
+        return grad  # what a rule has just made is no one's: to copy each would be a pass over all parameters
+    total = np.empty_like(leaf._data, subok=False)
+    if so_far is None:
+        np.copyto(total, grad)
+        return total
+    return np.add(so_far, grad, out=total)
+
+
+def _is_ours(grad: Any) -> bool:
+    """Whether nobody else holds an array's memory: it is its own, or that of an array that has no other view."""
+    if not grad.flags.behaved or grad.base is None:
+        return bool(grad.flags.behaved)
+    return type(grad.base) is np.ndarray and grad.base.flags.owndata and _holders(grad) == _ONE_VIEW
+
+
+def _holders(view: Any) -> int:
+    return sys.getrefcount(view.base)
+
+
+_ONE_VIEW = _holders(np.empty((1, 2)).T)  # what an array counts that one view holds
 
 
 _accumulating = threading.RLock()  # as a signal's handler may come in here, and call backward() itself

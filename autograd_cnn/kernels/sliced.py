@@ -39,6 +39,9 @@ def grad_input(problem: Pooling, grad: Array, x: Array, out: Array) -> Array:
 
     def send(part: Sequence[int]) -> None:
         below, here = np.s_[:, :, part[0] * top_of :], np.s_[:, :, part[0] : part[-1] + 1]
+        if not overlaps and inside is None:
+            _send_apart(problem.window, bits[here], x[below], out[here], as_bits(total[below]))
+            return
         targets = taps(total[below] if overlaps else as_bits(total[below]), problem.window, out[here])
         hits = _hits(x[below], out[here], problem.window, None if inside is None else inside[below])
         for target, hit in zip(targets, hits, strict=True):
@@ -101,6 +104,17 @@ def _fold(arrays: Sequence[Array], combine: np.ufunc, out: Array | None = None) 
     for array in arrays[2:]:
         combine(out, array, out=out)
     return out
+
+
+def _send_apart(window: Window, bits: Array, x: Array, out: Array, total: Array) -> None:
+    """Send the gradient of windows that share no elements to their first maximum; all as bits, to take from."""
+    left = bits
+    *before, (_, last) = zip(taps(x, window, out), taps(total, window, out), strict=True)
+    for tap, target in before:
+        sent = left * (tap == out)
+        target[...] = sent  # which is faster than to multiply into slices
+        left = left ^ sent
+    last[...] = left  # a window's maximum is at one of its taps
 
 
 @functools.lru_cache(maxsize=512)

@@ -1,7 +1,7 @@
 """A convolutional network with batch normalization and dropout, for MNIST beyond LeNet-5.
 
-Three convolutions, 32 filters of 5×5, 64 and 128 of 3×3, each normalized (Ioffe and Szegedy, 2015), rectified and
-pooled; then dropout (Srivastava and others, 2014) and a linear layer. It is more accurate on MNIST than a network of
+Three convolutions, 32 filters of 5×5, 64 and 128 of 3×3, each normalized (Ioffe and Szegedy, 2015), pooled and
+rectified; then dropout (Srivastava and others, 2014) and a linear layer. It is more accurate on MNIST than a network of
 two 5×5 convolutions and a hidden layer, and takes longer to train.
 """
 
@@ -73,6 +73,6 @@ def apply(
         statistics = p[f"bn{i}.running_mean"], p[f"bn{i}.running_var"]
         x = ops.conv2d(x, p[f"conv{i}.weight"], padding=padding)
         x = ops.batch_norm(x, *statistics, p[f"bn{i}.weight"], p[f"bn{i}.bias"], training)
-        x = ops.max_pool2d(ops.relu(x), 2)
+        x = ops.relu(ops.max_pool2d(x, 2))  # as relu of all pixels and then pooling, in a quarter of the time
     x = ops.dropout(ops.flatten(x, 1), dropout, training, rng)
     return ops.linear(x, p["fc1.weight"], p["fc1.bias"])

@@ -86,7 +86,7 @@ def apply(
     x = ops.conv2d(x, p["conv1.weight"], p["conv1.bias"])
     if "bn1.weight" in p:
         x = ops.batch_norm(x, p["bn1.running_mean"], p["bn1.running_var"], p["bn1.weight"], p["bn1.bias"], training)
-    x = ops.flatten(ops.max_pool2d(ops.relu(x), 2), 1)
+    x = ops.flatten(ops.relu(ops.max_pool2d(x, 2)), 1)
     x = ops.linear(x, p["fc1.weight"], p["fc1.bias"])
     if "bn2.weight" in p:
         x = ops.batch_norm(x, p["bn2.running_mean"], p["bn2.running_var"], p["bn2.weight"], p["bn2.bias"], training)

@@ -12,11 +12,11 @@ from autograd_cnn.training.saved_models import SavedModel
 from tests.play.conftest import DIGITS, drawing, png, untrained
 
 OPS = {
-    "lenet5": ["conv2d", "relu", "max_pool2d"] * 2 + ["linear", "relu"] * 2 + ["linear"],
+    "lenet5": ["conv2d", "max_pool2d", "relu"] * 2 + ["linear", "relu"] * 2 + ["linear"],
     "mlp": ["linear", "relu", "linear"],
     "conv3x3": ["subtract", "conv2d", "max_pool2d", "linear"],
-    "simple_convnet": ["conv2d", "relu", "max_pool2d", "linear", "relu", "linear"],
-    "convnet_bn": ["conv2d", "normalize", "relu", "max_pool2d"] * 3 + ["linear"],
+    "simple_convnet": ["conv2d", "max_pool2d", "relu", "linear", "relu", "linear"],
+    "convnet_bn": ["conv2d", "normalize", "max_pool2d", "relu"] * 3 + ["linear"],
 }
 
 

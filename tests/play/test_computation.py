@@ -28,7 +28,7 @@ def test_values_and_gradients_are_those_of_the_loss(reader, digits):
 
 def test_each_node_comes_after_those_that_it_takes_and_below_them(reader, digits):
     nodes = computation(reader, digits.images[0], target=6)["nodes"]
-    assert [node["name"] for node in nodes if node["kind"] == "op"][:4] == ["conv2d", "relu", "max_pool2d", "conv2d"]
+    assert [node["name"] for node in nodes if node["kind"] == "op"][:4] == ["conv2d", "max_pool2d", "relu", "conv2d"]
     assert nodes[-1]["kind"] == "loss"
     for number, node in enumerate(nodes):
         for source in node["sources"]:

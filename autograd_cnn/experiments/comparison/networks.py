@@ -40,8 +40,8 @@ def _init_lenet5(rng: np.random.Generator) -> dict[str, Array]:
 
 
 def _apply_lenet5(F: Any, p: Mapping[str, Any], x: Any) -> Any:
-    x = F.max_pool2d(F.relu(F.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2)), 2)
-    x = F.max_pool2d(F.relu(F.conv2d(x, p["conv2.weight"], p["conv2.bias"])), 2)
+    x = F.relu(F.max_pool2d(F.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2), 2))
+    x = F.relu(F.max_pool2d(F.conv2d(x, p["conv2.weight"], p["conv2.bias"]), 2))
     x = F.relu(F.linear(F.flatten(x, 1), p["fc1.weight"], p["fc1.bias"]))
     x = F.relu(F.linear(x, p["fc2.weight"], p["fc2.bias"]))
     return F.linear(x, p["fc3.weight"], p["fc3.bias"])
@@ -60,9 +60,8 @@ def _init_vgg(rng: np.random.Generator) -> dict[str, Array]:
 
 def _apply_vgg(F: Any, p: Mapping[str, Any], x: Any) -> Any:
     for name in _VGG_CONVOLUTIONS:
-        x = F.relu(F.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"], padding=1))
-        if name in ("conv2", "conv4"):
-            x = F.max_pool2d(x, 2)
+        x = F.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"], padding=1)
+        x = F.relu(F.max_pool2d(x, 2) if name in ("conv2", "conv4") else x)
     return F.linear(F.flatten(x, 1), p["fc.weight"], p["fc.bias"])
 
 
