@@ -259,7 +259,7 @@ choose_algorithm(columns, (1, 6, 14, 14), 16, 5)
 choose_turning((8, 16, 16, 16), 8, 3, groups=2)
 choose_pooling((1, 6, 24, 24))
 if not options.quick:
-    for n in (2, 3, 8):  # FEW_IMAGES
+    for n in (4, 8, 16):  # FEW_IMAGES
         choose_algorithm(columns, (n, 6, 14, 14), 16, 5)
     for channels in (16, 48):  # im2col.LARGEST_COLUMNS
         choose_algorithm(columns, (1, channels, 64, 64), 32, 3)
@@ -278,7 +278,7 @@ if not options.quick:
     for features in (4, 8, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
         choose_turning((32, 16, 32, 32), features, 3, groups=2)
     choose_turning((32, 16, 32, 32), 16, 3, groups=16)
-    for x_shape in ((2, 6, 24, 24), (3, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32)):  # gathered.LARGEST_COPY
+    for x_shape in ((8, 6, 24, 24), (9, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32)):  # gathered.LARGEST_COPY
         choose_pooling(x_shape)
 if options.out:
     report.save(options.out)

@@ -68,7 +68,7 @@ class Way(NamedTuple):
 
 #: The first that suits a problem solves it. `python benchmarks/ways_of_convolving.py` measures the claim of each line.
 TABLE = (
-    # With one or two images, a whole step of a small network is faster than by the algorithms below.
+    # With a few images, a whole step of a small network is faster than by the algorithms below.
     Way(im2col, IMAGES),
     # Without steps along the width, without groups, and where BLAS can be asked to add.
     Way(accumulated, ROWS, padded=False),

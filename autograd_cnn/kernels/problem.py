@@ -15,8 +15,8 @@ import numpy as np
 
 from autograd_cnn.kernels.window import Pair, Window
 
-#: Up to this many images stay in their own order in memory: an axis of one or two makes no long stretches.
-FEW_IMAGES = 2
+#: Up to this many images stay in their own order in memory: so short an axis makes no long stretches.
+FEW_IMAGES = 8
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ def test_other_dtypes_have_none():
 
 def test_without_openblas_bands_convolve(monkeypatch, rng):
     monkeypatch.setattr("autograd_cnn.kernels.blas.library", lambda: None)
-    x, weight, window = rng.standard_normal((8, 6, 14, 14)), rng.standard_normal((16, 6, 5, 5)), Window((5, 5))
+    x, weight, window = rng.standard_normal((16, 6, 14, 14)), rng.standard_normal((16, 6, 5, 5)), Window((5, 5))
     expected = kernels.conv2d(x, weight, None, window)
     for cache in (gemm.is_there, gemm._gemm, conv._choose):
         cache.cache_clear()
