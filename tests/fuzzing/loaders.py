@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import importlib.util
 import io
 import tempfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from autograd_cnn.data import DataError
 from autograd_cnn.data.idx import decompress, encode_idx, read_idx
 from autograd_cnn.data.images import read_image
 from autograd_cnn.nn.serialization import WeightsError
+from autograd_cnn.onnx import OnnxError
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.model_loading import load_model
 from autograd_cnn.training.results import EpochResult, History, Underway
@@ -187,3 +189,7 @@ LOADERS = {
     "images": Loader("image.png", image_seeds, damaged_image, load_image, (DataError,)),
     "checkpoint": Loader(STATE_FILE, checkpoint_seeds, damaged_safetensors, load_checkpoint, (WeightsError, RunError)),
 }
+if importlib.util.find_spec("onnx"):  # which is optional
+    from tests.fuzzing.onnx_graphs import damaged_onnx, load_onnx, onnx_seeds
+
+    LOADERS["onnx"] = Loader("model.onnx", onnx_seeds, damaged_onnx, load_onnx, (OnnxError,))

@@ -10,32 +10,32 @@ from hypothesis import strategies as st
 import autograd_cnn as ac
 from autograd_cnn.onnx import OnnxError
 from autograd_cnn.onnx.importer import from_model
-from tests.onnx import fuzzing
+from tests.fuzzing.loaders import LOADERS
+from tests.fuzzing.worker import MEMORY, finding
 from tests.onnx.programs import onnx
 from tests.onnx.test_import import graph_of
 
 helper, tensor = onnx.helper, onnx.numpy_helper.from_array
-SEEDS = fuzzing.seeds()
 
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=60)
-@given(st.integers(0, 2**32 - 1), st.integers(0, len(SEEDS) - 1))
-def test_mutated_files_are_refused_or_computed_in_bounds(tmp_path_factory, seed, which):
+@given(st.integers(0, 2**32 - 1))
+def test_damaged_files_are_refused_or_computed_in_bounds(tmp_path_factory, seed):
     path = tmp_path_factory.mktemp("onnx") / "m.onnx"
-    path.write_bytes(fuzzing.mutate(SEEDS[which], np.random.default_rng(seed)))
+    path.write_bytes(LOADERS["onnx"].case(seed, 0))
     tracemalloc.start()
     try:
-        fuzzing.attempt(path)
-        assert tracemalloc.get_traced_memory()[1] < fuzzing.MOST_BYTES
+        finding(LOADERS["onnx"], path)
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
     finally:
         tracemalloc.stop()
 
 
-def test_the_files_that_are_mutated_compute(tmp_path):
-    for data in SEEDS:
+def test_the_files_that_are_damaged_compute(tmp_path):
+    for data in LOADERS["onnx"].seeds():
         (tmp_path / "m.onnx").write_bytes(data)
-        assert fuzzing.attempt(tmp_path / "m.onnx") == "computed"
+        assert finding(LOADERS["onnx"], tmp_path / "m.onnx") == (None, True)
 
 
 def large(*shape):
@@ -80,7 +80,7 @@ def test_a_value_that_would_take_all_memory_is_refused_before_it_is_made(name):
     try:
         with pytest.raises(OnnxError, match=r"g: node .* cannot be computed: .* the inputs and weights account for"):
             apply(params, np.ones(5000, np.float32))
-        assert tracemalloc.get_traced_memory()[1] < fuzzing.MOST_BYTES
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
     finally:
         tracemalloc.stop()
 
@@ -140,6 +140,56 @@ REFUSED = {
 def test_what_a_file_says_is_checked(change):
     with pytest.raises(OnnxError, match=REFUSED[change]):
         from_model(changed(change), "g")
+
+
+def node(operator, *inputs, **attributes):
+    return helper.make_node(operator, inputs, ["y"], **attributes)
+
+
+#: What was found by damaging files: nodes that were computed, though they are wrong or mean something else.
+WRONG_NODES = {
+    "another kernel than the weight's": (
+        node("Conv", "image", "w", kernel_shape=[2, 2]),
+        r"kernel_shape is \(2, 2\), and the weight has \(3, 3\)",
+    ),
+    "another kernel of a transpose": (node("ConvTranspose", "image", "w", kernel_shape=[2, 2]), "kernel_shape is"),
+    "an unknown way of padding": (node("Conv", "image", "w", auto_pad="SOME"), "auto_pad is NOTSET, VALID,"),
+    "windows of nothing but padding": (
+        node("MaxPool", "image", kernel_shape=[2, 2], pads=[2, 0, 0, 0]),
+        r"pads are less than the kernel_shape \(2, 2\)",
+    ),
+    "a mean of nothing": (node("AveragePool", "image", kernel_shape=[2, 2], pads=[0, 0, 0, 9]), "pads are less than"),
+    "an unknown attribute": (node("Relu", "image", slope=0.5), "is not valid in version 18 .*: Unrecognized attribute"),
+    "too many inputs": (node("Relu", "image", "w"), "is not valid in version 18"),
+    "too few": (node("Softmax"), "is not valid in version 18"),
+    "a mixture": (node("Add", "image", "square"), "input 1 is whole numbers, where another is floating point numbers"),
+    "the softmax of whole numbers": (
+        node("Softmax", "square"),
+        "input 0 is whole numbers; expected floating point numbers",
+    ),
+    "a mean that is a whole number": (node("ReduceMean", "square"), "asks for other numbers than float32 and float64"),
+    "a shape in two dimensions": (node("ConstantOfShape", "square"), r"a row of whole numbers; got shape \(2, 2\)"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_NODES)
+def test_a_node_that_is_wrong_is_named(name):
+    wrong, reason = WRONG_NODES[name]
+    arrays = {"image": np.ones((1, 1, 3, 3), np.float32), "w": np.ones((1, 1, 3, 3), np.float32)}
+    arrays["square"] = np.ones((2, 2), np.int64)
+    used = [(key, arrays[key]) for key in dict.fromkeys(wrong.input)]
+
+    def compute():
+        apply, params = from_model(graph_of(wrong, initializers=used), "g")
+        apply(params, np.ones(1, np.float32))
+
+    with pytest.raises(OnnxError, match=rf"g: node 'y' \({wrong.op_type}\) .*{reason}"):
+        compute()
+
+
+def test_an_operator_that_its_version_lacks_is_named():
+    with pytest.raises(OnnxError, match=r"'y' \(GreaterOrEqual\) is not valid in version 9 .*: No Op registered"):
+        from_model(graph_of(node("GreaterOrEqual", "x", "x"), opset=9), "g")
 
 
 def test_files_that_are_none(tmp_path):

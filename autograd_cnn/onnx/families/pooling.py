@@ -74,6 +74,15 @@ def _avg_pool2d(g: Builder, c: Call) -> str:
 # --- from ONNX ----------------------------------------------------------------------------------------------
 
 
+def _read_edges(a: Attributes, x: Any) -> tuple[Any, Any]:
+    """Return the size of the window, and the padding, which is smaller: else a window would see nothing else."""
+    size = tuple(a("kernel_shape"))
+    pads = read_pads(a, np.shape(x)[2:], size)
+    if any(p >= k for k, both in zip(size, pads, strict=True) for p in both):
+        raise ValueError(f"pads are less than the kernel_shape {size}; got (before, after) {pads}")
+    return size, pads
+
+
 @imports("MaxPool")
 def _read_max_pool(a: Attributes, x: Any) -> Any:
     if a.outputs > 1:
@@ -83,8 +92,8 @@ def _read_max_pool(a: Attributes, x: Any) -> Any:
 
 @images
 def _read_max_pool_images(a: Attributes, x: Any) -> Any:
-    size = tuple(a("kernel_shape"))
-    x, padding = padded(a, x, read_pads(a, np.shape(x)[2:], size), size, -np.inf)
+    size, pads = _read_edges(a, x)
+    x, padding = padded(a, x, pads, size, -np.inf)
     options = tuple(a("strides", (1, 1))), padding, tuple(a("dilations", (1, 1))), bool(a("ceil_mode"))
     return ops.max_pool2d(x, size, *options)
 
@@ -94,9 +103,8 @@ def _read_max_pool_images(a: Attributes, x: Any) -> Any:
 def _read_average_pool(a: Attributes, x: Any) -> Any:
     if set(a("dilations", (1, 1))) != {1}:
         raise UnsupportedError(Reason.DILATED_AVERAGE)
-    size, strides = tuple(a("kernel_shape")), tuple(a("strides", (1, 1)))
+    (size, pads), strides = _read_edges(a, x), tuple(a("strides", (1, 1)))
     ceil, whole = bool(a("ceil_mode")), bool(a("count_include_pad"))
-    pads = read_pads(a, np.shape(x)[2:], size)
     framed, padding = padded(a, x, pads, size)
     if framed is x or whole:
         return ops.avg_pool2d(framed, size, strides, padding, ceil, whole)
