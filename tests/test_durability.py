@@ -190,7 +190,9 @@ def test_the_lock_of_a_killed_run_dies_with_it(place, tmp_path):
     arguments = ("train", "--resume", "run", "--epochs", "2001")
     second = subprocess.run(command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert second.returncode == 2
-    assert second.stderr.startswith("error: another process is writing to run; wait until it ends")
+    assert second.stderr.startswith(
+        "error: another process is writing to run; wait until it ends, or go on with a copy"
+    )
     process.kill()
     process.communicate(timeout=60)
     assert (tmp_path / "run" / LOCK_FILE).exists()
