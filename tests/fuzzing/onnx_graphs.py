@@ -120,7 +120,16 @@ OPERATORS = sorted(IMPORTS)
 
 def damaged_onnx(rng, content, other=b""):
     """Return a file that is changed a little: its bytes, or what they say."""
+    if rng.random() < 0.01:
+        return content + _empty_parts(int(rng.choice([1, 5, 11, 12, 13])), int(rng.choice([10, 10**4, 10**6])))
     return damaged(rng, content, other) if rng.random() < 0.2 else _damaged_graph(rng, content)
+
+
+def _empty_parts(number, count):
+    """Return what adds many empty parts to a graph, of two bytes each."""
+    graph = bytes([number << 3 | 2, 0]) * count
+    length = bytes((len(graph) >> shift & 127) | 128 for shift in (0, 7, 14)) + bytes([len(graph) >> 21])
+    return bytes([7 << 3 | 2]) + length + graph
 
 
 def _damaged_graph(rng, content):

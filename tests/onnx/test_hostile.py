@@ -1,5 +1,6 @@
 """ONNX files from anywhere: one documented error, in bounds, and nothing is run."""
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -8,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn.onnx import OnnxError
+from autograd_cnn.onnx import OnnxError, wire
 from autograd_cnn.onnx.importer import from_model
 from tests.fuzzing.loaders import LOADERS
-from tests.fuzzing.worker import MEMORY, finding
+from tests.fuzzing.worker import MEMORY, Memory, finding
 from tests.onnx.programs import onnx
 from tests.onnx.test_import import graph_of
 
@@ -203,3 +204,56 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "c.onnx").write_bytes(b"")
     with pytest.raises(OnnxError, match=r"c\.onnx has no graph"):
         ac.import_onnx(tmp_path / "c.onnx")
+
+
+def repeated(number, count):
+    """Give a field that is empty, many times, in a graph: two bytes each, which become hundreds."""
+    inside = bytes([number << 3 | 2, 0]) * count
+    return bytes([7 << 3 | 2]) + varint(len(inside)) + inside
+
+
+def varint(n):
+    return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
+@pytest.mark.parametrize("number", [1, 5, 11, 13])
+def test_a_file_of_many_small_parts_is_refused_before_it_is_parsed(tmp_path, number):
+    (tmp_path / "m.onnx").write_bytes(repeated(number, 10**6))
+    base = Memory()
+    base.peak()
+    with pytest.raises(OnnxError, match=r"m\.onnx says more beside its numbers than is read: over 200,000 parts"):
+        ac.import_onnx(tmp_path / "m.onnx")
+    assert base.peak() < 2**26
+
+
+def test_a_file_of_long_names_is_refused():
+    model = graph_of(node("Relu", "x"))
+    model.graph.doc_string = "x" * wire.MOST_BYTES
+    with pytest.raises(OnnxError, match=r"or 4,194,304 bytes of names and the like"):
+        wire.check_size(model.SerializeToString(), model.DESCRIPTOR, "g")
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_many_numbers_are_no_such_parts(tmp_path, raw):
+    many = np.ones(2 * wire.MOST_BYTES // 4, np.float32)
+    model = graph_of(node("ReduceSum", "w"), initializers=[("w", many)])
+    if not raw:
+        model.graph.initializer[0].CopyFrom(helper.make_tensor("w", onnx.TensorProto.FLOAT, many.shape, many))
+    onnx.save(model, tmp_path / "m.onnx")
+    apply, params = ac.import_onnx(tmp_path / "m.onnx")
+    assert apply(params, np.ones(1, np.float32)).item() == many.size
+
+
+def test_a_shape_of_many_axes_is_not_repeated_in_the_error():
+    model = graph_of(node("ReduceSum", "w"), initializers=[("w", np.ones(1, np.float32))])
+    model.graph.initializer[0].dims.extend([1] * 10_000)
+    with pytest.raises(OnnxError, match=r"^g: the tensor 'w' has 10,001 axes; expected 32 at most$"):
+        from_model(model, "g")
+
+
+@pytest.mark.parametrize("data", [b"\x80" * 20, b"\x0a\x05ab", b"\x0b", b"\x09abc", b"\x0a\xff\xff\xff\xff\x7f"])
+def test_parts_that_do_not_fit_into_the_file(data, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(data)
+    with pytest.raises(OnnxError, match=r"m\.onnx is cut short or not an ONNX file"):
+        ac.import_onnx(tmp_path / "m.onnx")
