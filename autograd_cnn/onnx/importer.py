@@ -59,8 +59,9 @@ def import_onnx(path: str | os.PathLike[str]) -> Imported:
     Raises
     ------
     OnnxError
-        If the file is none, if a node has no counterpart here, which the error names, and, by `apply`, if a node
-        cannot be computed from its inputs or would take far more memory than they and the weights do.
+        If the file is none, if a node has no counterpart here or is not as its operator has it, which the error names,
+        and, by `apply`, if a node cannot be computed from its inputs or would take far more memory than they and the
+        weights do.
 
     Examples
     --------
