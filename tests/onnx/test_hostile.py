@@ -160,6 +160,11 @@ WRONG_NODES = {
         r"pads are less than the kernel_shape \(2, 2\)",
     ),
     "a mean of nothing": (node("AveragePool", "image", kernel_shape=[2, 2], pads=[0, 0, 0, 9]), "pads are less than"),
+    "the mean of images of no size": (
+        node("GlobalAveragePool", "matrix"),
+        r"images have axes after batch and channels",
+    ),
+    "their maximum": (node("GlobalMaxPool", "matrix"), r"images have axes after .*; got shape \(2, 2\)"),
     "an unknown attribute": (node("Relu", "image", slope=0.5), "is not valid in version 18 .*: Unrecognized attribute"),
     "too many inputs": (node("Relu", "image", "w"), "is not valid in version 18"),
     "too few": (node("Softmax"), "is not valid in version 18"),
@@ -177,7 +182,7 @@ WRONG_NODES = {
 def test_a_node_that_is_wrong_is_named(name):
     wrong, reason = WRONG_NODES[name]
     arrays = {"image": np.ones((1, 1, 3, 3), np.float32), "w": np.ones((1, 1, 3, 3), np.float32)}
-    arrays["square"] = np.ones((2, 2), np.int64)
+    arrays |= {"square": np.ones((2, 2), np.int64), "matrix": np.ones((2, 2), np.float32)}
     used = [(key, arrays[key]) for key in dict.fromkeys(wrong.input)]
 
     def compute():

@@ -10,7 +10,7 @@ from autograd_cnn import kernels, ops
 from autograd_cnn.onnx.building import Builder
 from autograd_cnn.onnx.errors import Reason, UnsupportedError
 from autograd_cnn.onnx.families.convolution import images, padded, read_pads
-from autograd_cnn.onnx.families.tables import IMPORTS, Attributes, array, exports, imports
+from autograd_cnn.onnx.families.tables import Attributes, array, exports, imports
 from autograd_cnn.onnx.tracing import Call
 from autograd_cnn.ops import checks
 
@@ -116,7 +116,15 @@ def _read_average_pool(a: Attributes, x: Any) -> Any:
 def _read_global_average_pool(_: Attributes, x: Any) -> Any:
     if np.ndim(x) == 4:
         return ops.expand_dims(ops.global_avg_pool2d(x), (2, 3))
-    return ops.mean(x, tuple(range(2, np.ndim(x))), True)
+    return ops.mean(x, _after_channels(x), True)
 
 
-IMPORTS["GlobalMaxPool"] = lambda _, x: ops.max(x, tuple(range(2, np.ndim(x))), True)
+@imports("GlobalMaxPool")
+def _read_global_max_pool(_: Attributes, x: Any) -> Any:
+    return ops.max(x, _after_channels(x), True)
+
+
+def _after_channels(x: Any) -> tuple[int, ...]:
+    if np.ndim(x) < 3:
+        raise ValueError(f"images have axes after batch and channels; got shape {np.shape(x)}")
+    return tuple(range(2, np.ndim(x)))
