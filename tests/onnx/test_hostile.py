@@ -165,6 +165,14 @@ WRONG_NODES = {
         r"images have axes after batch and channels",
     ),
     "their maximum": (node("GlobalMaxPool", "matrix"), r"images have axes after .*; got shape \(2, 2\)"),
+    "whole numbers divided by 0": (node("Div", "square", "zero"), "whole numbers are divided by 0"),
+    "their remainder": (node("Mod", "square", "zero"), "whole numbers are divided by 0"),
+    "another remainder": (node("Mod", "matrix", "matrix"), "that fmod=1 means; got fmod=0"),
+    "a vector for a matrix": (node("Gemm", "matrix", "row"), r"expected two matrices; got shapes \(2, 2\) and \(2,\)"),
+    "fewer axes": (node("GatherElements", "matrix", "zero"), r"as many axes as the values; got shapes \(2,\) and"),
+    "other updates": (node("ScatterElements", "row", "zero", "matrix"), "updates are as many as indices"),
+    "places in no axis": (node("GatherND", "matrix", "none"), "places in at least one axis"),
+    "one pad": (node("Pad", "matrix", "zero"), "pads are two numbers for each of 2 axes; got 2"),
     "an unknown attribute": (node("Relu", "image", slope=0.5), "is not valid in version 18 .*: Unrecognized attribute"),
     "too many inputs": (node("Relu", "image", "w"), "is not valid in version 18"),
     "too few": (node("Softmax"), "is not valid in version 18"),
@@ -183,6 +191,7 @@ def test_a_node_that_is_wrong_is_named(name):
     wrong, reason = WRONG_NODES[name]
     arrays = {"image": np.ones((1, 1, 3, 3), np.float32), "w": np.ones((1, 1, 3, 3), np.float32)}
     arrays |= {"square": np.ones((2, 2), np.int64), "matrix": np.ones((2, 2), np.float32)}
+    arrays |= {"zero": np.zeros(2, np.int64), "row": np.ones(2, np.float32), "none": np.ones((2, 0), np.int64)}
     used = [(key, arrays[key]) for key in dict.fromkeys(wrong.input)]
 
     def compute():

@@ -92,8 +92,9 @@ def _read_einsum(a: Attributes, *xs: Any) -> Any:
 @imports("Gemm")
 def _read_gemm(a: Attributes, x: Any, y: Any, z: Any = None) -> Any:
     alpha, beta = a("alpha", 1.0), a("beta", 1.0)
-    if np.ndim(x) == np.ndim(y) == 2:
-        a.reserve((np.shape(x)[1 if a("transA") else 0], np.shape(y)[0 if a("transB") else 1]))
+    if not np.ndim(x) == np.ndim(y) == 2:
+        raise ValueError(f"expected two matrices; got shapes {np.shape(x)} and {np.shape(y)}")
+    a.reserve((np.shape(x)[1 if a("transA") else 0], np.shape(y)[0 if a("transB") else 1]))
     if a("transB") and not a("transA") and alpha == beta == 1 and (z is None or np.shape(z) == np.shape(y)[:1]):
         return ops.linear(x, y, z)
     out = ops.matmul(ops.transpose(x) if a("transA") else x, ops.transpose(y) if a("transB") else y)
