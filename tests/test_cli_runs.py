@@ -1,5 +1,6 @@
 """What `train` promises of runs: validation, best weights, resuming, kept checkpoints. In this process, for speed."""
 
+import itertools
 import json
 import os
 import re
@@ -177,16 +178,22 @@ class TestResume:
         assert run("train", "--resume", "run")[0] == 0
         assert contents(tmp_path / "run") == before
 
-    def test_pixels_that_have_changed_are_noticed(self, run, few, tmp_path):
+    @pytest.mark.parametrize("held_out", [False, True])
+    def test_pixels_that_have_changed_are_noticed(self, run, few, tmp_path, held_out):
+        """Of any image, those that are held out for validation included, which choose the best weights."""
         (tmp_path / "few").unlink()
         write_folder(tmp_path / "few" / "train", ac.data.load(f"folder:{few}", "train"))
         write_folder(tmp_path / "few" / "test", ac.data.load(f"folder:{few}", "test"))
-        assert run(*FEW, "--epochs", "1", "--out", "run")[0] == 0
-        one, other = sorted((tmp_path / "few" / "train" / "left").iterdir())[:2]
-        one.write_bytes(other.read_bytes())
-        status, _, err = run("train", "--resume", "run", "--epochs", "2")
-        assert status == 2
-        assert "has not the training images that it had when run was begun: put them back" in err
+        assert run(*FEW, "--epochs", "1", *(["--validation", "0.5"] if held_out else []), "--out", "run")[0] == 0
+        images = sorted((tmp_path / "few" / "train" / "left").iterdir())
+        for one, other in itertools.pairwise(images[:5]):
+            before = one.read_bytes()
+            one.write_bytes(other.read_bytes())
+            status, _, err = run("train", "--resume", "run", "--epochs", "2")
+            assert status == 2
+            assert "has not the training images that it had when run was begun: put them back" in err
+            one.write_bytes(before)
+        assert run("train", "--resume", "run", "--epochs", "2")[0] == 0
 
 
 class TestCheckpoints:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from autograd_cnn.training.errors import RunError
+from autograd_cnn.training.run_results import read_summary
 from autograd_cnn.training.settings import Settings
-from autograd_cnn.training.sweeps import Sweep, Trained
+from autograd_cnn.training.sweeps import Sweep, Trained, train
 
 SMALL = ["--model", "mlp", "--epochs", "1", "--processes", "2"]
 
@@ -141,6 +142,27 @@ def test_a_damaged_file_is_one_error_that_names_it(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
     with pytest.raises(RunError, match=r"sweep\.json"):
         Sweep.read(tmp_path)
+
+
+def test_what_is_no_file_or_too_large_is_not_read(tmp_path):
+    (tmp_path / "sweep.json").mkdir()
+    with pytest.raises(RunError, match=r"sweep\.json is not a file of at most 16,777,216 bytes"):
+        Sweep.read(tmp_path)
+
+
+def test_damaged_results_of_a_training_are_made_again(tmp_path):
+    settings, file = Settings(model="mlp", epochs=1), tmp_path / "run" / "metrics.json"
+    first = train(settings, tmp_path / "run")
+    assert first.failure is None
+    whole = file.read_bytes()
+    for content in (
+        *("[" * 100_000, "{}", '{"epochs": 1}', '{"epochs": true, "test_accuracy": 0.5, "seconds": 1}'),
+        *('{"epochs": 1, "test_accuracy": "0.5", "seconds": 1}', "\udcff", " " * 2**24 + "{}"),
+    ):
+        file.write_text(content, errors="surrogateescape")
+        assert read_summary(tmp_path / "run") is None
+    assert train(settings, tmp_path / "run") == first
+    assert file.read_bytes() == whole
 
 
 @pytest.mark.skipif(

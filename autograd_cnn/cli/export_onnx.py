@@ -39,6 +39,7 @@ def run(given: argparse.Namespace) -> None:
     saved = model_loading.load_model(given.weights, given.model)
     apply = saved.apply if given.normalize else saved.model.apply
     images = np.random.default_rng(0).random((5, *saved.input_shape), np.float32)
+    saved.predict(images)  # which refuses weights so large that the network overflows
     export_onnx(
         apply,
         (saved.params, images),

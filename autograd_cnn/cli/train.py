@@ -171,9 +171,10 @@ def _run(
     if given.resume and together(lambda: _is_finished(given, defaults), comm):
         return
     folder = given.resume or given.out or options.new_folder(f"{Path(given.data).name}-{Path(given.model).stem}")
+    advice = "go on with a copy of the folder" if given.resume else "give another --out"
     with streams.lossy(), contextlib.ExitStack() as held:
         if comm.rank == 0:
-            together(lambda: held.enter_context(hold(folder)), comm)
+            together(lambda: held.enter_context(hold(folder, advice)), comm)
         else:
             together(lambda: None, comm)
         run = together(lambda: _resume(given, comm) if given.resume else _start(given, folder, comm), comm)

@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_cnn.graph import Array
 from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError, require_onnx
+from autograd_cnn.onnx.wire import check_size
 
 _MOST_BYTES = 2**31 - 1  # the most that a protobuf holds
 #: The dtypes of the tensors in a file, by ONNX's numbers for them: those that are computed with.
@@ -71,6 +72,7 @@ def read_model(path: str | os.PathLike[str]) -> Any:
         data = Path(path).read_bytes()
     except OSError as error:
         raise OnnxError(f"{name} cannot be read ({error.strerror or error}); expected an ONNX file") from error
+    check_size(data, onnx.ModelProto.DESCRIPTOR, name)
     try:
         return onnx.ModelProto.FromString(data)
     except Exception as error:
@@ -129,8 +131,10 @@ def read_tensor(tensor: Any, what: str) -> Array:
     if tensor.data_type not in _DTYPES:
         raise UnsupportedError(Reason.DTYPE, what)
     shape, dtype = tuple(tensor.dims), np.dtype(_DTYPES[tensor.data_type])
-    if min(shape, default=0) < 0 or len(shape) > 32:
-        raise OnnxError(f"{what} has the shape {shape}; expected lengths of at least 0, of 32 axes at most")
+    if len(shape) > 32:
+        raise OnnxError(f"{what} has {len(shape):,} axes; expected 32 at most")
+    if min(shape, default=0) < 0:
+        raise OnnxError(f"{what} has the shape {shape}; expected lengths of at least 0")
     count = math.prod(shape)
     if tensor.HasField("raw_data"):
         given = len(tensor.raw_data) / dtype.itemsize

@@ -11,6 +11,7 @@ import numpy as np
 from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError
 from autograd_cnn.onnx.families import IMPORTS, Attributes
 from autograd_cnn.onnx.files import Graph, read_graph, read_model
+from autograd_cnn.onnx.node_checks import check_inputs, check_node, check_outputs
 from autograd_cnn.tensor import Tensor
 
 #: Inputs that the package takes as constants, by their places: bounds, labels, class weights.
@@ -58,8 +59,9 @@ def import_onnx(path: str | os.PathLike[str]) -> Imported:
     Raises
     ------
     OnnxError
-        If the file is none, if a node has no counterpart here, which the error names, and, by `apply`, if a node
-        cannot be computed from its inputs or would take far more memory than they and the weights do.
+        If the file is none, if a node has no counterpart here or is not as its operator has it, which the error names,
+        and, by `apply`, if a node cannot be computed from its inputs or would take far more memory than they and the
+        weights do.
 
     Examples
     --------
@@ -80,9 +82,10 @@ def import_onnx(path: str | os.PathLike[str]) -> Imported:
 def from_model(model: Any, name: str) -> Imported:
     """Return the function and the parameters of an `onnx.ModelProto`, which errors call `name`."""
     graph = read_graph(model, name)
-    for node in graph.nodes:
+    for node, proto in zip(graph.nodes, model.graph.node, strict=True):
         if node.operator not in IMPORTS:
             raise UnsupportedError(Reason.OPERATOR, f"{name}: {node}")
+        check_node(proto, graph.opset, f"{name}: {node}")
     statistics = _taken(graph, STATISTICS)
     used = _trainable(graph) | set(graph.outputs)
     params = {
@@ -131,8 +134,11 @@ def run(
     for node in graph.nodes:
         attributes = Attributes(node.attributes, graph.opset, len(node.outputs), room.reserve, training, rng)
         try:
-            outputs = IMPORTS[node.operator](attributes, *[values[x] for x in node.inputs])
+            inputs = [values[x] for x in node.inputs]
+            kinds = check_inputs(node.operator, graph.opset, inputs)
+            outputs = IMPORTS[node.operator](attributes, *inputs)
             outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            check_outputs(node.operator, graph.opset, kinds, outputs)
             room.take(sum(map(_nbytes, outputs)))
         except UnsupportedError as error:
             raise UnsupportedError(error.reason, f"{name}: {node}") from None

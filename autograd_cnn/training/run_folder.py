@@ -20,7 +20,9 @@ BEST_FILE = "best.safetensors"
 LOCK_FILE = ".lock"
 
 
-def claim_folder(folder: Path, files: Sequence[str], advice: str = "give another --out") -> None:
+def claim_folder(
+    folder: Path, files: Sequence[str], advice: str = "give another --out", elsewhere: str = "give another --out"
+) -> None:
     """Refuse a folder that holds one of the files that are to be written, or that cannot hold any.
 
     Raises
@@ -33,11 +35,11 @@ def claim_folder(folder: Path, files: Sequence[str], advice: str = "give another
     if not parent.is_dir():
         raise RunError(f"{folder} cannot be made a folder: {parent} is a file")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise RunError(f"{folder} cannot be written to: {parent} is read-only for this user; give another --out")
+        raise RunError(f"{folder} cannot be written to: {parent} is read-only for this user; {elsewhere}")
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, advice: str = "give another --out") -> Iterator[None]:
     """Keep a folder for this process; a folder that was made for it and stays empty is removed again.
 
     The lock is the system's: it ends with the process, however that ends. What earlier processes that were killed
@@ -50,17 +52,17 @@ def hold(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    claim_folder(folder, ())
+    claim_folder(folder, (), elsewhere=advice)
     made: list[Path] = []
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
         made += _make(folder)
         lock.acquire()
     except Timeout as error:
-        raise RunError(f"another process is writing to {folder}; wait until it ends, or give another --out") from error
+        raise RunError(f"another process is writing to {folder}; wait until it ends, or {advice}") from error
     except OSError as error:
         _remove_empty(made)
-        raise RunError(f"{folder} cannot be written to: {error.strerror or error}; give another --out") from error
+        raise RunError(f"{folder} cannot be written to: {error.strerror or error}; {advice}") from error
     try:
         _remove_leftovers(folder)
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,10 @@ from autograd_cnn.output.files import write_json
 from autograd_cnn.tensor import Params
 from autograd_cnn.training import metrics
 from autograd_cnn.training.results import Evaluation, History
+from autograd_cnn.training.schema import Count, convert, parse
+
+#: The largest file of JSON in a run's or a sweep's folder that is read: they have a few lines for each class or run.
+MOST_BYTES = 2**24
 
 
 class Results(NamedTuple):
@@ -73,10 +76,29 @@ def first_filters(params: Params, shape: tuple[int, ...]) -> Any:
     return None
 
 
+class Summary(NamedTuple):
+    """What a run's `metrics.json` says that is read again."""
+
+    epochs: int
+    test_accuracy: float
+    seconds: float
+
+
+def read_summary(folder: Path) -> Summary | None:
+    """Return what was written of a run's results; None if there are none, or something else stands in their place."""
+    file = folder / "metrics.json"
+    try:
+        if not file.is_file() or file.stat().st_size > MOST_BYTES:
+            return None
+        found = parse(file.read_text(encoding="utf-8"), dict[str, Any])
+        return Summary(
+            convert(found["epochs"], Count), convert(found["test_accuracy"], float), convert(found["seconds"], float)
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def tested_epochs(folder: Path) -> int | None:
     """Return after how many epochs a run's results were written; None if they were not."""
-    try:
-        epochs = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["epochs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return epochs if isinstance(epochs, int) else None
+    summary = read_summary(folder)
+    return None if summary is None else summary.epochs

@@ -143,7 +143,8 @@ class Run:
                 )
         model = recall(settings.model, settings.model_digest, folder, "put it back, or start a new run")
         run = cls._prepare(settings, folder, model, checkpoints, comm)
-        if state.images not in (None, count_images(run.train)) or state.fingerprint not in (None, run.fingerprint):
+        known = None, run.fingerprint, digest_of(run.train)  # the last is that of earlier versions
+        if state.images not in (None, count_images(run.train)) or state.fingerprint not in known:
             raise RunError(
                 f"{settings.data} has not the training images that it had when {folder} was begun: "
                 "put them back, or start a new run"
@@ -295,8 +296,8 @@ class Run:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A digest of the training images and their labels."""
-        return digest_of(self.train)
+        """A digest of the training images and their labels, with those held out for validation."""
+        return digest_of(self.train, self.validation)
 
     def saved_model(self) -> SavedModel:
         """Return the model as it is now, with all that belongs to it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import signal
 import statistics
 import threading
@@ -21,7 +20,7 @@ from autograd_cnn.output.files import write_json
 from autograd_cnn.training.errors import RunError, TrainingError
 from autograd_cnn.training.interrupts import interrupt
 from autograd_cnn.training.run_folder import hold
-from autograd_cnn.training.run_results import tested_epochs
+from autograd_cnn.training.run_results import MOST_BYTES, Summary, read_summary
 from autograd_cnn.training.runs import Run
 from autograd_cnn.training.saved_state import STATE_FILE
 from autograd_cnn.training.schema import SchemaError, parse
@@ -82,6 +81,8 @@ class Sweep:
         """
         file = folder / SWEEP_FILE
         try:
+            if file.exists() and not (file.is_file() and file.stat().st_size <= MOST_BYTES):
+                raise RunError(f"{file} is not a file of at most {MOST_BYTES:,} bytes; give the folder of a sweep")
             sweep: Sweep = parse(file.read_text(encoding="utf-8"), cls)
         except FileNotFoundError:
             raise RunError(f"{folder} holds no {SWEEP_FILE}; give the folder of a sweep") from None
@@ -143,12 +144,13 @@ def train(settings: Settings, folder: Path) -> Trained:
     """Train to the end in a folder, from where it was left; a training that fails is a result, too."""
     try:
         with hold(folder), _saving_at_the_end():
-            if tested_epochs(folder) is None:
+            summary = read_summary(folder)
+            if summary is None:
                 run = Run.resume(folder) if (folder / STATE_FILE).exists() else Run.start(settings, folder)
                 run.fit()
-                run.finish()
-        summary = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return Trained(settings, summary["test_accuracy"], summary["seconds"])
+                found = run.finish().summary
+                summary = Summary(len(run.history.epochs), found["test_accuracy"], found["seconds"])
+        return Trained(settings, summary.test_accuracy, summary.seconds)
     except (RunError, TrainingError, DataError) as error:
         return Trained(settings, failure=str(error))
 

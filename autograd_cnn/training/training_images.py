@@ -73,10 +73,11 @@ def count_images(dataset: Dataset) -> dict[str, int]:
     return dict(zip(dataset.class_names, counts.tolist(), strict=True))
 
 
-def digest_of(dataset: Dataset) -> str:
-    """Return a digest of the images and their labels."""
+def digest_of(train: Dataset, validation: Dataset | None = None) -> str:
+    """Return a digest of the images and their labels: those to train on, and those held out, which choose the best."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr(dataset.images.shape).encode())
-    for array in (dataset.images, dataset.labels):
-        digest.update(np.ascontiguousarray(array).data)
+    for dataset in (train, validation) if validation else (train,):
+        digest.update(repr(dataset.images.shape).encode())
+        for array in (dataset.images, dataset.labels):
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import importlib.util
 import io
 import tempfile
 from collections.abc import Callable
@@ -15,14 +16,15 @@ from autograd_cnn import models
 from autograd_cnn.data import DataError
 from autograd_cnn.data.idx import decompress, encode_idx, read_idx
 from autograd_cnn.data.images import read_image
-from autograd_cnn.nn.serialization import WeightsError
+from autograd_cnn.nn.serialization import WeightsError, load_weights, read_metadata
+from autograd_cnn.onnx import OnnxError
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.model_loading import load_model
 from autograd_cnn.training.results import EpochResult, History, Underway
 from autograd_cnn.training.saved_models import SavedModel
 from autograd_cnn.training.saved_state import STATE_FILE, SavedState
 from autograd_cnn.training.settings import Settings
-from tests.fuzzing.mutations import damaged_gzip, damaged_image, damaged_safetensors
+from tests.fuzzing.mutations import damaged_gzip, damaged_image, damaged_safetensors, damaged_zip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +45,8 @@ class Loader:
         return self.damage(rng, chosen, other)
 
 
-@functools.cache
-def weights_seeds():
-    """Return files of several models, with all that metadata may say, and without any."""
-    found = []
+def saved_models():
+    """Yield several models, with all that metadata may say."""
     for name, options in (
         ("mlp", {"hidden": 5}),
         ("lenet5", {}),
@@ -55,12 +55,34 @@ def weights_seeds():
     ):
         model = models.get(name)
         params = model.init(np.random.default_rng(0), num_classes=4, **options)
-        saved = SavedModel(
+        yield SavedModel(
             name, model, params, ("cat", "dog", "Käse", "猫"), model.INPUT_SHAPE, options, data="digits",
             mean=(0.5,) * model.INPUT_SHAPE[0], std=(0.25,) * model.INPUT_SHAPE[0], temperature=2.0,
         )  # fmt: skip
-        found.append(_written("weights.safetensors", saved.save))
-    return found
+
+
+@functools.cache
+def weights_seeds():
+    """Return files of several models, with all that metadata may say."""
+    return [_written("weights.safetensors", saved.save) for saved in saved_models()]
+
+
+@functools.cache
+def npz_seeds():
+    """Return the same models as NumPy's files, and what NumPy itself writes, compressed too."""
+    found, buffers = [_written("weights.npz", saved.save) for saved in saved_models()], [io.BytesIO(), io.BytesIO()]
+    arrays = {name: p.data for name, p in models.mlp.init(np.random.default_rng(0), num_classes=2, hidden=3).items()}
+    for save, buffer in zip((np.savez, np.savez_compressed), buffers, strict=True):
+        save(buffer, **arrays)
+    return found + [buffer.getvalue() for buffer in buffers]
+
+
+def load_npz(path):
+    """Read the arrays, and a model if the file names one."""
+    weights = load_weights(path)
+    assert all(np.isfinite(p.data).all() for p in weights.values())
+    if "model" in read_metadata(path):
+        load_weights_file(path)
 
 
 def load_weights_file(path):
@@ -183,7 +205,12 @@ LOADERS = {
     "weights": Loader(
         "weights.safetensors", weights_seeds, damaged_safetensors, load_weights_file, (WeightsError, RunError)
     ),
+    "npz": Loader("weights.npz", npz_seeds, damaged_zip, load_npz, (WeightsError, RunError)),
     "idx": Loader("images.gz", idx_seeds, damaged_gzip, load_idx, (DataError,)),
     "images": Loader("image.png", image_seeds, damaged_image, load_image, (DataError,)),
     "checkpoint": Loader(STATE_FILE, checkpoint_seeds, damaged_safetensors, load_checkpoint, (WeightsError, RunError)),
 }
+if importlib.util.find_spec("onnx"):  # which is optional
+    from tests.fuzzing.onnx_graphs import damaged_onnx, load_onnx, onnx_seeds
+
+    LOADERS["onnx"] = Loader("model.onnx", onnx_seeds, damaged_onnx, load_onnx, (OnnxError,))

@@ -2,8 +2,11 @@
 
 import copy
 import gzip
+import io
 import json
 import struct
+import warnings
+import zipfile
 import zlib
 
 # Numbers that programs stumble over, and values that do not belong where they are put.
@@ -93,6 +96,30 @@ def _with_png_sums(content):
         mended += content[place : place + 4] + chunk + struct.pack(">I", zlib.crc32(chunk))
         place += 12 + length
     return bytes(mended) + content[place:]
+
+
+def damaged_zip(rng, content, other=b""):
+    """Return a zip file one of whose entries is damaged, or lacks, or is there twice, or damaged at random."""
+    if rng.random() < 0.4:
+        return damaged(rng, content, other)
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        entries = [(info.filename, file.read(info)) for info in file.infolist()]
+    place, action = int(rng.integers(0, len(entries))), int(rng.integers(0, 6))
+    name, inside = entries[place]
+    if action == 0:
+        del entries[place]
+    elif action == 1:
+        entries.append((name + str(rng.choice(["", ".npy", "\x1b[31m.npy", "\n.npy"])), inside))
+    elif action == 2:
+        entries[place] = name, inside + bytes(int(rng.integers(1, 2**26)))  # which a zip makes a thousandth of
+    else:
+        entries[place] = name, damaged(rng, inside, entries[int(rng.integers(0, len(entries)))][1])
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", int(rng.choice([0, 8, 12])), compresslevel=1) as file:
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name, inside in entries:
+            file.writestr(name, inside)
+    return damaged(rng, buffer.getvalue(), other) if rng.random() < 0.1 else buffer.getvalue()
 
 
 def damaged_safetensors(rng, content, other=b""):

@@ -60,3 +60,14 @@ def test_bad_input_is_one_line(saved, options, message, tmp_path):
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_weights_that_overflow_are_refused(saved, tmp_path):
+    for p in saved.params.values():
+        p.data[...] = 3e38
+    saved.save(tmp_path / "w.safetensors")
+    done = export("--out", "m.onnx", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: w.safetensors gives no probabilities for 5 of 5 images: its weights are so")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "m.onnx").exists()

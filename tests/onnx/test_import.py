@@ -144,6 +144,15 @@ def test_constants_of_a_graph_are_no_parameters():
     np.testing.assert_array_equal(params["w"].grad, [2.0])
 
 
+@pytest.mark.parametrize("of_node", ["", "ai.onnx"])
+@pytest.mark.parametrize("of_version", ["", "ai.onnx"])
+def test_the_domain_may_have_its_other_name(of_node, of_version):
+    model = graph_of(helper.make_node("Exp", ["x"], ["y"], domain=of_node))
+    model.opset_import[0].domain = of_version
+    apply, params = from_model(model, "g")
+    assert apply(params, np.zeros(1, np.float32)) == 1
+
+
 def test_inputs_may_be_tensors_and_differentiate():
     apply, params = from_model(graph_of(helper.make_node("Exp", ["x"], ["y"])), "g")
     x = ac.Tensor([0.0, 1.0], requires_grad=True)

@@ -70,6 +70,14 @@ def images(compute: Callable[..., Any]) -> Callable[..., Any]:
     return lifted
 
 
+def weight_size(a: Attributes, weight: Any) -> tuple[int, ...]:
+    """Return the size of a kernel, which the node may tell as well."""
+    size = tuple(np.shape(weight)[2:])
+    if tuple(a("kernel_shape", size)) != size:
+        raise ValueError(f"kernel_shape is {tuple(a('kernel_shape'))}, and the weight has {size}")
+    return size
+
+
 def read_pads(a: Attributes, image: Sequence[int], size: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the padding (before, after) of both axes, with `auto_pad` worked out."""
     auto = a("auto_pad", "NOTSET")
@@ -78,6 +86,8 @@ def read_pads(a: Attributes, image: Sequence[int], size: Sequence[int]) -> tuple
         return (top, bottom), (left, right)
     if auto == "VALID":
         return (0, 0), (0, 0)
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        raise ValueError(f"auto_pad is NOTSET, VALID, SAME_UPPER or SAME_LOWER; got {auto}")
     pads = []
     for n, k, s, d in zip(image, size, a("strides", (1, 1)), a("dilations", (1, 1)), strict=True):
         total = max((math.ceil(n / s) - 1) * s + d * (k - 1) + 1 - n, 0)
@@ -101,7 +111,7 @@ def padded(a: Attributes, x: Any, pads: Any, size: Sequence[int], value: float =
 @imports("Conv")
 @images
 def _read_conv(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
-    size = np.shape(weight)[2:]
+    size = weight_size(a, weight)
     strides, dilations = tuple(a("strides", (1, 1))), tuple(a("dilations", (1, 1)))
     pads = read_pads(a, np.shape(x)[2:], size)
     rows = [
@@ -117,11 +127,8 @@ def _read_conv(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
 @images
 def _read_conv_transpose(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
     strides, dilations = tuple(a("strides", (1, 1))), tuple(a("dilations", (1, 1)))
-    extra, groups = tuple(a("output_padding", (0, 0))), a("group", 1)
-    full = [
-        (n - 1) * s + d * (k - 1) + 1
-        for n, s, d, k in zip(np.shape(x)[2:], strides, dilations, np.shape(weight)[2:], strict=True)
-    ]
+    extra, groups, size = tuple(a("output_padding", (0, 0))), a("group", 1), weight_size(a, weight)
+    full = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(np.shape(x)[2:], strides, dilations, size, strict=True)]
     auto, target = a("auto_pad", "NOTSET"), a("output_shape")
     if target is None and auto.startswith("SAME"):
         target = [n * s for n, s in zip(np.shape(x)[2:], strides, strict=True)]

@@ -251,16 +251,25 @@ def _read_where(a: Attributes, condition: Any, x: Any, y: Any) -> Any:
 def _read_divide(a: Attributes, x: Any, y: Any) -> Any:
     _reserved(a, x, align(a, x, y))
     if array(x).dtype.kind in "iu":
+        _refuse_zeros(y)
         quotient = np.trunc(np.true_divide(array(x), array(y)))  # of lengths, on the way to a shape
         return quotient.astype(array(x).dtype)
     return ops.divide(x, align(a, x, y))
+
+
+def _refuse_zeros(divisor: Any) -> None:
+    if not np.all(array(divisor)):
+        raise ValueError("whole numbers are divided by 0")
 
 
 @imports("Mod")
 def _read_mod(a: Attributes, x: Any, y: Any) -> Any:
     _reserved(a, x, y)
     if array(x).dtype.kind != "f":
+        _refuse_zeros(y)
         return (np.fmod if a("fmod") else np.mod)(array(x), array(y))
+    if not a("fmod"):
+        raise ValueError("floating point numbers have the remainder that fmod=1 means; got fmod=0")
     # The remainder of truncated division, which has the sign of x.
     return ops.subtract(x, ops.multiply(y, ops.trunc(ops.divide(x, y))))
 

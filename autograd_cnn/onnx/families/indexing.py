@@ -175,14 +175,22 @@ def _read_gather(a: Attributes, x: Any, indices: Any) -> Any:
 
 @imports("GatherElements")
 def _read_gather_elements(a: Attributes, x: Any, indices: Any) -> Any:
+    _check_axes(x, indices)
     grid: list[Any] = list(np.indices(np.shape(indices), sparse=True))
     grid[a("axis", 0)] = array(indices)
     return ops.getitem(x, tuple(grid))
 
 
+def _check_axes(x: Any, indices: Any) -> None:
+    if np.ndim(x) != np.ndim(indices):
+        raise ValueError(f"indices have as many axes as the values; got shapes {np.shape(indices)} and {np.shape(x)}")
+
+
 @imports("GatherND")
 def _read_gather_nd(a: Attributes, x: Any, indices: Any) -> Any:
     batch, places = a("batch_dims", 0), array(indices)
+    if not places.ndim or not places.shape[-1]:
+        raise ValueError(f"the last axis of indices holds places in at least one axis; got shape {places.shape}")
     a.reserve([size(places.shape[:-1]) * size(np.shape(x)[batch + places.shape[-1] :])])
     grid: Any = np.indices(places.shape[:batch], sparse=True)
     before = [b.reshape(b.shape + (1,) * (places.ndim - 1 - batch)) for b in grid]
@@ -191,6 +199,9 @@ def _read_gather_nd(a: Attributes, x: Any, indices: Any) -> Any:
 
 @imports("ScatterElements")
 def _read_scatter_elements(a: Attributes, x: Any, indices: Any, updates: Any) -> Any:
+    _check_axes(x, indices)
+    if np.shape(indices) != np.shape(updates):
+        raise ValueError(f"updates are as many as indices; got shapes {np.shape(updates)} and {np.shape(indices)}")
     grid: list[Any] = list(np.indices(np.shape(indices), sparse=True))
     grid[a("axis", 0)] = array(indices)
     if a("reduction", "none") == "none":

@@ -10,7 +10,7 @@ from autograd_cnn import kernels, ops
 from autograd_cnn.onnx.building import Builder
 from autograd_cnn.onnx.errors import Reason, UnsupportedError
 from autograd_cnn.onnx.families.convolution import images, padded, read_pads
-from autograd_cnn.onnx.families.tables import IMPORTS, Attributes, array, exports, imports
+from autograd_cnn.onnx.families.tables import Attributes, array, exports, imports
 from autograd_cnn.onnx.tracing import Call
 from autograd_cnn.ops import checks
 
@@ -74,6 +74,15 @@ def _avg_pool2d(g: Builder, c: Call) -> str:
 # --- from ONNX ----------------------------------------------------------------------------------------------
 
 
+def _read_edges(a: Attributes, x: Any) -> tuple[Any, Any]:
+    """Return the size of the window, and the padding, which is smaller: else a window would see nothing else."""
+    size = tuple(a("kernel_shape"))
+    pads = read_pads(a, np.shape(x)[2:], size)
+    if any(p >= k for k, both in zip(size, pads, strict=True) for p in both):
+        raise ValueError(f"pads are less than the kernel_shape {size}; got (before, after) {pads}")
+    return size, pads
+
+
 @imports("MaxPool")
 def _read_max_pool(a: Attributes, x: Any) -> Any:
     if a.outputs > 1:
@@ -83,8 +92,8 @@ def _read_max_pool(a: Attributes, x: Any) -> Any:
 
 @images
 def _read_max_pool_images(a: Attributes, x: Any) -> Any:
-    size = tuple(a("kernel_shape"))
-    x, padding = padded(a, x, read_pads(a, np.shape(x)[2:], size), size, -np.inf)
+    size, pads = _read_edges(a, x)
+    x, padding = padded(a, x, pads, size, -np.inf)
     options = tuple(a("strides", (1, 1))), padding, tuple(a("dilations", (1, 1))), bool(a("ceil_mode"))
     return ops.max_pool2d(x, size, *options)
 
@@ -94,9 +103,8 @@ def _read_max_pool_images(a: Attributes, x: Any) -> Any:
 def _read_average_pool(a: Attributes, x: Any) -> Any:
     if set(a("dilations", (1, 1))) != {1}:
         raise UnsupportedError(Reason.DILATED_AVERAGE)
-    size, strides = tuple(a("kernel_shape")), tuple(a("strides", (1, 1)))
+    (size, pads), strides = _read_edges(a, x), tuple(a("strides", (1, 1)))
     ceil, whole = bool(a("ceil_mode")), bool(a("count_include_pad"))
-    pads = read_pads(a, np.shape(x)[2:], size)
     framed, padding = padded(a, x, pads, size)
     if framed is x or whole:
         return ops.avg_pool2d(framed, size, strides, padding, ceil, whole)
@@ -108,7 +116,15 @@ def _read_average_pool(a: Attributes, x: Any) -> Any:
 def _read_global_average_pool(_: Attributes, x: Any) -> Any:
     if np.ndim(x) == 4:
         return ops.expand_dims(ops.global_avg_pool2d(x), (2, 3))
-    return ops.mean(x, tuple(range(2, np.ndim(x))), True)
+    return ops.mean(x, _after_channels(x), True)
 
 
-IMPORTS["GlobalMaxPool"] = lambda _, x: ops.max(x, tuple(range(2, np.ndim(x))), True)
+@imports("GlobalMaxPool")
+def _read_global_max_pool(_: Attributes, x: Any) -> Any:
+    return ops.max(x, _after_channels(x), True)
+
+
+def _after_channels(x: Any) -> tuple[int, ...]:
+    if np.ndim(x) < 3:
+        raise ValueError(f"images have axes after batch and channels; got shape {np.shape(x)}")
+    return tuple(range(2, np.ndim(x)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from autograd_cnn import ops
 from autograd_cnn.onnx.batch import Length
 from autograd_cnn.onnx.building import Builder
+from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError
 from autograd_cnn.onnx.families.tables import Attributes, exports, imports
 from autograd_cnn.onnx.tracing import Call
 
@@ -47,6 +49,27 @@ def _det(g: Builder, c: Call) -> str:
     return g.node("Det", g.cast(c["a"], c.dtype))
 
 
+#: Of larger matrices, whose rows are at most 1, a determinant in float32 might overflow (Hadamard's bound).
+_LARGEST = 32
+
+
+@exports("slogdet")
+def _slogdet(g: Builder, c: Call) -> str:
+    """Write the logarithm by that of the determinant with rows of at most 1, and those of what they were divided by."""
+    a, (rows, _), of = g.cast(c["a"], c.dtype), g.shape(c["a"])[-2:], functools.partial(g.constant, dtype=c.dtype)
+    if not isinstance(rows, int) or rows > _LARGEST:
+        raise OnnxError(f"ONNX has the determinant alone, which overflows beyond {_LARGEST} rows; got {rows}")
+    if not rows:
+        raise UnsupportedError(Reason.EMPTY)
+    scale = g.node("ReduceMax", g.node("Abs", a), g.integers(-1), keepdims=1)
+    scale = g.node("Where", g.node("Equal", scale, of(0.0)), of(1.0), scale)
+    determinant = g.node("Det", g.node("Div", a, scale))
+    scales = g.node("ReduceSum", g.node("Log", scale), g.integers(-1, -2), keepdims=0)
+    logarithm = g.node("Add", g.node("Log", g.node("Abs", determinant)), scales)
+    both = [g.node("Unsqueeze", v, g.integers(0)) for v in (g.node("Sign", determinant), logarithm)]
+    return g.node("Concat", *both, axis=0)
+
+
 # --- from ONNX ----------------------------------------------------------------------------------------------
 
 
@@ -69,8 +92,9 @@ def _read_einsum(a: Attributes, *xs: Any) -> Any:
 @imports("Gemm")
 def _read_gemm(a: Attributes, x: Any, y: Any, z: Any = None) -> Any:
     alpha, beta = a("alpha", 1.0), a("beta", 1.0)
-    if np.ndim(x) == np.ndim(y) == 2:
-        a.reserve((np.shape(x)[1 if a("transA") else 0], np.shape(y)[0 if a("transB") else 1]))
+    if not np.ndim(x) == np.ndim(y) == 2:
+        raise ValueError(f"expected two matrices; got shapes {np.shape(x)} and {np.shape(y)}")
+    a.reserve((np.shape(x)[1 if a("transA") else 0], np.shape(y)[0 if a("transB") else 1]))
     if a("transB") and not a("transA") and alpha == beta == 1 and (z is None or np.shape(z) == np.shape(y)[:1]):
         return ops.linear(x, y, z)
     out = ops.matmul(ops.transpose(x) if a("transA") else x, ops.transpose(y) if a("transB") else y)

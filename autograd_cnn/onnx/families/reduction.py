@@ -10,9 +10,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_cnn import ops
-from autograd_cnn.onnx.batch import count
+from autograd_cnn.onnx.batch import Extent, count
 from autograd_cnn.onnx.building import Builder
-from autograd_cnn.onnx.errors import Reason, UnsupportedError
+from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError
 from autograd_cnn.onnx.families.tables import EXPORTS, IMPORTS, Attributes, array, exports, integers, one
 from autograd_cnn.onnx.tracing import Call
 
@@ -80,6 +80,22 @@ def _cumsum(g: Builder, c: Call) -> str:
     if axis is None:
         x, axis = g.node("Reshape", x, g.integers(-1)), 0
     return g.node("CumSum", x, g.constant(axis, np.int64))
+
+
+@exports("cumprod")
+def _cumprod(g: Builder, c: Call) -> str:
+    """Write a running product, which ONNX lacks: each round doubles how many factors every product has."""
+    x, axis = g.cast(c["x"], c.dtype), c["axis"]
+    if axis is None or not len(g.shape(c["x"])):
+        x, axis = g.node("Reshape", x, g.integers(-1)), 0
+    length = c.shape[axis]
+    if isinstance(length, Extent):
+        raise OnnxError("a running product along the batch has more steps the longer it is; pass dynamic_batch=False")
+    along = g.integers(axis % len(c.shape))
+    for reach in (1 << i for i in range(max(length - 1, 0).bit_length())):
+        earlier = g.node("Slice", x, g.integers(0), g.integers(length - reach), along)
+        x = g.node("Mul", x, g.node("Pad", earlier, g.integers(reach, 0), g.constant(1, c.dtype), along))
+    return g.node("Identity", x)
 
 
 @exports("argmax", "argmin")

@@ -192,9 +192,11 @@ def _read_pad(a: Attributes, x: Any, pads: Any = None, value: Any = None, axes: 
     pads = integers(next((p for p in (pads, a("pads"), a("paddings")) if p is not None), ()))
     if a("mode", "constant") != "constant" or min(pads or (0,)) < 0:
         raise UnsupportedError(Reason.PADDING_MODE)
-    along = range(np.ndim(x)) if axes is None else integers(axes)
+    along = tuple(range(np.ndim(x))) if axes is None else integers(axes) or ()
+    if len(pads) != 2 * len(along):
+        raise ValueError(f"pads are two numbers for each of {len(along)} axes; got {len(pads)}")
     widths = [(0, 0)] * np.ndim(x)
-    for i, axis in enumerate(along or ()):
+    for i, axis in enumerate(along):
         widths[axis] = (pads[i], pads[i + len(pads) // 2])
     a.reserve([n + before + after for n, (before, after) in zip(np.shape(x), widths, strict=True)])
     return ops.pad(x, widths, constant_values=a("value", 0.0) if value is None else one(value))

@@ -52,7 +52,11 @@ def array(value: Any) -> Array:
 
 def integers(value: Any) -> tuple[int, ...] | None:
     """Return an attribute or an input as a tuple of integers."""
-    return None if value is None else tuple(int(v) for v in array(value).reshape(-1))
+    if value is None:
+        return None
+    if np.ndim(array(value)) > 1:
+        raise ValueError(f"lengths, axes and places are a row of whole numbers; got shape {np.shape(array(value))}")
+    return tuple(int(v) for v in array(value).reshape(-1))
 
 
 def one(value: Any) -> Any:
