@@ -61,7 +61,7 @@ def test_batch_norm_is_one_operator_with_its_parameters():
     graph = trace(*trained_args("convnet_bn"))
     (first, *_) = [node for node in graph.graph.node if node.op_type == "BatchNormalization"]
     assert list(first.input)[1:] == ["bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"]
-    assert operators(graph)[:3] == ["Conv", "BatchNormalization", "Relu"]
+    assert operators(graph)[:3] == ["Conv", "BatchNormalization", "MaxPool"]
 
 
 def trained_args(name):
