@@ -15,6 +15,7 @@ from autograd_cnn.optim.parameters import Parameters, lasting, named_parameters
 from autograd_cnn.output import text
 from autograd_cnn.recording import history
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.transforms import trees
 
 
 class Optimizer:
@@ -149,9 +150,9 @@ class Optimizer:
         RuntimeError
             If the parameters that the optimizer was made with are other Tensors by now; nothing is changed.
         """
-        given: Any = self._given if self._is_flat else named_parameters(self._given)
-        if any(map(is_not, given.values(), self._tensors.values())) or len(given) != len(self._tensors):
-            self._refuse_other_tensors(given)
+        given: Any = self._given.values() if self._is_flat else trees.leaves(self._given)  # names would take longer
+        if any(map(is_not, given, self._tensors.values())) or len(given) != len(self._tensors):
+            self._refuse_other_tensors(named_parameters(self._given))
         found = [(name, p._data, _plain(p.grad)) for name, p in self.params.items() if p.grad is not None]
         history.overwritten([w for _, w, _ in found])
         steps, state, scratch, update = self.steps, self.state, self._scratch, self.update
