@@ -150,7 +150,8 @@ class Optimizer:
         RuntimeError
             If the parameters that the optimizer was made with are other Tensors by now; nothing is changed.
         """
-        given: Any = self._given.values() if self._is_flat else trees.leaves(self._given)  # names would take longer
+        given: Any = self._given
+        given = given.values() if self._is_flat else trees.leaves(given)  # names would take longer
         if any(map(is_not, given, self._tensors.values())) or len(given) != len(self._tensors):
             self._refuse_other_tensors(named_parameters(self._given))
         found = [(name, p._data, _plain(p.grad)) for name, p in self.params.items() if p.grad is not None]
