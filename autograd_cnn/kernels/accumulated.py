@@ -200,6 +200,7 @@ def _piece(each: int, columns: int) -> int:
     return max(-(-columns // (pieces * LANES)) * LANES, 1)
 
 
+@functools.lru_cache(maxsize=512)
 def _band_rows(problem: Convolution, finite: bool) -> int:
     """Return the number of output rows in a band that takes the least time, by a model of it."""
     if not finite:
