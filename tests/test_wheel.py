@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Bytes of the wheel. Its code without a docstring or a comment would have 300 kB, the digits 45, and the names and
 # digests of 260 files 50.
-LARGEST = 580_000
+LARGEST = 600_000
 LARGEST_SOURCE = 2_100_000
 
 

@@ -50,7 +50,7 @@ class Summary:
     >>> lenet5 = ac.models.lenet5
     >>> found = ac.summary(lenet5.apply, lenet5.init(np.random.default_rng(0)), np.ones((1, 1, 28, 28), np.float32))
     >>> [row.op for row in found.rows][:3]
-    ['conv2d', 'relu', 'max_pool2d']
+    ['conv2d', 'max_pool2d', 'relu']
     """
 
     rows: list[Row]

@@ -269,7 +269,7 @@ def batch_norm(
         if value is not None and value.shape != (shape[1],):
             raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
     eps = checks.number("batch_norm", "eps", eps, least=0)
-    dtype = np.result_type(*(v.dtype for v in (x, weight, bias) if v is not None))
+    dtype = np.result_type(*(v.dtype for v in (x, weight, bias) if v is not None and v.dtype.kind == "f"))
     if x.dtype == np.float16:  # which moments may be beyond
         x = astype(x, np.float32)
     if training:

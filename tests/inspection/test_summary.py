@@ -15,8 +15,8 @@ def test_lenet5_by_the_book():
     found = ac.summary(lenet5.apply, params, rng.random((2, 1, 28, 28), np.float32))
     shapes = [(row.op, row.shape) for row in found.rows]
     assert shapes == [
-        ("conv2d", (2, 6, 28, 28)), ("relu", (2, 6, 28, 28)), ("max_pool2d", (2, 6, 14, 14)),
-        ("conv2d", (2, 16, 10, 10)), ("relu", (2, 16, 10, 10)), ("max_pool2d", (2, 16, 5, 5)),
+        ("conv2d", (2, 6, 28, 28)), ("max_pool2d", (2, 6, 14, 14)), ("relu", (2, 6, 14, 14)),
+        ("conv2d", (2, 16, 10, 10)), ("max_pool2d", (2, 16, 5, 5)), ("relu", (2, 16, 5, 5)),
         ("reshape", (2, 400)),
         ("linear", (2, 120)), ("relu", (2, 120)), ("linear", (2, 84)), ("relu", (2, 84)), ("linear", (2, 10)),
     ]  # fmt: skip
@@ -25,8 +25,8 @@ def test_lenet5_by_the_book():
     assert [row.multiply_adds for row in found.rows if row.multiply_adds] == [
         2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 6 * 25, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10
     ]  # fmt: skip
-    # The images, each relu's and pool's result; not the weights, nor the flattened images, a view of a few.
-    floats = 784 + 6 * 784 + 6 * 196 + 16 * 100 + 16 * 25 + 120 + 84
+    # The images, each convolution's, pool's and relu's result; not the weights, nor the flattened images, a view of a few.
+    floats = 784 + 6 * 784 + 2 * 6 * 196 + 16 * 100 + 2 * 16 * 25 + 120 + 84
     assert found.bytes_kept == 4 * 2 * floats
     lines, first = inspect.getsourcelines(lenet5.apply)
     line = first + next(i for i, text in enumerate(lines) if "conv2d" in text)

@@ -527,12 +527,12 @@ class TestDropout:
 def test_images_keep_the_batch_innermost(rng):
     """A layer's output has the memory order that the next one wants, and so has its gradient."""
     weight = ac.Tensor(rng.standard_normal((4, 3, 3, 3)).astype(np.float32), requires_grad=True)
-    x = ac.Tensor(rng.standard_normal((8, 3, 6, 6)).astype(np.float32), requires_grad=True)
+    x = ac.Tensor(rng.standard_normal((16, 3, 6, 6)).astype(np.float32), requires_grad=True)
     for out in (ac.conv2d(x, weight), ac.relu(ac.conv2d(x, weight)), ac.max_pool2d(x, 2), ac.avg_pool2d(x, 2)):
         assert out.data.transpose(2, 1, 3, 0).flags.c_contiguous
     flat = ac.flatten(ac.max_pool2d(x, 2), 1)
     assert flat.data.T.flags.c_contiguous
-    np.testing.assert_array_equal(flat.data, ac.max_pool2d(x, 2).numpy().reshape(8, -1))
+    np.testing.assert_array_equal(flat.data, ac.max_pool2d(x, 2).numpy().reshape(16, -1))
 
 
 def test_convolution_keeps_nothing_of_the_size_of_its_columns(rng):
