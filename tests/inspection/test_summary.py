@@ -25,7 +25,7 @@ def test_lenet5_by_the_book():
     assert [row.multiply_adds for row in found.rows if row.multiply_adds] == [
         2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 6 * 25, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10
     ]  # fmt: skip
-    # The images, each convolution's, pool's and relu's result; not the weights, nor the flattened images, a view of a few.
+    # The images, and what each convolution, pool and relu returned; not the weights, nor the flattened images, a view.
     floats = 784 + 6 * 784 + 2 * 6 * 196 + 16 * 100 + 2 * 16 * 25 + 120 + 84
     assert found.bytes_kept == 4 * 2 * floats
     lines, first = inspect.getsourcelines(lenet5.apply)
