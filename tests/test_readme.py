@@ -91,7 +91,7 @@ def test_links_and_pictures_exist():
         assert (README.parent / target).exists(), target
 
 
-ENGINE = ["tensor.py", "graph.py", "backpropagation.py", "primitive.py", "modes.py"]
+ENGINE = ["tensor.py", "plain_values.py", "graph.py", "backpropagation.py", "primitive.py", "modes.py"]
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 

@@ -6,7 +6,7 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 """
 
 from autograd_cnn.kernels.blas import one_thread, with_one_thread
-from autograd_cnn.kernels.channelwise import combine, gradient_sums, moments, normalize
+from autograd_cnn.kernels.channelwise import gradient_sums, moments, normalize, weighted_sum
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from autograd_cnn.kernels.layout import memory_order, read_only, reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
@@ -21,7 +21,6 @@ __all__ = [
     "Window",
     "avg_pool2d",
     "avg_pool2d_grad",
-    "combine",
     "conv2d",
     "conv2d_grad_input",
     "conv2d_grad_weight",
@@ -43,5 +42,6 @@ __all__ = [
     "return_freed_memory",
     "set_num_threads",
     "sum",
+    "weighted_sum",
     "with_one_thread",
 ]

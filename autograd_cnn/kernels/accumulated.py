@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
 
     def make(tops: Sequence[int]) -> None:
         out[tops[0] : tops[-1] + t] = 0 if bias is None else bias[:, None, None]
-        _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.itemsize).add(matrices, x, out)
+        _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.dtype).add(matrices, x, out)
 
     threads.map_pieces(make, threads.split(range(0, height, t), problem.work))
     return out
@@ -95,7 +95,7 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
 
     def add_up(tops: Sequence[int]) -> Array:
         total = np.zeros(shape, x.dtype)
-        products = _products(problem, "grad_weight", t, (tops[0], tops[-1] + 1), x.itemsize)
+        products = _products(problem, "grad_weight", t, (tops[0], tops[-1] + 1), x.dtype)
         products.add(*((x, grad) if turned else (grad, x)), total)
         return total
 
@@ -116,7 +116,7 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
 
     def spread(rows: Sequence[int]) -> None:
         inside = rows[0], rows[-1] + 1
-        _products(problem, "grad_input", t, whole, grad.itemsize, inside).add(matrices, grad, total)
+        _products(problem, "grad_input", t, whole, grad.dtype, inside).add(matrices, grad, total)
 
     threads.map_pieces(spread, threads.split(range(height), problem.work))
     return total
@@ -140,7 +140,7 @@ def _products(
     direction: str,
     t: int,
     tops: tuple[int, int],
-    itemsize: int,
+    dtype: np.dtype[Any],
     inside: tuple[int, int] | None = None,
 ) -> Products:
     """Return the products of the bands from one output row to before another, of the input rows inside a range."""
@@ -152,7 +152,7 @@ def _products(
         rows = min(t, problem.positions[0] - top)
         start = top * window.stride[0] - window.padding[0]
         first = max(start, lowest)
-        last = min(start + (rows - 1) * window.stride[0] + window.size[0], highest)
+        last = min(start + problem.reads(rows), highest)
         m, k = rows * problem.features, (last - first) * problem.channels
         if k <= 0:  # the band reads nothing but padding
             continue
@@ -163,23 +163,22 @@ def _products(
             x, out = first * problem.channels * of_x + shift * problem.batch, top * problem.features * of_out
             step = _piece(m * k, end - begin)
             found += [
-                (m, min(step, end - at), k, *(itemsize * v for v in (matrix, x + at, out + at)))
+                (m, min(step, end - at), k, *(dtype.itemsize * v for v in (matrix, x + at, out + at)))
                 for at in range(begin, end, step)
             ]
     if direction == "forward":  # out += matrix @ x
-        return Products((Product(*p) for p in found), (of_matrix, of_x, of_out))
+        return Products(dtype.char, (Product(*p) for p in found), (of_matrix, of_x, of_out))
     if direction == "grad_input":  # x += matrixᵀ @ out
-        return Products((Product(k, n, m, a, c, b) for m, n, k, a, b, c in found), (of_matrix, of_out, of_x), "a")
+        products = (Product(k, n, m, a, c, b) for m, n, k, a, b, c in found)
+        return Products(dtype.char, products, (of_matrix, of_out, of_x), "a")
     if not _is_turned(problem, t):  # matrix += out @ xᵀ
-        return Products((Product(m, k, n, c, b, a) for m, n, k, a, b, c in found), (of_out, of_x, of_matrix), "b")
+        products = (Product(m, k, n, c, b, a) for m, n, k, a, b, c in found)
+        return Products(dtype.char, products, (of_out, of_x, of_matrix), "b")
     # matrixᵀ += x @ outᵀ
     of_turned = t * problem.features
-    tap = of_turned * of_matrix * itemsize
-    return Products(
-        (Product(k, m, n, b, c, a // tap * tap + a % tap * of_turned) for m, n, k, a, b, c in found),
-        (of_x, of_out, of_turned),
-        "b",
-    )
+    tap = of_turned * of_matrix * dtype.itemsize
+    products = (Product(k, m, n, b, c, a // tap * tap + a % tap * of_turned) for m, n, k, a, b, c in found)
+    return Products(dtype.char, products, (of_x, of_out, of_turned), "b")
 
 
 def _is_turned(problem: Convolution, t: int) -> bool:
@@ -189,9 +188,8 @@ def _is_turned(problem: Convolution, t: int) -> bool:
 
 def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
     """Return the lengths of a row of a matrix, of the input rows and of the output rows, in elements."""
-    reads = (t - 1) * problem.window.stride[0] + problem.window.size[0]
     batch = problem.batch
-    return reads * problem.channels, problem.image[1] * batch, problem.positions[1] * batch
+    return problem.reads(t) * problem.channels, problem.image[1] * batch, problem.positions[1] * batch
 
 
 def _piece(each: int, columns: int) -> int:
@@ -228,8 +226,7 @@ def _alike(*arrays: Array) -> list[Array]:
 
 def _shape(problem: Convolution, t: int) -> tuple[int, ...]:
     """Return the shape of all matrices: (KW, t, F, R, C)."""
-    size = problem.window.size
-    return size[1], t, problem.features, (t - 1) * problem.window.stride[0] + size[0], problem.channels
+    return problem.window.size[1], t, problem.features, problem.reads(t), problem.channels
 
 
 def _matrices(problem: Convolution, weight: Array, t: int) -> Array:

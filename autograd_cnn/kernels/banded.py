@@ -150,14 +150,9 @@ def _band_rows(problem: Convolution, finite: bool, costs: Costs) -> int:
     return rows
 
 
-def _reads(problem: Convolution, t: int) -> int:
-    """Count the input rows that a band of `t` output rows reads; one row reads its taps alone."""
-    return (t - 1) * problem.window.stride[0] + problem.window.size[0]
-
-
 def _depth(problem: Convolution, t: int) -> int:
     """Count the rows of the columns of `t` output rows, in each group."""
-    return problem.window.size[1] * _reads(problem, t) * problem.channels
+    return problem.window.size[1] * problem.reads(t) * problem.channels
 
 
 # --- what is done with a tile ---------------------------------------------------------------------------------------
@@ -187,7 +182,7 @@ def _spread(
 ) -> None:
     """Make the gradient of some channels' columns, and add it to the input rows they were gathered from."""
     taps = problem.window.size[1]
-    each = taps * _reads(problem, tiles[0].rows)
+    each = taps * problem.reads(tiles[0].rows)
     part = matrix[:, channels.start * each : channels.stop * each]
     for tile in tiles:
         windows = _windows(problem, total, tile, channels)
@@ -232,7 +227,7 @@ def _view(problem: Convolution, t: int, width: int, channels: int, itemsize: int
         (problem.groups, problem.channels * channel),
         (channels, channel),
         (problem.window.size[1], dilation_w * column),
-        (_reads(problem, t), dilation_h * row),
+        (problem.reads(t), dilation_h * row),
         (width, stride_w * column),
         (problem.batch, itemsize),
     )
@@ -270,7 +265,7 @@ def _add_matrix(problem: Convolution, total: Array, matrix: Array, t: int) -> No
 
 
 def _banded_shape(problem: Convolution, t: int) -> tuple[int, ...]:
-    return problem.groups, t, problem.features, problem.channels, problem.window.size[1], _reads(problem, t)
+    return problem.groups, t, problem.features, problem.channels, problem.window.size[1], problem.reads(t)
 
 
 def _diagonal(problem: Convolution, banded: Array) -> Array:

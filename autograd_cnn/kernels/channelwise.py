@@ -8,8 +8,8 @@ BLAS's, of so few numbers each that float32 serves; they are added up in float64
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def moments(x: Array) -> tuple[Array, Array]:
     """
     if not x.size:
         return np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    rows = _order(x).rows(x)
+    rows = _rows(_order(x), x)
     outer, channels, inner = rows.shape
     sums, squares = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
     means = np.empty((outer, channels, 1), x.dtype)
@@ -60,7 +60,7 @@ def normalize(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array
     if not x.size:
         return np.array(x)
     order = _order(x)
-    rows = order.rows(x)
+    rows = _rows(order, x)
     out = np.empty_like(rows)
     means, scales = mean[:, None], scale[:, None]
 
@@ -71,7 +71,7 @@ def normalize(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array
             here += shift[:, None]
 
     _over_blocks(make, rows)
-    return order.images(out, x.shape)
+    return _images(order, out, x.shape)
 
 
 def gradient_sums(grad: Array, x: Array, mean: Array) -> tuple[Array, Array]:
@@ -79,7 +79,7 @@ def gradient_sums(grad: Array, x: Array, mean: Array) -> tuple[Array, Array]:
     if not x.size:
         return np.zeros(x.shape[1]), np.zeros(x.shape[1])
     order = _order(x)
-    rows, grads, column = order.rows(x), order.rows(grad), mean[:, None]
+    rows, grads, column = _rows(order, x), _rows(order, grad), mean[:, None]
     sums, products = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
 
     def measure(block: slice) -> None:
@@ -90,12 +90,12 @@ def gradient_sums(grad: Array, x: Array, mean: Array) -> tuple[Array, Array]:
     return sums.sum((0, 2), dtype=np.float64), products.sum((0, 2), dtype=np.float64)
 
 
-def combine(grad: Array, x: Array, of_grad: Array, of_x: Array, shift: Array) -> Array:
+def weighted_sum(grad: Array, x: Array, of_grad: Array, of_x: Array, shift: Array) -> Array:
     """Return of_grad · grad + of_x · x + shift, of channels of (N, C, …) and values (C,) in the dtype of x."""
     if not x.size:
         return np.array(x)
     order = _order(x)
-    rows, grads = order.rows(x), order.rows(grad)
+    rows, grads = _rows(order, x), _rows(order, grad)
     out = np.empty_like(rows)
     columns = [v[:, None] for v in (of_grad, of_x, shift)]
 
@@ -105,38 +105,28 @@ def combine(grad: Array, x: Array, of_grad: Array, of_x: Array, shift: Array) ->
         here += columns[2]
 
     _over_blocks(make, rows)
-    return order.images(out, x.shape)
+    return _images(order, out, x.shape)
 
 
-class _Channels(NamedTuple):
-    """An order of memory of (N, C, …), in which channels are the second of three axes."""
-
-    order: Order
-
-    def rows(self, x: Array) -> Array:
-        """Return an array in this order as (outer, C, inner); copy only if need be."""
-        stored = self.order.store(_four_axes(x))
-        return stored.reshape(len(stored), x.shape[1], -1)
-
-    def images(self, rows: Array, shape: tuple[int, ...]) -> Array:
-        """View (outer, C, inner) in the shape of the images."""
-        lengths = _four_axes_of(shape)
-        stored = rows.reshape([lengths[axis] for axis in self.order.axes])
-        return self.order.images(stored).reshape(shape)
-
-
-def _order(x: Array) -> _Channels:
+def _order(x: Array) -> Order:
     """Return the order that an array has, or the one with the longer inner axis for one that has neither."""
-    shape = _four_axes_of(x.shape)
-    own = x.flags.c_contiguous and math.prod(shape[2:]) >= shape[0]
-    return _Channels(IMAGES if own else ROWS)
+    shape = _four_axes(x.shape)
+    return IMAGES if x.flags.c_contiguous and math.prod(shape[2:]) >= shape[0] else ROWS
 
 
-def _four_axes(x: Array) -> Array:
-    return x if x.ndim == 4 else x.reshape(_four_axes_of(x.shape))
+def _rows(order: Order, x: Array) -> Array:
+    """Return an array (N, C, …) as (outer, C, inner), channels being second in either order; copy only if need be."""
+    stored = order.store(x.reshape(_four_axes(x.shape)))
+    return stored.reshape(len(stored), x.shape[1], -1)
 
 
-def _four_axes_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _images(order: Order, rows: Array, shape: tuple[int, ...]) -> Array:
+    """View (outer, C, inner) in the shape of the images."""
+    lengths = _four_axes(shape)
+    return order.images(rows.reshape([lengths[axis] for axis in order.axes])).reshape(shape)
+
+
+def _four_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:2], math.prod(shape[2:3]), math.prod(shape[3:]))
 
 
@@ -145,15 +135,15 @@ def _over_blocks(function: Callable[[slice], None], rows: Array) -> None:
     outer, channels, inner = rows.shape
     step = max(_BLOCK // (channels * inner), 1)
 
-    def some(tops: range) -> None:
+    def some(tops: Sequence[int]) -> None:
         with np.errstate():
             if _SHORT <= inner < _BUFFER:
                 # ufuncs copy rows that are shorter than their buffer, and one value for a whole row, into it.
                 np.setbufsize(inner // 16 * 16)
-            for top in range(tops.start, tops.stop, step):
-                function(slice(top, min(top + step, tops.stop)))
+            for top in range(tops[0], tops[-1] + 1, step):
+                function(slice(top, min(top + step, tops[-1] + 1)))
 
-    threads.map_pieces(some, threads.split(range(outer), threads.PASS * rows.size))  # type: ignore[arg-type]
+    threads.map_pieces(some, threads.split(range(outer), threads.PASS * rows.size))
 
 
 def _partial_sums(rows: Array, most: int) -> Array:

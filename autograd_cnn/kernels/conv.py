@@ -22,22 +22,22 @@ from autograd_cnn.kernels.window import Window
 
 
 class Algorithm(Protocol):
-    """A way of convolving. Images come padded, in the order of memory that the table has for it, and go so."""
+    """A way of convolving. Images come and go in the order of memory, and padded or not, as the table has it."""
 
     def suits(self, problem: Convolution, direction: str) -> bool:
         """Whether the algorithm is fast at a problem, in direction "forward", "grad_input" or "grad_weight"."""
         ...
 
     def forward(self, problem: Convolution, x: Array, weight: Array, bias: Array | None) -> Array:
-        """Return the output for padded images."""
+        """Return the output for images."""
         ...
 
     def grad_input(self, problem: Convolution, grad: Array, weight: Array) -> Array:
-        """Return the gradient of the padded images, from that of the output."""
+        """Return the gradient of the images, from that of the output."""
         ...
 
     def grad_weight(self, problem: Convolution, grad: Array, x: Array) -> Array:
-        """Return the gradient of the weight (F, C / groups, KH, KW), from that of the output and padded images."""
+        """Return the gradient of the weight (F, C / groups, KH, KW), from that of the output and the images."""
         ...
 
 
@@ -70,7 +70,7 @@ class Way(NamedTuple):
 TABLE = (
     # With a few images, a whole step of a small network is faster than by the algorithms below.
     Way(im2col, IMAGES),
-    # Without steps along the width, without groups, and where BLAS can be asked to add.
+    # Without steps along the width or groups, and where BLAS can be asked to add, it is faster than bands.
     Way(accumulated, ROWS, padded=False),
     # All else.
     Way(banded, ROWS),

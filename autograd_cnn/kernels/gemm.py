@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,8 @@ class Products:
 
     Parameters
     ----------
+    char : str
+        The dtype of all three arrays, for which `is_there`.
     products : iterable of Product
     rows : (int, int, int)
         Distance between the rows of a, of b and of c, in elements.
@@ -42,50 +44,29 @@ class Products:
         Which matrix is given as its transpose, (k, m) or (n, k).
     """
 
-    def __init__(self, products: Iterable[Product], rows: tuple[int, int, int], transposed: str = "") -> None:
-        self._products = list(products)
-        self._rows = rows
-        self._transposed = transposed
-        self._prepared: dict[str, Callable[[int, int, int], None]] = {}
+    def __init__(
+        self, char: str, products: Iterable[Product], rows: tuple[int, int, int], transposed: str = ""
+    ) -> None:
+        found, products = _gemm(char), list(products)
+        assert found is not None
+        self._gemm, length, number = found
+        # What all calls have in common is made once: to make it takes as long as a small product.
+        references = {v: ctypes.byref(length(v)) for v in {*rows, *(v for p in products for v in p[:3])}}
+        orders = {x: ctypes.byref(ctypes.c_char(x)) for x in (b"N", b"T")}
+        self._orders = [orders[b"T" if x in transposed else b"N"] for x in "ba"]
+        self._rows = [references[v] for v in rows]
+        self._one = ctypes.byref(number(1))
+        self._products = [(references[p.n], references[p.m], references[p.k], p.a, p.b, p.c) for p in products]
 
     def add(self, a: Array, b: Array, c: Array) -> None:
-        """Add them; the arrays are of one dtype, for which `is_there`."""
-        char = c.dtype.char
-        call = self._prepared.get(char) or self._prepared.setdefault(char, self._prepare(char))
-        call(a.ctypes.data, b.ctypes.data, c.ctypes.data)
-
-    def _prepare(self, char: str) -> Callable[[int, int, int], None]:
-        """Make the arguments that all calls have in common, once: to make them takes as long as a small product."""
-        found = _gemm(char)
-        assert found is not None
-        gemm, length, number = found
-        references = {v: ctypes.byref(length(v)) for v in {*self._rows, *(v for p in self._products for v in p[:3])}}
-        one, orders = ctypes.byref(number(1)), {x: ctypes.byref(ctypes.c_char(x)) for x in (b"N", b"T")}
-        of_a, of_b = (orders[b"T" if x in self._transposed else b"N"] for x in "ab")
-        lda, ldb, ldc = (references[v] for v in self._rows)
-        sizes = [(references[p.n], references[p.m], references[p.k], p.b, p.a, p.c) for p in self._products]
-        address = ctypes.c_void_p
-
-        def add(a: int, b: int, c: int) -> None:
-            # BLAS has matrices by columns: to it they are all transposed, and so is the product.
-            for n, m, k, at_b, at_a, at_c in sizes:
-                gemm(
-                    of_b,
-                    of_a,
-                    n,
-                    m,
-                    k,
-                    one,
-                    address(b + at_b),
-                    ldb,
-                    address(a + at_a),
-                    lda,
-                    one,
-                    address(c + at_c),
-                    ldc,
-                )
-
-        return add
+        """Add them, to `c`."""
+        of_a, of_b, of_c = (x.ctypes.data for x in (a, b, c))
+        gemm, one, address = self._gemm, self._one, ctypes.c_void_p
+        orders, (lda, ldb, ldc) = self._orders, self._rows
+        # BLAS has matrices by columns: to it they are all transposed, and so is the product.
+        for n, m, k, at_a, at_b, at_c in self._products:
+            left, right, result = address(of_b + at_b), address(of_a + at_a), address(of_c + at_c)
+            gemm(*orders, n, m, k, one, left, ldb, right, lda, one, result, ldc)
 
 
 @functools.cache
@@ -100,7 +81,7 @@ def is_there(char: str) -> bool:
         left = a[:k, :m].T if transposed == "a" else a[:m, :k]
         right = b[:n, :k].T if transposed == "b" else b[:k, :n]
         expected[:m, :n] += left @ right
-        Products([Product(m, n, k, 0, 0, 0)], (ld, ld, ld), transposed).add(a, b, c)
+        Products(char, [Product(m, n, k, 0, 0, 0)], (ld, ld, ld), transposed).add(a, b, c)
         if not np.array_equal(c, expected):
             return False
     return True

@@ -1,6 +1,6 @@
 """Convolution as one product with all columns at once (im2col), of images in their own order.
 
-A call for one or two images costs what its NumPy calls cost, and this algorithm makes the fewest. Every element is
+A call for a few images costs what its NumPy calls cost, and this algorithm makes the fewest. Every element is
 copied once a tap, which is too slow for many images.
 
 Chellapilla, Puri and Simard, "High performance convolutional neural networks for document processing", 2006.

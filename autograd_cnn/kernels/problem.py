@@ -100,6 +100,10 @@ class Convolution(Pooling):
         """Elements that a filter sees at once."""
         return math.prod(self.weight_shape[1:])
 
+    def reads(self, rows: int) -> int:
+        """Count the input rows that a band of so many output rows reads; one row reads its taps alone."""
+        return (rows - 1) * self.window.stride[0] + self.window.size[0]
+
     @cached_property
     def work(self) -> int:
         """Number of multiply-adds."""

@@ -59,8 +59,8 @@ def fewest_unpacked(each: int, columns: int) -> int:
 @functools.lru_cache(maxsize=512)
 def _pieces(each: int, columns: int) -> int:
     """Return the number of equal pieces to cut `columns` of `each` multiplications into, to avoid packing; or 1."""
-    fewest = -(-each * columns // _UNPACKED)
-    if fewest < 2 or not _leaves_out_packing():
+    fewest = fewest_unpacked(each, columns)
+    if fewest == 1:
         return 1
     return next((n for n in range(fewest, columns // _NARROWEST + 1) if columns % n == 0), 1)
 

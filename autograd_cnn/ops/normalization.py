@@ -139,7 +139,7 @@ def _batch_standardize_grad(
     of_x = -scale * inverse * of_all[1] / count
     shift = -scale * of_all[0] / count - of_x * means
     columns = [v.astype(x.dtype) for v in (scale, of_x, shift)]
-    return kernels.combine(grad, x, *columns), products, slope
+    return kernels.weighted_sum(grad, x, *columns), products, slope
 
 
 @primitive(domain="floating", constant_in=("mean", "variance"), residuals=("center", "inverse"))

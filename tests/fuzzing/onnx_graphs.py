@@ -56,7 +56,10 @@ def onnx_seeds():
 def _by_hand():
     """Return a graph of what takes most memory when its numbers grow."""
     make, tensor = onnx.helper.make_node, onnx.numpy_helper.from_array
-    ints = lambda name, *values: tensor(np.array(values, np.int64), name)  # noqa: E731
+
+    def ints(name, *values):
+        return tensor(np.array(values, np.int64), name)
+
     nodes = [
         make("Constant", [], ["shape"], value=ints("shape", 2, 3)),
         make("ConstantOfShape", ["shape"], ["zeros"]),

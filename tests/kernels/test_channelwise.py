@@ -52,7 +52,7 @@ def test_passes_are_those_of_the_definition(arrays, block):
         out = kernels.normalize(x, a, b, c)
         unshifted = kernels.normalize(x, a, b, None)
         sums, products = kernels.gradient_sums(grad, x, a)
-        combined = kernels.combine(grad, x, a, b, c)
+        combined = kernels.weighted_sum(grad, x, a, b, c)
     np.testing.assert_allclose(out, (x - column(a, x)) * column(b, x) + column(c, x), atol=1e-12)
     np.testing.assert_allclose(unshifted, (x - column(a, x)) * column(b, x), atol=1e-12)
     np.testing.assert_allclose(sums, grad.sum(over_channels(x)), atol=1e-11)
@@ -89,7 +89,7 @@ def test_threads_give_the_same_values(dtype, rng):
             *kernels.moments(x),
             kernels.normalize(x, a, b, c),
             *kernels.gradient_sums(grad, x, a),
-            kernels.combine(grad, x, a, b, c),
+            kernels.weighted_sum(grad, x, a, b, c),
         ]
 
     alone = results()

@@ -35,7 +35,7 @@ def test_parts_of_matrices_are_multiplied_and_added(transposed, dtype, data):
     expected = c.copy()
     expected[parts[2]] += 2 * (left.T if transposed == "a" else left) @ (right.T if transposed == "b" else right)
     twice = [Product(m, n, k, *begins)] * 2
-    Products(twice, tuple(x.shape[1] for x in arrays), transposed).add(a, b, c)
+    Products(c.dtype.char, twice, tuple(x.shape[1] for x in arrays), transposed).add(a, b, c)
     np.testing.assert_allclose(c, expected, atol=1e-4 if dtype is np.float32 else 1e-12)
 
 

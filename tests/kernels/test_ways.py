@@ -152,8 +152,8 @@ def test_every_algorithm_agrees_with_the_definition(name, data):
     with only(name, turns=data.draw(st.booleans())) as patch:
         if name == "accumulated":
             rows, columns = data.draw(st.integers(1, 4)), data.draw(st.sampled_from([1, 3, 1000]))
-            patch.setattr(accumulated, "_band_rows", lambda problem, finite: rows)  # noqa: ARG005
-            patch.setattr(accumulated, "_piece", lambda each, columns_: columns)  # noqa: ARG005
+            patch.setattr(accumulated, "_band_rows", lambda *_: rows)
+            patch.setattr(accumulated, "_piece", lambda *_: columns)
             accumulated._products.cache_clear()
         check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
 

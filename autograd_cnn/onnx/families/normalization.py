@@ -18,9 +18,7 @@ from autograd_cnn.onnx.tracing import Call
 
 @exports("standardize")
 def _standardize(g: Builder, c: Call) -> str:
-    x, axes = g.cast(c["x"], c.dtype), axes_of(len(c.shape), c["axis"])
-    centered = g.node("Sub", x, reduced(g, "ReduceMean", x, axes, True))
-    variance = reduced(g, "ReduceMean", g.node("Mul", centered, centered), axes, True)
+    _, centered, variance = _moments(g, c, axes_of(len(c.shape), c["axis"]))
     return g.node("Div", centered, g.node("Sqrt", g.node("Add", variance, g.constant(c["eps"], c.dtype))))
 
 
@@ -32,12 +30,8 @@ def _normalize(g: Builder, c: Call) -> str:
 
 @exports("batch_moments")
 def _batch_moments(g: Builder, c: Call) -> str:
-    x = g.cast(c["x"], c.dtype)
-    axes = (0, *range(2, len(g.shape(c["x"]))))
-    mean = reduced(g, "ReduceMean", x, axes, True)
-    centered = g.node("Sub", x, mean)
-    squares = reduced(g, "ReduceMean", g.node("Mul", centered, centered), axes, True)
-    return g.node("Concat", *(g.node("Reshape", v, g.integers(1, -1)) for v in (mean, squares)), axis=0)
+    mean, _, variance = _moments(g, c, (0, *range(2, len(g.shape(c["x"])))))
+    return g.node("Concat", *(g.node("Reshape", v, g.integers(1, -1)) for v in (mean, variance)), axis=0)
 
 
 @exports("batch_standardize")
@@ -46,6 +40,14 @@ def _batch_standardize(g: Builder, c: Call) -> str:
     moments = g.cast(c["moments"], c.dtype)
     parts = (g.node("Gather", moments, g.constant(i, np.int64), axis=0) for i in (0, 1))
     return _scaled(g, c, *parts)
+
+
+def _moments(g: Builder, c: Call, axes: tuple[int, ...]) -> tuple[str, str, str]:
+    """Write the mean over axes, the distances from it, and the mean of their squares."""
+    x = g.cast(c["x"], c.dtype)
+    mean = reduced(g, "ReduceMean", x, axes, True)
+    centered = g.node("Sub", x, mean)
+    return mean, centered, reduced(g, "ReduceMean", g.node("Mul", centered, centered), axes, True)
 
 
 def _scaled(g: Builder, c: Call, mean: str, variance: str) -> str:
