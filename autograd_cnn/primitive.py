@@ -216,10 +216,10 @@ class Primitive(Generic[P]):
         for name, at in recipe.arrays:
             if type(at) is slice:
                 kept[name] = tuple(map(_kept, values[at], arrays[at]))
-            elif history.lent or arrays[at] is values[at]:  # not the array of a Variable
-                kept[name] = _kept(values[at], arrays[at])
             else:
-                kept[name] = arrays[at]
+                kept[name] = array = arrays[at]
+                if history.lent or (array is values[at] and type(array) is not float):  # not the array of a Variable
+                    kept[name] = _kept(values[at], array)
         for name, at in recipe.shapes:
             value = tuple(arrays[at]) if type(at) is slice else arrays[at]
             kept[name] = value.shape if isinstance(value, np.ndarray) else shape_of(value)

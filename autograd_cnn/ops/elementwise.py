@@ -73,12 +73,12 @@ def multiply(x: Any, y: Any) -> Array:
 
 @multiply.backward("x")
 def _(grad, y):
-    return multiply(grad, y)
+    return grad * y
 
 
 @multiply.backward("y")
 def _(grad, x):
-    return multiply(grad, x)
+    return grad * x
 
 
 @primitive(domain="floating", numbers=True)
@@ -97,12 +97,12 @@ def divide(x: Any, y: Any) -> Array:
 
 @divide.backward("x")
 def _(grad, y):
-    return divide(grad, y)
+    return grad / y
 
 
 @divide.backward("y")
 def _(grad, y, out):
-    return -multiply(grad, divide(out, y))  # (grad · out) / y would overflow sooner
+    return -grad * (out / y)  # (grad · out) / y would overflow sooner
 
 
 @primitive(domain="real")
@@ -150,12 +150,12 @@ def power(x: Any, y: Any) -> Array:
 
 @power.backward("x")
 def _(grad, x, y):
-    if np.ndim(y) == 0 and y != 0:
-        return multiply(grad, multiply(y, power(x, y - 1)))
+    if isinstance(y, (int, float)) and y != 0:
+        return grad * (y * (x if y == 2 else power(x, y - 1)))
     # Where y is 0 the slope is 0 · x ** -1: x is replaced where its inverse overflows. Elsewhere the inverse stays,
     # because the derivative of the slope with respect to y needs it.
     invertible = where(greater(abs(x), float(np.finfo(x.dtype).tiny)), x, 1)
-    return multiply(grad, multiply(y, power(where(equal(y, 0), invertible, x), subtract(y, 1))))
+    return grad * (y * power(where(equal(y, 0), invertible, x), y - 1))
 
 
 @power.backward("y")
@@ -164,7 +164,7 @@ def _(grad, x, y, out):
         x = np.asarray(x, out.dtype)  # log of a plain number would be float32
     if np.ndim(x) or x == 0:
         x = where(equal(x, 0), greater_equal(y, 0), x)  # 0 ** y: log(1), or log(0) for a negative y
-    return multiply(grad, multiply(out, log(x)))
+    return grad * (out * log(x))
 
 
 @primitive(domain="floating")

@@ -12,7 +12,6 @@ from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
 from autograd_cnn.graph import Array
 from autograd_cnn.ops.checks import operand
-from autograd_cnn.ops.elementwise import multiply
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import reshape, transpose
 from autograd_cnn.primitive import primitive
@@ -54,9 +53,11 @@ def _as_matrices(grad: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) 
 @matmul.backward("x")
 def _(grad, x_shape, y, y_shape):
     if len(x_shape) == len(y_shape) == 1:
-        return multiply(grad, y)
+        return grad * y
     if len(x_shape) > 1 < len(y_shape):
         return matmul(grad, _transposed(y))
+    if len(y_shape) == 2:
+        return matmul(y, grad)
     row = reshape(y, (1, -1)) if len(y_shape) == 1 else _transposed(y)
     product = matmul(_as_matrices(grad, x_shape, y_shape), row)
     return reshape(product, (*product.shape[:-2], *x_shape)) if len(x_shape) == 1 else product
@@ -65,9 +66,11 @@ def _(grad, x_shape, y, y_shape):
 @matmul.backward("y")
 def _(grad, x, x_shape, y_shape):
     if len(x_shape) == len(y_shape) == 1:
-        return multiply(grad, x)
+        return grad * x
     if len(x_shape) > 1 < len(y_shape):
         return matmul(_transposed(x), grad)
+    if len(x_shape) == 2:
+        return matmul(x.T, grad)
     column = reshape(x, (-1, 1)) if len(x_shape) == 1 else _transposed(x)
     product = matmul(column, _as_matrices(grad, x_shape, y_shape))
     return reshape(product, product.shape[:-1]) if len(y_shape) == 1 else product

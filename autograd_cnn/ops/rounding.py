@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array
-from autograd_cnn.ops.elementwise import multiply
 from autograd_cnn.primitive import primitive
 
 
@@ -102,4 +101,4 @@ def _(grad):
 
 @mod.backward("y")
 def _(grad, x, y):
-    return -multiply(grad, floor_divide(x, y))
+    return -grad * floor_divide(x, y)
