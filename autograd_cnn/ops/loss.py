@@ -11,9 +11,9 @@ from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import softplus
 from autograd_cnn.ops.checks import operand
-from autograd_cnn.ops.comparison import greater_equal, less, maximum, where
+from autograd_cnn.ops.comparison import clip, less, maximum, where
 from autograd_cnn.ops.elementwise import abs, add, astype, log, multiply, negative, subtract
-from autograd_cnn.ops.exponential import log1p, square
+from autograd_cnn.ops.exponential import log1p
 from autograd_cnn.ops.reduction import mean, sum
 from autograd_cnn.primitive import primitive
 
@@ -199,6 +199,18 @@ def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced(abs(subtract(*_pair("l1_loss", x=x, target=target))), reduction)
 
 
+@primitive(domain="floating")
+def _smooth_l1(difference: Any, beta: float) -> Array:
+    size = np.abs(difference)
+    near = np.minimum(size, beta)
+    return near * (size - 0.5 * near) / beta  # whose square cannot overflow
+
+
+@_smooth_l1.backward("difference")
+def _(grad, difference, beta):
+    return grad * clip(difference / beta, -1, 1)
+
+
 @named
 def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """½ · d² / beta for errors d = |x − target| below `beta`, else d − ½ · beta.
@@ -221,8 +233,4 @@ def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1
     check_reduction(op, reduction)
     beta = checks.number(op, "beta", beta, least=0)
     difference = subtract(*_pair(op, x=x, target=target))
-    size = abs(difference)
-    if beta:
-        far = greater_equal(size, beta)
-        size = where(far, size - 0.5 * beta, square(where(far, 0, difference)) * (0.5 / beta))
-    return reduced(size, reduction)
+    return reduced(_smooth_l1(difference, beta=beta) if beta else abs(difference), reduction)

@@ -34,6 +34,14 @@ def _binary_cross_entropy(g: Builder, c: Call) -> str:
     return g.node("Neg", g.node("Add", *parts))
 
 
+@exports("smooth_l1")
+def _smooth_l1(g: Builder, c: Call) -> str:
+    size, beta = g.node("Abs", g.cast(c["difference"], c.dtype)), g.constant(c["beta"], c.dtype)
+    near = g.node("Min", size, beta)
+    rest = g.node("Sub", size, g.node("Mul", near, g.constant(0.5, c.dtype)))
+    return g.node("Div", g.node("Mul", near, rest), beta)
+
+
 # --- from ONNX ----------------------------------------------------------------------------------------------
 
 
