@@ -55,23 +55,25 @@ class Share(NamedTuple):
     elements: int
 
 
-@primitive(domain="floating", residuals=("variance",))
+@primitive(domain="floating", residuals=("moments",))
 def standardize(x: Any, axis: tuple[int, ...], eps: float) -> Any:
     """Scale and shift `x` to mean 0 and variance 1 over `axis`: (x − mean) / √(variance + eps)."""
     if not x.size:
-        return np.array(x), np.zeros(())  # there are no elements to take the moments of
-    centered = x - kernels.mean(x, axis, True)
+        return np.array(x), np.zeros((2, 1))  # there are no elements to take the moments of
+    center = kernels.mean(x, axis, True)
+    centered = x - center
     variance = kernels.mean(centered * centered, axis, True)  # np.var would compute the mean again
     centered /= np.sqrt(variance + eps)
-    return centered, variance
+    return centered, np.stack([center, variance])
 
 
 @standardize.backward("x")
-def _(grad, x, out, variance, axis, eps):
+def _(grad, x, moments, axis, eps):
     if not grad.size:
         return grad
-    # To be differentiated itself, a rule has the variance as a function of x.
-    return _standardize_grad(grad, out, variance if isinstance(x, np.ndarray) else var(x, axis, 0, True), axis, eps)
+    # To be differentiated itself, a rule has the moments as functions of x.
+    center, variance = moments if isinstance(x, np.ndarray) else (mean(x, axis, True), var(x, axis, 0, True))
+    return _standardize_grad(grad, (x - center) / sqrt(variance + eps), variance, axis, eps)
 
 
 def _standardize_grad(grad: Any, out: Any, variance: Any, axis: tuple[int, ...], eps: float) -> Any:
