@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import autograd_cnn as ac
+from autograd_cnn import distributed
 from autograd_cnn.experiments.comparison.networks import Network
 from autograd_cnn.graph import Array
 from autograd_cnn.kernels.layout import ROWS
@@ -129,6 +130,25 @@ class Ours(Framework):
         cotangent = np.empty_like(value)
         cotangent[...] = _cotangent(value.shape)
         return lambda: run(*leaves), lambda: pullback(cotangent)
+
+
+class Shared(Ours):
+    """The same in all processes that were started together, each with its share of every batch."""
+
+    def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
+        super().__init__(network, weights, optimizer)
+        self.comm = distributed.world()
+        self.reducer = distributed.Reducer(self.params.values(), self.comm)
+
+    def step(self, images: Array, labels: Array) -> float:
+        """Run forward and backward on this process's share, update the weights, and return the share's loss."""
+        x, y = distributed.share(images, self.comm), distributed.share(labels, self.comm)
+        loss = ac.softmax_cross_entropy(self.network.apply(self._F, self.params, x), y)
+        gradients = self.reducer.gradients(loss, len(x) / len(images))
+        for p, gradient in zip(self.params.values(), gradients, strict=True):
+            p.grad = gradient
+        self.optimizer.step()
+        return float(loss.item())
 
 
 class PyTorch(Framework):
