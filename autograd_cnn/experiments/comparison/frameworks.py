@@ -38,6 +38,7 @@ class Framework:
 
     name: ClassVar[str]
     package: ClassVar[str]
+    label_smoothing: float = 0.0
 
     def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
         raise NotImplementedError
@@ -102,10 +103,14 @@ class Ours(Framework):
     def step(self, images: Array, labels: Array) -> float:
         """Run forward and backward, update the weights, and return the loss."""
         self.optimizer.zero_grad()
-        loss = ac.softmax_cross_entropy(self.network.apply(self._F, self.params, images), labels)
+        loss = self._loss(images, labels)
         loss.backward()
         self.optimizer.step()
         return float(loss.item())
+
+    def _loss(self, images: Array, labels: Array) -> Any:
+        logits = self.network.apply(self._F, self.params, images)
+        return ac.softmax_cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the optimizer's learning rate."""
@@ -143,7 +148,7 @@ class Shared(Ours):
     def step(self, images: Array, labels: Array) -> float:
         """Run forward and backward on this process's share, update the weights, and return the share's loss."""
         x, y = distributed.share(images, self.comm), distributed.share(labels, self.comm)
-        loss = ac.softmax_cross_entropy(self.network.apply(self._F, self.params, x), y)
+        loss = self._loss(x, y)
         gradients = self.reducer.gradients(loss, len(x) / len(images))
         for p, gradient in zip(self.params.values(), gradients, strict=True):
             p.grad = gradient
@@ -189,7 +194,8 @@ class PyTorch(Framework):
     def step(self, images: Any, labels: Any) -> float:
         """Run forward and backward, update the weights, and return the loss."""
         self.optimizer.zero_grad()
-        loss = self._F.cross_entropy(self.network.apply(self._F, self.params, images), labels)
+        logits = self.network.apply(self._F, self.params, images)
+        loss = self._F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         loss.backward()
         self.optimizer.step()
         return float(loss.item())
