@@ -111,7 +111,7 @@ SPEED = {
     "kernels/pool.py": {"_order"},
     "kernels/problem.py": {"FEW_IMAGES"},
     "kernels/products.py": {"_UNPACKED", "_NARROWEST"},
-    "kernels/rectifier.py": {"_BLOCK", "_LONG"},
+    "kernels/rectifier.py": {"_BLOCK", "_SHORT"},
     "kernels/sums.py": {"_SMALL", "_WIDE", "_LANES"},
     "kernels/threads.py": {"SMALLEST_WORK", "PASS"},
 }
