@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from autograd_cnn.kernels import averaged, gathered, sliced
+from autograd_cnn.kernels import averaged, gathered, sliced, tiled
 from autograd_cnn.kernels.layout import IMAGES, ROWS, Array, Order, least
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.kernels.window import Window
@@ -69,6 +69,8 @@ class Way(NamedTuple):
 TABLE = (
     # A few small images are copied sooner than slices of them are made.
     Way(gathered, IMAGES),
+    # Of many images, whole rows are faster than slices.
+    Way(tiled, ROWS),
     # All else, and all numbers.
     Way(sliced, None),
 )
