@@ -18,7 +18,7 @@ from autograd_cnn.kernels.problem import Pooling
 
 #: Elements of a window at most: they are marked by numbers of one byte.
 LARGEST = 255
-#: Elements of the images that a band of windows takes: with more, the last pass over them no longer finds them in cache.
+#: Elements of the images that a band of windows takes: the last pass over more no longer finds them in cache.
 BAND = 262_144
 
 forward, pick = sliced.forward, sliced.pick
