@@ -103,7 +103,7 @@ SPEED = {
     },
     "kernels/conv.py": {"MOST_PLACES", "FEWEST_FEATURES_TO_TURN", "_turns"},
     "kernels/accumulated.py": {"TALLEST_BAND", "MOST_ROWS", "COSTS", "Costs", "_piece", "_band_rows"},
-    "kernels/channelwise.py": {"_BLOCK", "_SUMMED", "_MULTIPLIED", "_BUFFER", "_SHORT", "_order"},
+    "kernels/channelwise.py": {"_BLOCK", "_SUMMED", "_MULTIPLIED", "_NEAR", "_BUFFER", "_SHORT", "_order"},
     "kernels/gathered.py": {"LARGEST_COPY", "suits.seen"},
     "kernels/im2col.py": {"LARGEST_COLUMNS", "suits.columns"},
     "kernels/layout.py": {"Order._is_theirs"},
