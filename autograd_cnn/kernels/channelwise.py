@@ -20,7 +20,7 @@ from autograd_cnn.kernels.sums import largest_divisor, ones
 
 _dot: Any = one_thread(np.ndarray.dot)
 
-_BLOCK = 65536  # elements, 256 KiB in float32
+_BLOCK = 262144  # elements, 1 MiB in float32
 _SUMMED = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 _MULTIPLIED = 1024  # products that BLAS adds in 32 lanes, or more
 _NEAR = 16  # square of a mean by the variance, up to which float32 has precision to spare for the difference
