@@ -1,77 +1,120 @@
-"""Max pooling's gradient where windows lie side by side, of rows with the batch innermost in memory.
+"""Max pooling's way back where windows lie side by side, for rows with the batch innermost in memory.
 
-Maxima and gradients are first repeated along the width, as often as a window is wide. All that follows then runs over
-whole rows, and not over as many stretches as there are windows.
+What belongs to windows is first repeated along the width, as often as a window is wide. All else then runs over whole
+rows, and not over as many stretches as there are windows. What is kept is which elements won, (H', KH, C, W' · KW, N).
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from autograd_cnn.kernels import sliced, threads
-from autograd_cnn.kernels.layout import ROWS, Array, as_bits
+from autograd_cnn.kernels.layout import ROWS, Array, as_bits, read_only
 from autograd_cnn.kernels.problem import Pooling
 
-#: Elements of a window at most: they are marked by numbers of one byte.
-LARGEST = 255
 #: Elements of the images that a band of windows takes: the last pass over more no longer finds them in cache.
 BAND = 262_144
 
-forward, pick = sliced.forward, sliced.pick
+forward = sliced.forward
 
 
 def suits(problem: Pooling, direction: str) -> bool:
-    """Whether it is the gradient that is asked for, of many images, and windows lie side by side."""
+    """Whether it is the way back of many images, windows lie side by side, and a byte counts their taps."""
     window = problem.window
-    if direction != "grad_input" or problem.has_few_images or math.prod(window.size) > LARGEST:
-        return False
-    return window.size == window.extent == window.stride
+    side_by_side = window.size == window.extent == window.stride and math.prod(window.size) <= sliced.MOST_TAPS
+    return direction == "back" and not problem.has_few_images and side_by_side
 
 
-def grad_input(problem: Pooling, grad: Array, x: Array, out: Array) -> Array:
-    """Return the gradient of the padded images; no maximum is nan."""
+def winners(problem: Pooling, x: Array, out: Array) -> Array:
+    """Tell which elements of padded images won; no maximum is nan."""
+    seen, maxima = _by_window(problem, x), ROWS.store(out)
+    won = np.empty(seen.shape, bool)
+
+    def find(band: slice) -> None:
+        np.equal(seen[band], _repeated(problem, maxima[band]), out=won[band])
+        if np.count_nonzero(won[band]) > maxima[band].size:
+            _keep_first(problem, won[band])
+
+    _over_bands(problem, find)
+    return won
+
+
+def numbered(problem: Pooling, numbers: Array) -> Array:
+    """Tell the same, from the numbers of the taps that won."""
+    won: Array = _repeated(problem, ROWS.store(numbers)) == _taps(problem)
+    return won
+
+
+def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
+    """Return the gradient of the padded images."""
     (tall, wide), (height, width) = problem.window.size, problem.positions
-    total = np.empty_like(x, dtype=grad.dtype)
+    total = np.empty_like(grad, shape=(*problem.x_shape[:2], *problem.padded))
     total[:, :, height * tall :] = total[..., width * wide :] = 0  # which no window sees
+    totals, gradients = _by_window(problem, as_bits(total)), ROWS.store(as_bits(grad))
 
-    def by_window(images: Array) -> Array:
-        """View the rows that windows see, and what they see of them: (H', KH, C, W' · KW, N)."""
-        rows = ROWS.store(images)[: height * tall]
-        return rows.reshape(height, tall, *rows.shape[1:])[:, :, :, : width * wide]
+    def send(band: slice) -> None:
+        spread = _repeated(problem, gradients[band])
+        for i in range(tall):
+            target = totals[band, i]
+            target[...] = winners[band, i]  # converted here, as np.multiply would do it in small pieces
+            target *= spread[:, 0]
 
-    seen, totals = by_window(x), by_window(as_bits(total))
-    maxima, gradients = ROWS.store(out), ROWS.store(as_bits(grad))
-    step = max(BAND * height // max(seen.size, 1), 1)
-
-    def send(tops: Sequence[int]) -> None:
-        for top in tops:
-            band = slice(top, top + step)
-            highest = np.repeat(maxima[band], wide, axis=2)
-            hits = [seen[band, i] == highest for i in range(tall)]
-            if sum(map(np.count_nonzero, hits)) > maxima[band].size:
-                _keep_first(hits, wide)
-            spread = np.repeat(gradients[band], wide, axis=2)
-            for i, hit in enumerate(hits):
-                target = totals[band, i]
-                target[...] = hit  # converted here, as np.multiply would do it in small pieces
-                target *= spread
-
-    threads.map_pieces(send, threads.split(range(0, height, step), threads.PASS * x.size))
+    _over_bands(problem, send)
     return total
 
 
-def _keep_first(hits: Sequence[Array], wide: int) -> None:
-    """Of every window's hits, row by row (t, C, W' · KW, N), leave the first alone: the one with the highest mark."""
-    t, channels, width, batch = hits[0].shape
-    marks = np.arange(len(hits) * wide, 0, -1, dtype=np.uint8).reshape(len(hits), 1, wide, 1)
-    rows = np.broadcast_to(marks, (len(hits), width // wide, wide, batch)).reshape(len(hits), width, batch)
-    marked = [hit.view(np.uint8) * row for hit, row in zip(hits, rows, strict=True)]
-    columns = functools.reduce(np.maximum, marked).reshape(t, channels, width // wide, wide, batch)
-    highest = functools.reduce(np.maximum, [columns[..., i, :] for i in range(wide)])
-    first = np.repeat(highest, wide, axis=2)
-    for hit, row in zip(hits, marked, strict=True):
-        np.equal(row, first, out=hit)
+def pick(problem: Pooling, values: Array, winners: Array) -> Array:
+    """Return the elements of padded `values` that `grad_input` sends gradients to: its adjoint."""
+    kept = _by_window(problem, as_bits(values)) * winners
+    picked = functools.reduce(np.bitwise_or, _columns(problem, functools.reduce(np.bitwise_or, kept.swapaxes(0, 1))))
+    return ROWS.images(np.ascontiguousarray(picked).view(values.dtype))
+
+
+def _by_window(problem: Pooling, images: Array) -> Array:
+    """View the rows that windows see, and what they see of them: (H', KH, C, W' · KW, N)."""
+    (tall, wide), (height, width) = problem.window.size, problem.positions
+    rows = ROWS.store(images)[: height * tall]
+    return rows.reshape(height, tall, *rows.shape[1:])[:, :, :, : width * wide]
+
+
+def _repeated(problem: Pooling, rows: Array) -> Array:
+    """Repeat (H', C, W', N) along the width: (H', 1, C, W' · KW, N)."""
+    return np.repeat(rows, problem.window.size[1], axis=2)[:, None]
+
+
+def _columns(problem: Pooling, rows: Array) -> list[Array]:
+    """View what each column of the windows sees of (H', C, W' · KW, N)."""
+    wide = problem.window.size[1]
+    return [rows[:, :, i::wide] for i in range(wide)]
+
+
+def _keep_first(problem: Pooling, won: Array) -> None:
+    """Of the elements that equal their window's maximum leave the first alone: the one with the highest mark."""
+    marks = math.prod(problem.window.size) - _taps(problem)
+    marked = won.view(np.uint8) * marks
+    highest = functools.reduce(np.maximum, _columns(problem, functools.reduce(np.maximum, marked.swapaxes(0, 1))))
+    np.equal(marked, _repeated(problem, highest), out=won)
+
+
+@functools.lru_cache(maxsize=64)
+def _taps(problem: Pooling) -> Array:
+    """Return the number of the tap that sees each element of a window's rows, (KH, 1, W' · KW, N)."""
+    (tall, wide), width, batch = problem.window.size, problem.positions[1], problem.batch
+    taps = np.arange(tall * wide, dtype=np.uint8).reshape(tall, 1, wide, 1)
+    return read_only(np.broadcast_to(taps, (tall, width, wide, batch)).reshape(tall, 1, width * wide, batch))
+
+
+def _over_bands(problem: Pooling, function: Callable[[slice], None]) -> None:
+    """Call a function on bands of rows of windows, shared among threads."""
+    height, elements = problem.positions[0], math.prod(problem.x_shape)
+    step = max(BAND * height // max(elements, 1), 1)
+
+    def some(tops: Sequence[int]) -> None:
+        for top in tops:
+            function(slice(top, top + step))
+
+    threads.map_pieces(some, threads.split(range(0, height, step), threads.PASS * elements))

@@ -103,10 +103,10 @@ def test_max_pooling(data):
     if grad.size and data.draw(st.booleans()):
         grad.flat[data.draw(st.integers(0, grad.size - 1))] = np.inf
     expected = reference.max_pool2d_grad(grad, x, out, window)
-    same(kernels.max_pool2d_grad(grad, x, out, window), expected)
+    same(kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window), expected)
     # What picks is the adjoint of what sends: numbered, the elements picked are those that the windows sent to.
     numbered = np.arange(1.0, x.size + 1).reshape(x.shape)
-    picked = kernels.max_pool2d_pick(numbered, x, out, window)
+    picked = kernels.max_pool2d_pick(numbered, kernels.max_pool2d_winners(x, out, window), window)
     ones = reference.max_pool2d_grad(np.ones_like(out), x, out, window)
     assert picked.sum() == (numbered * ones).sum()
 
@@ -141,7 +141,10 @@ def test_max_pooling_with_every_setting_along_an_axis(ceil_mode, batch, rng):
                 out = kernels.max_pool2d(x, window)
                 same(out, reference.max_pool2d(x, window))
                 grad = rng.integers(-3, 4, out.shape).astype(float)
-                same(kernels.max_pool2d_grad(grad, x, out, window), reference.max_pool2d_grad(grad, x, out, window))
+                same(
+                    kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window),
+                    reference.max_pool2d_grad(grad, x, out, window),
+                )
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -193,7 +196,7 @@ def test_max_pooling_sends_gradients_of_every_float(dtype, overlap, rng):
     x = rng.integers(-4, 5, (3, 2, 6, 6)).astype(dtype)
     out = kernels.max_pool2d(x, window)
     grad = rng.integers(-3, 4, out.shape).astype(dtype)
-    found = kernels.max_pool2d_grad(grad, x, out, window)
+    found = kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window)
     assert found.dtype == dtype
     same(found, reference.max_pool2d_grad(grad, x, out, window))
 
