@@ -31,7 +31,7 @@ def suits(problem: Pooling, direction: str) -> bool:
 
 def winners(problem: Pooling, x: Array, out: Array) -> Array:
     """Tell which elements of padded images won; no maximum is nan."""
-    seen, maxima = _by_window(problem, x), ROWS.store(out)
+    seen, maxima = _by_window(problem, ROWS.store(x)), ROWS.store(out)
     won = np.empty(seen.shape, bool)
 
     def find(band: slice) -> None:
@@ -52,8 +52,8 @@ def numbered(problem: Pooling, numbers: Array) -> Array:
 def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
     """Return the gradient of the padded images."""
     (tall, wide), (height, width) = problem.window.size, problem.positions
-    total = np.empty_like(grad, shape=(*problem.x_shape[:2], *problem.padded))
-    total[:, :, height * tall :] = total[..., width * wide :] = 0  # which no window sees
+    total = np.empty((problem.padded[0], problem.x_shape[1], problem.padded[1], problem.batch), grad.dtype)
+    total[height * tall :] = total[:, :, width * wide :] = 0  # which no window sees
     totals, gradients = _by_window(problem, as_bits(total)), ROWS.store(as_bits(grad))
 
     def send(band: slice) -> None:
@@ -64,21 +64,20 @@ def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
             target *= spread[:, 0]
 
     _over_bands(problem, send)
-    return total
+    return ROWS.images(total)
 
 
 def pick(problem: Pooling, values: Array, winners: Array) -> Array:
     """Return the elements of padded `values` that `grad_input` sends gradients to: its adjoint."""
-    kept = _by_window(problem, as_bits(values)) * winners
+    kept = _by_window(problem, ROWS.store(as_bits(values))) * winners
     picked = functools.reduce(np.bitwise_or, _columns(problem, functools.reduce(np.bitwise_or, kept.swapaxes(0, 1))))
     return ROWS.images(np.ascontiguousarray(picked).view(values.dtype))
 
 
-def _by_window(problem: Pooling, images: Array) -> Array:
-    """View the rows that windows see, and what they see of them: (H', KH, C, W' · KW, N)."""
+def _by_window(problem: Pooling, rows: Array) -> Array:
+    """View what windows see of padded rows (H, C, W, N): (H', KH, C, W' · KW, N)."""
     (tall, wide), (height, width) = problem.window.size, problem.positions
-    rows = ROWS.store(images)[: height * tall]
-    return rows.reshape(height, tall, *rows.shape[1:])[:, :, :, : width * wide]
+    return rows[: height * tall].reshape(height, tall, *rows.shape[1:])[:, :, :, : width * wide]
 
 
 def _repeated(problem: Pooling, rows: Array) -> Array:

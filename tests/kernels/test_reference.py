@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import averaged, gathered, pool, sliced
+from autograd_cnn.kernels import averaged, gathered, pool, problem, sliced, tiled
 from autograd_cnn.kernels.layout import least
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.reference import kernels as reference
@@ -93,7 +93,22 @@ def test_max_pooling_of_a_few_large_images():
 
 @given(st.data())
 def test_max_pooling(data):
-    window = data.draw(windows(ceil_mode=True))
+    check_max_pooling(data, data.draw(windows(ceil_mode=True)))
+
+
+@given(st.data())
+def test_max_pooling_of_many_images_by_windows_side_by_side(data):
+    size = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    padding = tuple(data.draw(st.integers(0, length // 2)) for length in size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problem, "FEW_IMAGES", 0)
+        patch.setattr(tiled, "BAND", data.draw(st.sampled_from([1, 40, 1000])))
+        pool._choose.cache_clear()
+        check_max_pooling(data, kernels.Window(size, size, padding, ceil_mode=data.draw(st.booleans())))
+    pool._choose.cache_clear()
+
+
+def check_max_pooling(data, window):
     x = data.draw(images(window, odd=9))
     if x.size and data.draw(st.booleans()):
         x[data.draw(st.integers(0, len(x) - 1))] = data.draw(st.sampled_from([np.nan, -np.inf]))
