@@ -14,7 +14,7 @@ from autograd_cnn.kernels.layout import Array, View, read_only
 from autograd_cnn.kernels.problem import Pooling
 
 #: Elements that the windows see: with more, to copy them takes longer than NumPy's calls.
-LARGEST_COPY = 20_000
+LARGEST_COPY = 65_536
 
 
 def suits(problem: Pooling, direction: str) -> bool:
