@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from autograd_cnn.graph import Node, Place, Scattered, Variable, dense, in_graph
 from autograd_cnn.modes import current, switch, switch_back, unobserved
 from autograd_cnn.recording import history
 from autograd_cnn.recording.call_site import machinery
+from autograd_cnn.recording.ownership import unshared
 
 machinery(__name__)
 
@@ -224,23 +224,16 @@ def _sum(x: Any, y: Any) -> Any:
 def _accumulate(gradients: dict[Any, Any]) -> None:
     """Add to the gradients of leaves, of all or of none."""
     leaves = [*gradients]
-    shared = [count > _ALONE for count in _references(gradients)]
+    alone = unshared(gradients.values())
     with _accumulating:  # of what two threads add to one leaf at once, one would be lost
-        totals = [_total(leaf, grad, held) for (leaf, grad), held in zip(gradients.items(), shared, strict=True)]
+        totals = [_total(leaf, grad, own) for (leaf, grad), own in zip(gradients.items(), alone, strict=True)]
         any(map(setattr, leaves, _GRAD, totals))  # one call in C, within which nothing interrupts
 
 
-def _references(gradients: dict[Any, Any]) -> list[int]:
-    return [sys.getrefcount(grad) for grad in gradients.values()]
-
-
-_ALONE = _references({None: np.empty(1)})[0]  # what an array counts that nobody else holds
-
-
-def _total(leaf: Variable, grad: Any, shared: bool) -> Any:
+def _total(leaf: Variable, grad: Any, alone: bool) -> Any:
     """Return a leaf's gradient with another added to it: an array of its own, with the leaf's memory order.
 
-    `shared` tells whether somebody else holds `grad`, which is then not handed on: others may be given it, too.
+    `alone` tells that nobody else holds `grad`, which may then be handed on.
     A Variable, as `create_graph` makes it, stays one.
     """
     so_far: Any = leaf.grad
@@ -256,27 +249,13 @@ def _total(leaf: Variable, grad: Any, shared: bool) -> Any:
         )
     if isinstance(grad, Variable) or isinstance(so_far, Variable):
         return grad if so_far is None else _sum(grad, so_far)
-    if so_far is None and not shared and grad.strides == leaf._data.strides and _is_ours(grad):
+    if so_far is None and alone and grad.strides == leaf._data.strides:
         return grad  # what a rule has just made is no one's: to copy each would be a pass over all parameters
     total = np.empty_like(leaf._data, subok=False)
     if so_far is None:
         np.copyto(total, grad)
         return total
     return np.add(so_far, grad, out=total)
-
-
-def _is_ours(grad: Any) -> bool:
-    """Whether nobody else holds an array's memory: it is its own, or that of an array that has no other view."""
-    if not grad.flags.behaved or grad.base is None:
-        return bool(grad.flags.behaved)
-    return type(grad.base) is np.ndarray and grad.base.flags.owndata and _holders(grad) == _ONE_VIEW
-
-
-def _holders(view: Any) -> int:
-    return sys.getrefcount(view.base)
-
-
-_ONE_VIEW = _holders(np.empty((1, 2)).T)  # what an array counts that one view holds
 
 
 _accumulating = threading.RLock()  # as a signal's handler may come in here, and call backward() itself

@@ -224,7 +224,8 @@ class Primitive(Generic[P]):
             value = tuple(arrays[at]) if type(at) is slice else arrays[at]
             kept[name] = value.shape if isinstance(value, np.ndarray) else shape_of(value)
         if recipe.residuals:
-            kept.update(zip(self.residuals, residuals, strict=True))
+            worked_out = [value() if callable(value) else value for value in residuals]
+            kept.update(zip(self.residuals, worked_out, strict=True))
         if recipe.out:
             kept["out"] = history.kept(out) if history.lent else out
         sources = [values[at].node or values[at] for at in recipe.wanted]
@@ -310,7 +311,8 @@ def primitive(
         Whether it multiplies matrices, and gives BLAS one thread meanwhile. In a backward pass BLAS has one anyway.
     residuals : tuple of str
         Names of what the forward returns after its result, in a tuple: constants that it has worked out, which rules
-        may ask for.
+        may ask for. What is worked out for a rule alone is returned as a function, which is called if the op is
+        recorded.
 
     Raises
     ------

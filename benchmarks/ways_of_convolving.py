@@ -180,10 +180,10 @@ if not options.quick:
 
 
 def choose(case, chosen, calls):
-    """Add a row: the algorithm that is chosen, and the other one of two."""
-    (other,) = calls.keys() - {chosen}
-    pair = {"chosen": calls[chosen], "alternative": calls[other]}
-    choices.add(f"{case}: {chosen}, not {other}", benchmark.interleaved(pair, rounds=options.rounds, warm_up=1))
+    """Add a row for each alternative to the algorithm that is chosen."""
+    for other in sorted(calls.keys() - {chosen}):
+        pair = {"chosen": calls[chosen], "alternative": calls[other]}
+        choices.add(f"{case}: {chosen}, not {other}", benchmark.interleaved(pair, rounds=options.rounds, warm_up=1))
 
 
 def name_of(way):
@@ -235,7 +235,7 @@ def choose_turning(x_shape, features, size, groups=1):
 
 
 def choose_pooling(x_shape):
-    """Compare both lines of the pooling's table: the maxima, and their gradient."""
+    """Compare the lines of the pooling's table: the maxima, and their gradient."""
     problem = Pooling(x_shape, np.dtype(np.float32), Window((2, 2), (2, 2)))
     x = np.random.default_rng(0).standard_normal(x_shape, np.float32)
     if not problem.has_few_images:  # as a convolution before it stores them
@@ -243,10 +243,10 @@ def choose_pooling(x_shape):
     out = pool.max_pool2d(x, problem.window)
 
     def step(way):
-        way.grad_input(problem, out, x, way.forward(problem, x))
+        way.grad_input(problem, out, way.winners(problem, x, way.forward(problem, x)))
 
     calls = {name_of(way): (lambda way=way: step(way)) for way in pool.TABLE}
-    choose(f"max pool {x_shape}", name_of(pool.first(problem, "forward")), calls)
+    choose(f"max pool {x_shape}", name_of(pool.first(problem, "back")), calls)
 
 
 date = datetime.datetime.now(datetime.UTC).date()
@@ -278,7 +278,8 @@ if not options.quick:
     for features in (4, 8, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
         choose_turning((32, 16, 32, 32), features, 3, groups=2)
     choose_turning((32, 16, 32, 32), 16, 3, groups=16)
-    for x_shape in ((8, 6, 24, 24), (9, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32)):  # gathered.LARGEST_COPY
+    # gathered.LARGEST_COPY, FEW_IMAGES, and what tiles are for
+    for x_shape in ((8, 6, 24, 24), (9, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32), (64, 32, 32, 32)):
         choose_pooling(x_shape)
 if options.out:
     report.save(options.out)

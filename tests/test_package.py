@@ -25,6 +25,19 @@ print(*sorted({m.partition(".")[0] for m in set(sys.modules) - before} - sys.std
     assert set(done.stdout.split()) <= {"autograd_cnn", "numpy"}
 
 
+def test_import_leaves_slow_modules_of_the_standard_library_alone():
+    code = """
+import sys
+import numpy
+before = set(sys.modules)
+import autograd_cnn
+print(*set(sys.modules) - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"argparse", "asyncio", "concurrent.futures", "email", "http", "json", "logging", "pathlib", "urllib.parse"}
+    assert not slow.intersection(done.stdout.split())
+
+
 def test_rooms_are_there_after_the_import_alone():
     code = "import autograd_cnn as ac; print(*(f.__name__ for f in (ac.training.fit, ac.load_model, ac.data.Dataset)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

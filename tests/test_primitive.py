@@ -379,6 +379,28 @@ def test_an_op_with_residuals_serves_in_rules(rng):
     np.testing.assert_array_equal(x.grad, seed / 2)
 
 
+def test_a_residual_that_is_a_function_is_worked_out_if_the_op_is_recorded():
+    made = []
+
+    def halve(x):
+        return x / 2, lambda: made.append("divisor") or 2
+
+    op = Primitive(halve, residuals=("divisor",))
+
+    @op.backward("x")
+    def _(grad, divisor):
+        return grad / divisor
+
+    x = ac.Tensor([1.0, 3.0], requires_grad=True)
+    op(np.ones(2)), op(x.detach())
+    with ac.no_grad():
+        op(x)
+    assert made == []
+    op(x).sum().backward()
+    assert made == ["divisor"]
+    np.testing.assert_array_equal(x.grad, [0.5, 0.5])
+
+
 def test_a_residual_has_a_name_of_its_own():
     with pytest.raises(TypeError, match="has a parameter 'x'"):
         Primitive(lambda x: (x, x), residuals=("x",))

@@ -156,6 +156,44 @@ class TestGrad:
         close(gy, np.ones(3))
         assert not any(np.shares_memory(g, a) for g in (gx, gy) for a in (x, y))
 
+    def test_what_somebody_else_holds_is_copied(self):
+        table = np.ones((2, 3))
+
+        @ac.primitive
+        def constant_slope(x):
+            return x.copy()
+
+        @constant_slope.backward("x")
+        def _(grad):
+            return table
+
+        cotangent = np.ones((2, 3))
+        for f in (constant_slope, lambda x: x.reshape(3, 2), lambda x: x * 1.0, lambda x: ac.exp(x) * 2.0):
+            out, pullback = ac.vjp(f, np.zeros((2, 3)))
+            given = cotangent.reshape(out.shape)
+            first, again = pullback(given)[0], pullback(given)[0]
+            before = again.copy()
+            first += 1
+            np.testing.assert_array_equal(again, before)
+            assert (table == 1).all()
+            assert (cotangent == 1).all()
+
+    def test_what_a_rule_has_just_made_is_handed_on(self):
+        made = []
+
+        @ac.primitive
+        def halve(x):
+            return x / 2
+
+        @halve.backward("x")
+        def _(grad):
+            result = grad / 2
+            made.append(result.ctypes.data)
+            return result
+
+        (g,) = ac.vjp(halve, np.ones(3))[1](np.ones(3))
+        assert g.ctypes.data == made[0]
+
     def test_results_are_plain_arrays(self):
         class Masked(np.ndarray):
             pass

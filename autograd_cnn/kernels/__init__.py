@@ -6,11 +6,18 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 """
 
 from autograd_cnn.kernels.blas import one_thread, with_one_thread
-from autograd_cnn.kernels.channelwise import gradient_sums, moments, normalize, weighted_sum
+from autograd_cnn.kernels.channelwise import gradient_sums, moments, normalize, scaled_sum
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from autograd_cnn.kernels.layout import memory_order, read_only, reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
-from autograd_cnn.kernels.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad, max_pool2d_pick
+from autograd_cnn.kernels.pool import (
+    avg_pool2d,
+    avg_pool2d_grad,
+    max_pool2d,
+    max_pool2d_grad,
+    max_pool2d_pick,
+    max_pool2d_winners,
+)
 from autograd_cnn.kernels.rectifier import relu, relu_grad
 from autograd_cnn.kernels.sums import mean, sum
 from autograd_cnn.kernels.threads import get_num_threads, set_num_threads
@@ -30,6 +37,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_grad",
     "max_pool2d_pick",
+    "max_pool2d_winners",
     "mean",
     "memory_order",
     "moments",
@@ -40,8 +48,8 @@ __all__ = [
     "relu_grad",
     "reshape",
     "return_freed_memory",
+    "scaled_sum",
     "set_num_threads",
     "sum",
-    "weighted_sum",
     "with_one_thread",
 ]

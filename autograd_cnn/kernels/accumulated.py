@@ -22,7 +22,8 @@ about 1. Miller, "Computational complexity and numerical stability", 1975, shows
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,10 +32,12 @@ from autograd_cnn.kernels import banded, gemm, threads
 from autograd_cnn.kernels.gemm import Product, Products
 from autograd_cnn.kernels.layout import ROWS, Array, View, aligned
 from autograd_cnn.kernels.problem import Convolution
-from autograd_cnn.kernels.products import LANES, fewest_unpacked, is_finite
+from autograd_cnn.kernels.products import LANES, MOST_RESULTS, fewest_unpacked, is_finite
 
 #: Rows of the tallest band.
 TALLEST_BAND = 16
+#: Elements that a sum begins with at once: they are still in cache when products are added to them.
+BEGUN = 65536
 #: A forward matrix has at most so many rows for each of its columns: with more, as for many features of one or three
 #: channels, the output is read and written too often for what is added to it.
 MOST_ROWS = 3
@@ -75,9 +78,14 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
     t = _band_rows(problem, is_finite(x))
     matrices = _matrices(problem, weight, t)
 
+    ahead = t * max(BEGUN * height // max(out.size * t, 1), 1)
+
     def make(tops: Sequence[int]) -> None:
-        out[tops[0] : tops[-1] + t] = 0 if bias is None else bias[:, None, None]
-        _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.dtype).add(matrices, x, out)
+        def begin(i: int) -> None:
+            if i * t % ahead == 0:
+                out[tops[i] : min(tops[i] + ahead, tops[-1] + t)] = 0 if bias is None else bias[:, None, None]
+
+        _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.dtype).add(matrices, x, out, begin)
 
     threads.map_pieces(make, threads.split(range(0, height, t), problem.work))
     return out
@@ -110,13 +118,27 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
     """Return the gradient of the rows (H, C, W, N), from rows of the output's."""
     grad, weight = _alike(grad, weight)
     height, width = problem.image
-    total = np.zeros((height, problem.channels, width, problem.batch), grad.dtype)
+    total = np.empty((height, problem.channels, width, problem.batch), grad.dtype)
     t = _band_rows(problem, is_finite(grad))
     matrices, whole = _matrices(problem, weight, t), (0, problem.positions[0])
+    ahead = BEGUN * height // max(total.size, 1)
 
     def spread(rows: Sequence[int]) -> None:
         inside = rows[0], rows[-1] + 1
-        _products(problem, "grad_input", t, whole, grad.dtype, inside).add(matrices, grad, total)
+        zeroed = rows[0]
+
+        def zero(end: int) -> None:
+            """Zero the rows before `end` that are not zero yet, and some more."""
+            nonlocal zeroed
+            if end > zeroed:
+                total[zeroed : min(end + ahead, inside[1])] = 0
+                zeroed = end + ahead
+
+        def begin(i: int) -> None:
+            zero(i * t * problem.window.stride[0] - problem.window.padding[0] + problem.reads(t))
+
+        _products(problem, "grad_input", t, whole, grad.dtype, inside).add(matrices, grad, total, begin)
+        zero(height)
 
     threads.map_pieces(spread, threads.split(range(height), problem.work))
     return total
@@ -143,17 +165,50 @@ def _products(
     dtype: np.dtype[Any],
     inside: tuple[int, int] | None = None,
 ) -> Products:
-    """Return the products of the bands from one output row to before another, of the input rows inside a range."""
-    window, (height, width) = problem.window, problem.image
-    lowest, highest = inside or (0, height)
+    """Return the products of the bands from one output row to before another, of the input rows inside a range.
+
+    Those of a band are a group.
+    """
     of_matrix, of_x, of_out = _row_lengths(problem, t)
-    found = []
+    most = MOST_RESULTS if direction == "grad_weight" else math.inf  # as every piece makes all of them
+    bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, most)
+
+    def of(rows: tuple[int, int, int], transposed: str, arrange: Callable[..., Product]) -> Products:
+        return Products(dtype.char, [[arrange(*p) for p in band] for band in bands], rows, transposed)
+
+    if direction == "forward":  # out += matrix @ x
+        return of((of_matrix, of_x, of_out), "", Product)
+    if direction == "grad_input":  # x += matrixᵀ @ out
+        return of((of_matrix, of_out, of_x), "a", lambda m, n, k, a, b, c: Product(k, n, m, a, c, b))
+    if not _is_turned(problem, t):  # matrix += out @ xᵀ
+        return of((of_out, of_x, of_matrix), "b", lambda m, n, k, a, b, c: Product(m, k, n, c, b, a))
+    # matrixᵀ += x @ outᵀ
+    of_turned = t * problem.features
+    tap = of_turned * of_matrix * dtype.itemsize
+    return of(
+        (of_x, of_out, of_turned),
+        "b",
+        lambda m, n, k, a, b, c: Product(k, m, n, b, c, a // tap * tap + a % tap * of_turned),
+    )
+
+
+def _bands(
+    problem: Convolution, t: int, tops: tuple[int, int], inside: tuple[int, int], itemsize: int, most: float
+) -> list[list[Product]]:
+    """Return, for each band, its products out += matrix @ x of the input rows inside a range.
+
+    Those with matrices of up to `most` elements are cut in pieces.
+    """
+    window, width = problem.window, problem.image[1]
+    of_matrix, of_x, of_out = _row_lengths(problem, t)
+    bands: list[list[Product]] = []
     for top in range(*tops, t):
         rows = min(t, problem.positions[0] - top)
         start = top * window.stride[0] - window.padding[0]
-        first = max(start, lowest)
-        last = min(start + problem.reads(rows), highest)
+        first = max(start, inside[0])
+        last = min(start + problem.reads(rows), inside[1])
         m, k = rows * problem.features, (last - first) * problem.channels
+        bands.append([])
         if k <= 0:  # the band reads nothing but padding
             continue
         for tap in range(window.size[1]):
@@ -161,24 +216,12 @@ def _products(
             begin, end = (v * problem.batch for v in (max(0, -shift), min(problem.positions[1], width - shift)))
             matrix = tap * t * problem.features * of_matrix + (first - start) * problem.channels
             x, out = first * problem.channels * of_x + shift * problem.batch, top * problem.features * of_out
-            step = _piece(m * k, end - begin)
-            found += [
-                (m, min(step, end - at), k, *(dtype.itemsize * v for v in (matrix, x + at, out + at)))
+            step = _piece(m * k, end - begin) if m * k <= most else end - begin
+            bands[-1] += [
+                Product(m, min(step, end - at), k, *(itemsize * v for v in (matrix, x + at, out + at)))
                 for at in range(begin, end, step)
             ]
-    if direction == "forward":  # out += matrix @ x
-        return Products(dtype.char, (Product(*p) for p in found), (of_matrix, of_x, of_out))
-    if direction == "grad_input":  # x += matrixᵀ @ out
-        products = (Product(k, n, m, a, c, b) for m, n, k, a, b, c in found)
-        return Products(dtype.char, products, (of_matrix, of_out, of_x), "a")
-    if not _is_turned(problem, t):  # matrix += out @ xᵀ
-        products = (Product(m, k, n, c, b, a) for m, n, k, a, b, c in found)
-        return Products(dtype.char, products, (of_out, of_x, of_matrix), "b")
-    # matrixᵀ += x @ outᵀ
-    of_turned = t * problem.features
-    tap = of_turned * of_matrix * dtype.itemsize
-    products = (Product(k, m, n, b, c, a // tap * tap + a % tap * of_turned) for m, n, k, a, b, c in found)
-    return Products(dtype.char, products, (of_x, of_out, of_turned), "b")
+    return bands
 
 
 def _is_turned(problem: Convolution, t: int) -> bool:

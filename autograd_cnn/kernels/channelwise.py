@@ -20,9 +20,10 @@ from autograd_cnn.kernels.sums import largest_divisor, ones
 
 _dot: Any = one_thread(np.ndarray.dot)
 
-_BLOCK = 65536  # elements, 256 KiB in float32
+_BLOCK = 262144  # elements, 1 MiB in float32
 _SUMMED = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 _MULTIPLIED = 1024  # products that BLAS adds in 32 lanes, or more
+_NEAR = 16  # square of a mean by the variance, up to which float32 has precision to spare for the difference
 _BUFFER = 8192  # elements of a ufunc's buffer
 _SHORT = 256  # below, rows are as slow with a short buffer
 
@@ -74,35 +75,42 @@ def normalize(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array
     return _images(order, out, x.shape)
 
 
-def gradient_sums(grad: Array, x: Array, mean: Array) -> tuple[Array, Array]:
-    """Return for each channel the sums of `grad` and of grad · (x − mean), in float64."""
+def gradient_sums(grad: Array, x: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
+    """Return for each channel the sums of `grad` and of grad · (x − mean), in float64.
+
+    Where no mean is large beside the deviations from it, it is taken from the sums, which saves a pass:
+    Σ grad · (x − mean) = Σ grad · x − mean · Σ grad.
+    """
     if not x.size:
         return np.zeros(x.shape[1]), np.zeros(x.shape[1])
     order = _order(x)
     rows, grads, column = _rows(order, x), _rows(order, grad), mean[:, None]
     sums, products = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
+    centered = not (np.square(mean) <= _NEAR * variance).all()
 
     def measure(block: slice) -> None:
-        _add_products(grads[block], rows[block] - column, products[block])
+        _add_products(grads[block], rows[block] - column if centered else rows[block], products[block])
         _add_up(grads[block], sums[block])
 
     _over_blocks(measure, rows)
-    return sums.sum((0, 2), dtype=np.float64), products.sum((0, 2), dtype=np.float64)
+    of_grad, of_products = (partial.sum((0, 2), dtype=np.float64) for partial in (sums, products))
+    return of_grad, of_products if centered else of_products - mean * of_grad
 
 
-def weighted_sum(grad: Array, x: Array, of_grad: Array, of_x: Array, shift: Array) -> Array:
-    """Return of_grad · grad + of_x · x + shift, of channels of (N, C, …) and values (C,) in the dtype of x."""
+def scaled_sum(grad: Array, x: Array, of_x: Array, shift: Array, scale: Array) -> Array:
+    """Return (grad + of_x · x + shift) · scale, of channels of (N, C, …) and values (C,) in the dtype of x."""
     if not x.size:
         return np.array(x)
     order = _order(x)
     rows, grads = _rows(order, x), _rows(order, grad)
     out = np.empty_like(rows)
-    columns = [v[:, None] for v in (of_grad, of_x, shift)]
+    of_rows, shifts, scales = (v[:, None] for v in (of_x, shift, scale))
 
     def make(block: slice) -> None:
-        here = np.multiply(rows[block], columns[1], out=out[block])
-        here += grads[block] * columns[0]
-        here += columns[2]
+        here = np.multiply(rows[block], of_rows, out=out[block])
+        here += shifts
+        here += grads[block]
+        here *= scales
 
     _over_blocks(make, rows)
     return _images(order, out, x.shape)

@@ -14,7 +14,7 @@ from autograd_cnn.kernels.layout import Array, View, read_only
 from autograd_cnn.kernels.problem import Pooling
 
 #: Elements that the windows see: with more, to copy them takes longer than NumPy's calls.
-LARGEST_COPY = 20_000
+LARGEST_COPY = 65_536
 
 
 def suits(problem: Pooling, direction: str) -> bool:
@@ -32,25 +32,8 @@ def forward(problem: Pooling, x: Array) -> Array:
     return most.reshape(*problem.x_shape[:2], *problem.positions)
 
 
-def grad_input(problem: Pooling, grad: Array, x: Array, out: Array) -> Array:
-    """Return the gradient of the images; no maximum is nan."""
-    total = np.zeros(x.size, grad.dtype)
-    total[_first_maxima(problem, x, out)] = grad.reshape(-1)
-    return total.reshape(x.shape)
-
-
-def pick(problem: Pooling, values: Array, x: Array, out: Array) -> Array:
-    """Return the elements of `values` that `grad_input` sends gradients to: its adjoint."""
-    return values.reshape(-1)[_first_maxima(problem, x, out)].reshape(out.shape)
-
-
-def _copy(problem: Pooling, x: Array) -> Array:
-    """Copy what each tap of the windows sees: (KH·KW, N·C·H'·W')."""
-    return _windows(problem, x.itemsize).take(x).reshape(math.prod(problem.window.size), -1)
-
-
-def _first_maxima(problem: Pooling, x: Array, out: Array) -> Array:
-    """Return where in the images each window's first maximum is, (N·C·H'·W',)."""
+def winners(problem: Pooling, x: Array, out: Array) -> Array:
+    """Return where in the images each window's first maximum is, (N·C·H'·W',); no maximum is nan."""
     corners, offsets = _places(problem)
     hits = _copy(problem, x) == out.reshape(-1)
     first = np.empty(out.size, np.intp)
@@ -59,6 +42,29 @@ def _first_maxima(problem: Pooling, x: Array, out: Array) -> Array:
         np.putmask(first, hits[i], offsets[i])
     first += corners
     return first
+
+
+def numbered(problem: Pooling, numbers: Array) -> Array:
+    """Tell the same, from the numbers of the taps that won."""
+    corners, offsets = _places(problem)
+    return corners + offsets[numbers.reshape(-1)]
+
+
+def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
+    """Return the gradient of the images."""
+    total = np.zeros(math.prod(problem.x_shape), grad.dtype)
+    total[winners] = grad.reshape(-1)
+    return total.reshape(problem.x_shape)
+
+
+def pick(problem: Pooling, values: Array, winners: Array) -> Array:
+    """Return the elements of `values` that `grad_input` sends gradients to: its adjoint."""
+    return values.reshape(-1)[winners].reshape(*problem.x_shape[:2], *problem.positions)
+
+
+def _copy(problem: Pooling, x: Array) -> Array:
+    """Copy what each tap of the windows sees: (KH·KW, N·C·H'·W')."""
+    return _windows(problem, x.itemsize).take(x).reshape(math.prod(problem.window.size), -1)
 
 
 @functools.lru_cache(maxsize=512)
@@ -78,7 +84,7 @@ def _windows(problem: Pooling, itemsize: int) -> View:
 
 
 @functools.lru_cache(maxsize=32)
-def _places(problem: Pooling) -> tuple[Array, tuple[int, ...]]:
-    """Return where each window's first tap is, (N·C·H'·W',), and how much further each tap is."""
+def _places(problem: Pooling) -> tuple[Array, Array]:
+    """Return where each window's first tap is, (N·C·H'·W',), and how much further each tap is, (KH·KW,)."""
     places = _copy(problem, np.arange(math.prod(problem.x_shape)).reshape(problem.x_shape))
-    return read_only(places[0].copy()), tuple(places[:, 0].tolist())
+    return read_only(places[0].copy()), read_only(places[:, 0].copy())

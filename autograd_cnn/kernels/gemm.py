@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ class Products:
     ----------
     char : str
         The dtype of all three arrays, for which `is_there`.
-    products : iterable of Product
+    groups : iterable of iterables of Product
     rows : (int, int, int)
         Distance between the rows of a, of b and of c, in elements.
     transposed : {"", "a", "b"}
@@ -45,28 +45,35 @@ class Products:
     """
 
     def __init__(
-        self, char: str, products: Iterable[Product], rows: tuple[int, int, int], transposed: str = ""
+        self, char: str, groups: Iterable[Iterable[Product]], rows: tuple[int, int, int], transposed: str = ""
     ) -> None:
-        found, products = _gemm(char), list(products)
+        found, groups = _gemm(char), [list(group) for group in groups]
         assert found is not None
         self._gemm, length, number = found
         # What all calls have in common is made once: to make it takes as long as a small product.
-        references = {v: ctypes.byref(length(v)) for v in {*rows, *(v for p in products for v in p[:3])}}
+        references = {
+            v: ctypes.byref(length(v)) for v in {*rows, *(v for group in groups for p in group for v in p[:3])}
+        }
         orders = {x: ctypes.byref(ctypes.c_char(x)) for x in (b"N", b"T")}
         self._orders = [orders[b"T" if x in transposed else b"N"] for x in "ba"]
         self._rows = [references[v] for v in rows]
         self._one = ctypes.byref(number(1))
-        self._products = [(references[p.n], references[p.m], references[p.k], p.a, p.b, p.c) for p in products]
+        self._groups = [
+            [(references[p.n], references[p.m], references[p.k], p.a, p.b, p.c) for p in group] for group in groups
+        ]
 
-    def add(self, a: Array, b: Array, c: Array) -> None:
-        """Add them, to `c`."""
+    def add(self, a: Array, b: Array, c: Array, prepare: Callable[[int], None] | None = None) -> None:
+        """Add them, to `c`; `prepare` is called with the number of each group before it is added."""
         of_a, of_b, of_c = (x.ctypes.data for x in (a, b, c))
         gemm, one, address = self._gemm, self._one, ctypes.c_void_p
         orders, (lda, ldb, ldc) = self._orders, self._rows
         # BLAS has matrices by columns: to it they are all transposed, and so is the product.
-        for n, m, k, at_a, at_b, at_c in self._products:
-            left, right, result = address(of_b + at_b), address(of_a + at_a), address(of_c + at_c)
-            gemm(*orders, n, m, k, one, left, ldb, right, lda, one, result, ldc)
+        for i, group in enumerate(self._groups):
+            if prepare is not None:
+                prepare(i)
+            for n, m, k, at_a, at_b, at_c in group:
+                left, right, result = address(of_b + at_b), address(of_a + at_a), address(of_c + at_c)
+                gemm(*orders, n, m, k, one, left, ldb, right, lda, one, result, ldc)
 
 
 @functools.cache
@@ -81,7 +88,7 @@ def is_there(char: str) -> bool:
         left = a[:k, :m].T if transposed == "a" else a[:m, :k]
         right = b[:n, :k].T if transposed == "b" else b[:k, :n]
         expected[:m, :n] += left @ right
-        Products(char, [Product(m, n, k, 0, 0, 0)], (ld, ld, ld), transposed).add(a, b, c)
+        Products(char, [[Product(m, n, k, 0, 0, 0)]], (ld, ld, ld), transposed).add(a, b, c)
         if not np.array_equal(c, expected):
             return False
     return True

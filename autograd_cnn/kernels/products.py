@@ -23,7 +23,7 @@ LANES = 16  # columns that fill a cache line
 #: Rows of a left matrix that is cut: with more, packing costs little beside the product, unless it is a transpose.
 _MOST_ROWS = 32
 #: Results of a transposed product that is cut: each piece makes all of them, and adding more costs more than packing.
-_MOST_RESULTS = 1500
+MOST_RESULTS = 1500
 
 
 def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
@@ -44,7 +44,7 @@ def multiply_transposed(a: Array, b: Array) -> Array:
     if m < k:  # faster with the taller one first
         taller_first: Array = multiply_transposed(b, a).swapaxes(-1, -2)
         return taller_first
-    pieces = _pieces(m * k, n) if m * k <= _MOST_RESULTS else 1
+    pieces = _pieces(m * k, n) if m * k <= MOST_RESULTS else 1
     if pieces == 1:
         return np.asarray(np.matmul(a, b.swapaxes(-1, -2)))
     return np.asarray(np.matmul(_cut(a, pieces), _cut(b, pieces).swapaxes(-1, -2)).sum(-3))

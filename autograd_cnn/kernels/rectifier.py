@@ -11,30 +11,34 @@ import numpy as np
 from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array, as_bits, memory_order, read_only
 
-_BLOCK = 4096  # elements
-_LONG = 8 * _BLOCK  # below, blocks cost more than they gain
+_BLOCK = 262144  # elements: what two passes go over is in cache for the second
+_SHORT = 16384  # elements, below which to cut out blocks costs more than it gains
 
 
 def relu(x: Array) -> Array:
     """Maximum of x and 0; floats, integers or booleans."""
-    zeros = _zeros(x.dtype)  # np.maximum is slower with a single zero
-    if _BLOCK < x.size < _LONG and x.flags.c_contiguous:
-        return np.asarray(np.maximum(x, zeros[: x.size].reshape(x.shape)))
-    if x.size < _LONG or x.dtype.kind != "f" or (vector := _vector(x)) is None:
+    if x.size <= _SHORT or x.dtype.kind != "f" or (vector := _vector(x)) is None:
         return np.asarray(np.maximum(x, _zero(x.dtype)))
     out = np.empty_like(x)
-    _over_blocks(lambda x, out: np.maximum(x, zeros[: x.shape[-1]], out=out), vector, out=_vector(out))
+    zeros = _zeros(x.dtype)  # np.maximum is slower with a single zero
+    _over_blocks(lambda x, out: np.maximum(x, zeros[: x.size], out=out), vector, out=_vector(out))
     return out
 
 
 def relu_grad(grad: Array, out: Array) -> Array:
     """Return the gradient where the rectifier's output is not 0, and 0 elsewhere. A nan passes, as in PyTorch."""
     bits = as_bits(grad)
-    if grad.size >= _LONG and grad.strides == out.strides:
+    if grad.size > _SHORT and grad.strides == out.strides:
         vectors = _vector(bits), _vector(out)
         if vectors[0] is not None and vectors[1] is not None:
             total = np.empty_like(grad)
-            _over_blocks(lambda g, y, out: np.multiply(g, y != 0, out=out), *vectors, out=_vector(as_bits(total)))
+            zero = _zero(out.dtype)
+
+            def send(g: Array, y: Array, out: Array) -> None:
+                out[:] = y != zero  # converted here, as np.multiply would do it in small pieces
+                out *= g
+
+            _over_blocks(send, *vectors, out=_vector(as_bits(total)))
             return total
     # In the memory order of `out`: that of a gradient that was broadcast would follow it down the whole graph.
     like: Array = bits if grad.strides == out.strides else np.empty_like(out, bits.dtype)
@@ -43,16 +47,14 @@ def relu_grad(grad: Array, out: Array) -> Array:
 
 
 def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:
-    """Call an elementwise function on rows of a block each, shared among threads, and on what is left over."""
-    whole = out.size // _BLOCK * _BLOCK
+    """Call an elementwise function on one block after the other, shared among threads."""
 
-    def some(rows: Sequence[int]) -> None:
-        here = slice(rows[0] * _BLOCK, (rows[-1] + 1) * _BLOCK)
-        function(*[v[here].reshape(-1, _BLOCK) for v in vectors], out=out[here].reshape(-1, _BLOCK))
+    def some(starts: Sequence[int]) -> None:
+        for start in starts:
+            here = slice(start, start + _BLOCK)
+            function(*[v[here] for v in vectors], out=out[here])
 
-    threads.map_pieces(some, threads.split(range(whole // _BLOCK), threads.PASS * out.size))
-    if whole < out.size:
-        function(*[v[whole:] for v in vectors], out=out[whole:])
+    threads.map_pieces(some, threads.split(range(0, out.size, _BLOCK), threads.PASS * out.size))
 
 
 @functools.cache
@@ -62,7 +64,7 @@ def _zero(dtype: np.dtype[Any]) -> Array:
 
 @functools.cache
 def _zeros(dtype: np.dtype[Any]) -> Array:
-    return read_only(np.zeros(_LONG, dtype))
+    return read_only(np.zeros(_BLOCK, dtype))
 
 
 def _vector(x: Array) -> Array | None:

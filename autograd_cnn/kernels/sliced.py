@@ -18,6 +18,9 @@ from autograd_cnn.kernels.layout import Array, as_bits
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.kernels.window import Pair, Window
 
+#: Taps that a byte has numbers for, and one for none of them.
+MOST_TAPS = 255
+
 
 def suits(problem: Pooling, direction: str) -> bool:  # noqa: ARG001 -- as every algorithm
     """Return True: every problem can be solved by slices."""
@@ -29,38 +32,64 @@ def forward(problem: Pooling, x: Array) -> Array:
     return reduce(problem, x, np.maximum)
 
 
-def grad_input(problem: Pooling, grad: Array, x: Array, out: Array) -> Array:
+def winners(problem: Pooling, x: Array, out: Array) -> Array:
+    """Return the number of the tap that saw each maximum, the first of equals; no maximum is nan."""
+    count = math.prod(problem.window.size)
+    kind = np.uint8 if count <= MOST_TAPS else np.intp
+    # The taps count down: the first that saw the maximum has the highest number.
+    left = np.zeros_like(out, dtype=kind)
+    for i, tap in enumerate(taps(x, problem.window, out)):
+        np.maximum(left, (tap == out).view(np.uint8) * kind(count - i), out=left)
+    np.subtract(count, left, out=left)
+    return left
+
+
+def winners_of_any(problem: Pooling, x: Array, out: Array) -> Array:
+    """Tell the same of any numbers, as PyTorch has it: a nan replaces what came before, another number a lesser one.
+
+    A window of padding alone has none: what stands for it is the number of taps.
+    """
+    none = math.prod(problem.window.size)
+    inside = np.zeros((1, 1, *problem.padded), bool)
+    inside[problem.inside or ...] = True
+    chosen = np.full_like(out, none, dtype=np.uint8 if none <= MOST_TAPS else np.intp)
+    for i, (tap, within) in enumerate(zip(*(taps(v, problem.window, out) for v in (x, inside)), strict=True)):
+        chosen[within & (np.isnan(tap) | ((tap == out) & (chosen == none)))] = i
+    return chosen
+
+
+def numbered(problem: Pooling, numbers: Array) -> Array:  # noqa: ARG001 -- as every algorithm
+    """Return the numbers themselves."""
+    return numbers
+
+
+def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
     """Return the gradient of the padded images; where windows overlap, what they send is added."""
-    inside = _inside(problem, out)
     bits, overlaps, top_of = as_bits(grad), problem.window.overlaps, problem.window.stride[0]
-    total = np.empty_like(x, dtype=grad.dtype)
+    total = np.empty_like(grad, shape=(*problem.x_shape[:2], *problem.padded))
     if not _tiled(problem):
         total[...] = 0
 
     def send(part: Sequence[int]) -> None:
         below, here = np.s_[:, :, part[0] * top_of :], np.s_[:, :, part[0] : part[-1] + 1]
-        if not overlaps and inside is None:
-            _send_apart(problem.window, bits[here], x[below], out[here], as_bits(total[below]))
-            return
-        targets = taps(total[below] if overlaps else as_bits(total[below]), problem.window, out[here])
-        hits = _hits(x[below], out[here], problem.window, None if inside is None else inside[below])
-        for target, hit in zip(targets, hits, strict=True):
+        for i, target in enumerate(taps(total[below], problem.window, winners[here])):
+            sent = (bits[here] * (winners[here] == i)).view(grad.dtype)
             if overlaps:
-                target += np.multiply(bits[here], hit).view(grad.dtype)
+                target += sent
             else:
-                np.multiply(bits[here], hit, out=target)
+                target[...] = sent  # which is faster than to multiply into slices
 
-    places = range(out.shape[2])
-    threads.map_pieces(send, [places] if overlaps else threads.split(places, threads.PASS * x.size))
+    places = range(problem.positions[0])
+    work = threads.PASS * math.prod(problem.x_shape)
+    threads.map_pieces(send, [places] if overlaps else threads.split(places, work))
     return total
 
 
-def pick(problem: Pooling, values: Array, x: Array, out: Array) -> Array:
+def pick(problem: Pooling, values: Array, winners: Array) -> Array:
     """Return the elements of padded `values` that `grad_input` sends gradients to: its adjoint."""
-    picked = np.zeros_like(out, dtype=values.dtype)
-    hits = _hits(x, out, problem.window, _inside(problem, out))
-    for value, hit in zip(taps(values, problem.window, picked), hits, strict=True):
-        picked += np.multiply(as_bits(value), hit).view(values.dtype)
+    picked = np.zeros_like(winners, dtype=values.dtype)
+    for i, value in enumerate(taps(values, problem.window, winners)):
+        picked += np.multiply(as_bits(value), winners == i).view(values.dtype)
     return picked
 
 
@@ -106,17 +135,6 @@ def _fold(arrays: Sequence[Array], combine: np.ufunc, out: Array | None = None) 
     return out
 
 
-def _send_apart(window: Window, bits: Array, x: Array, out: Array, total: Array) -> None:
-    """Send the gradient of windows that share no elements to their first maximum; all as bits, to take from."""
-    left = bits
-    *before, (_, last) = zip(taps(x, window, out), taps(total, window, out), strict=True)
-    for tap, target in before:
-        sent = left * (tap == out)
-        target[...] = sent  # which is faster than to multiply into slices
-        left = left ^ sent
-    last[...] = left  # a window's maximum is at one of its taps
-
-
 @functools.lru_cache(maxsize=512)
 def _places(window: Window, count: Pair) -> tuple[tuple[slice, ...], ...]:
     """Return where each tap's elements are, once: slices take as long to make as to read, for one image."""
@@ -124,46 +142,6 @@ def _places(window: Window, count: Pair) -> tuple[tuple[slice, ...], ...]:
     return tuple(
         (everything, everything, window.rows(i, count[0]), window.columns(j, count[1])) for i, j in window.taps()
     )
-
-
-def _hits(x: Array, out: Array, window: Window, inside: Array | None) -> Iterator[Array]:
-    """Tell, tap by tap, which windows have their first maximum there; or, where that is nan, their last nan.
-
-    `inside` tells which elements belong to the images, if maxima may be nan or equal the padding.
-    """
-    if inside is not None:
-        yield from _hits_inside(x, out, window, inside)
-        return
-    *before, _ = taps(x, window, out)
-    unsettled = None
-    for tap in before:
-        hit = tap == out
-        if unsettled is None:
-            unsettled = ~hit
-        else:
-            hit &= unsettled
-            unsettled ^= hit
-        yield hit
-    # A window's maximum is at one of its taps: where it is at none before, at the last.
-    yield np.ones_like(out, bool) if unsettled is None else unsettled
-
-
-def _hits_inside(x: Array, out: Array, window: Window, inside: Array) -> Iterator[Array]:
-    """Tell the same of any numbers, as PyTorch has it: a nan replaces what came before, another number a lesser one."""
-    chosen = np.full(out.shape, -1)
-    for i, (tap, within) in enumerate(zip(taps(x, window, out), taps(inside, window, out), strict=True)):
-        chosen[within & (np.isnan(tap) | ((tap == out) & (chosen < 0)))] = i
-    for i in range(math.prod(window.size)):
-        yield chosen == i
-
-
-def _inside(problem: Pooling, out: Array) -> Array | None:
-    """Tell which elements of padded images belong to the images, (1, 1, H, W), if `_hits` has to know."""
-    if is_ordinary(out):
-        return None
-    inside = np.zeros((1, 1, *problem.padded), bool)
-    inside[problem.inside or ...] = True
-    return inside
 
 
 def _tiled(problem: Pooling) -> bool:

@@ -128,7 +128,7 @@ def _batch_standardize_grad(
 ) -> tuple[Array, Array, Array]:
     """Return the gradients of x, weight and bias: in one pass the sums, in another the gradient of x."""
     means, variances = moments
-    slope, products = kernels.gradient_sums(grad, x, means)
+    slope, products = kernels.gradient_sums(grad, x, means, variances)
     inverse = 1 / np.sqrt(variances + np.float64(eps))
     products *= inverse  # sums of grad · normalized x
     count = x.size // len(means)
@@ -136,12 +136,12 @@ def _batch_standardize_grad(
     of_all = slope, products
     if share is not None:
         of_all, count = (share.total(slope), share.total(products)), share.elements
-    # scale · (grad − mean(grad) − normal · mean(grad · normal)), with normal = (x − mean) · inverse
+    # (grad − mean(grad) − normal · mean(grad · normal)) · scale, with normal = (x − mean) · inverse
+    of_x = -inverse * of_all[1] / count
+    shift = -of_all[0] / count - of_x * means
     scale = inverse if weight is None else inverse * weight
-    of_x = -scale * inverse * of_all[1] / count
-    shift = -scale * of_all[0] / count - of_x * means
-    columns = [v.astype(x.dtype) for v in (scale, of_x, shift)]
-    return kernels.weighted_sum(grad, x, *columns), products, slope
+    columns = [v.astype(x.dtype) for v in (of_x, shift, scale)]
+    return kernels.scaled_sum(grad, x, *columns), products, slope
 
 
 @primitive(domain="floating", constant_in=("mean", "variance"), residuals=("center", "inverse"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from autograd_cnn import kernels
@@ -84,11 +85,11 @@ def max_pool2d(
     return of_images(_max_pool2d, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@primitive(residuals=("window",))
+@primitive(residuals=("winners", "window"))
 def _max_pool2d(
     x: Any, kernel_size: PairLike, stride: PairLike | None, padding: PairLike, dilation: PairLike, ceil_mode: bool
 ) -> Any:
-    """Pool a batch of images."""
+    """Pool a batch of images; what is kept for the way back is who won, and not the images."""
     checks.images("max_pool2d", "x", x.shape)
     window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     if x.dtype.kind != "f" and window.misses((x.shape[2], x.shape[3])):
@@ -97,34 +98,35 @@ def _max_pool2d(
             f"{window.dilation} and ceil_mode={ceil_mode}, a window over x {x.shape} contains only padding, which is "
             f"−inf, and {x.dtype} has no −inf; use less padding, or floats"
         )
-    return kernels.max_pool2d(x, window), window
+    out = kernels.max_pool2d(x, window)
+    return out, partial(kernels.max_pool2d_winners, x, out, window), window
 
 
 @_max_pool2d.backward("x")
-def _(grad, x, out, window):
-    return max_pool2d_grad(grad, x, out, window)
+def _(grad, winners, x_shape, window):
+    return max_pool2d_grad(grad, winners, x_shape, window)
 
 
-@primitive(constant_in=("x", "maxima"))
-def max_pool2d_grad(cotangent: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
-    """Gradient of `max_pool2d` with respect to `x`; `x` and its `maxima` only say which element was the maximum."""
-    return kernels.max_pool2d_grad(cotangent, x, maxima, window)
+@primitive
+def max_pool2d_grad(cotangent: Any, winners: Array, x_shape: tuple[int, ...], window: kernels.Window) -> Array:
+    """Gradient of `max_pool2d` with respect to `x`; `winners` say which elements the gradients go to."""
+    return kernels.max_pool2d_grad(cotangent, winners, x_shape, window)
 
 
 @max_pool2d_grad.backward("cotangent")
-def _(grad, x, maxima, window):
-    return max_pool2d_pick(grad, x, maxima, window)
+def _(grad, winners, window):
+    return max_pool2d_pick(grad, winners, window)
 
 
-@primitive(constant_in=("x", "maxima"))
-def max_pool2d_pick(values: Any, x: Any, maxima: Any, window: kernels.Window) -> Array:
-    """Elements of `values` where `x` has the maximum of each window; the adjoint of `max_pool2d_grad`."""
-    return kernels.max_pool2d_pick(values, x, maxima, window)
+@primitive
+def max_pool2d_pick(values: Any, winners: Array, window: kernels.Window) -> Array:
+    """Elements of `values` where each window has its winner; the adjoint of `max_pool2d_grad`."""
+    return kernels.max_pool2d_pick(values, winners, window)
 
 
 @max_pool2d_pick.backward("values")
-def _(grad, x, maxima, window):
-    return max_pool2d_grad(grad, x, maxima, window)
+def _(grad, values_shape, winners, window):
+    return max_pool2d_grad(grad, winners, values_shape, window)
 
 
 def avg_pool2d(

@@ -111,7 +111,7 @@ def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     products = pull_back(call, cotangents, create_graph=True)
     pushed = differentiate_pullback(call, products, vectors, cotangents)
     tensors = call.of_tensors
-    found = [in_kind(own(p, out._data), tensors) for p, out in zip(pushed, call.outputs, strict=True)]
+    found = [in_kind(product, tensors) for product in own(pushed, call.outputs)]
     return value_of(call), trees.rebuild(call.output, found)
 
 

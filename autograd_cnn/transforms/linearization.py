@@ -21,6 +21,7 @@ from autograd_cnn.calls.operands import is_plain, short
 from autograd_cnn.graph import Array, Node, alias, place_of
 from autograd_cnn.modes import is_grad_enabled, switched
 from autograd_cnn.recording import history
+from autograd_cnn.recording.ownership import unshared
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
 
@@ -182,7 +183,7 @@ def pullback(call: Linearization, cotangents: Sequence[Tensor], *, again: bool =
 
 def filled(call: Linearization, results: Sequence[Any]) -> list[Any]:
     """Return one result for each input, with zeros for an input that does not matter."""
-    return [own(result, x._data) for result, x in zip(results, call.inputs, strict=True)]
+    return own(results, call.inputs)
 
 
 def like_arguments(call: Linearization, results: Sequence[Any]) -> list[Any]:
@@ -213,12 +214,22 @@ def detached(call: Linearization, tree: Any) -> Any:
     return trees.rebuild(tree, [plain(x) for x in trees.leaves(tree)])
 
 
-def own(result: Any, like: Array) -> Any:
-    """Return a result that can be differentiated as it is, and any other (None is zeros) in an array of its own."""
+def own(results: Sequence[Any], inputs: Sequence[Tensor]) -> list[Any]:
+    """Return results that can be differentiated as they are, and others (None is zeros) in arrays of their own.
+
+    An array has the memory order of its input.
+    """
+    return [_own(*each) for each in zip(results, (x._data for x in inputs), unshared(results), strict=True)]
+
+
+def _own(result: Any, like: Array, alone: bool) -> Any:
+    """Return one result; `alone` tells that nobody else holds it."""
     if isinstance(result, Tensor):
         if result.requires_grad:
             return result
         result = result._data
+    elif alone and (result.shape, result.strides, result.dtype) == (like.shape, like.strides, like.dtype):
+        return result  # what a rule has just made is no one's
     array = np.empty_like(like, subok=False)
     np.copyto(array, False if result is None else result)  # which every dtype takes
     return array

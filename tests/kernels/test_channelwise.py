@@ -33,7 +33,7 @@ def column(values, x):
     return values.reshape((-1,) + (1,) * (x.ndim - 2))
 
 
-@given(images(), st.sampled_from([1, 7, 65536]))
+@given(images(), st.sampled_from([1, 7, 262144]))
 def test_moments_are_those_of_the_definition(x, block):
     (x,) = x
     with pytest.MonkeyPatch.context() as patch:
@@ -43,7 +43,7 @@ def test_moments_are_those_of_the_definition(x, block):
     np.testing.assert_allclose(variance, x.var(over_channels(x)), atol=1e-12)
 
 
-@given(images(2), st.sampled_from([1, 7, 65536]))
+@given(images(2), st.sampled_from([1, 7, 262144]))
 def test_passes_are_those_of_the_definition(arrays, block):
     grad, x = arrays
     a, b, c = np.random.default_rng(0).standard_normal((3, x.shape[1]))
@@ -51,14 +51,34 @@ def test_passes_are_those_of_the_definition(arrays, block):
         patch.setattr(channelwise, "_BLOCK", block)
         out = kernels.normalize(x, a, b, c)
         unshifted = kernels.normalize(x, a, b, None)
-        sums, products = kernels.gradient_sums(grad, x, a)
-        combined = kernels.weighted_sum(grad, x, a, b, c)
+        combined = kernels.scaled_sum(grad, x, a, b, c)
     np.testing.assert_allclose(out, (x - column(a, x)) * column(b, x) + column(c, x), atol=1e-12)
     np.testing.assert_allclose(unshifted, (x - column(a, x)) * column(b, x), atol=1e-12)
-    np.testing.assert_allclose(sums, grad.sum(over_channels(x)), atol=1e-11)
-    np.testing.assert_allclose(products, (grad * (x - column(a, x))).sum(over_channels(x)), atol=1e-11)
-    np.testing.assert_allclose(combined, column(a, x) * grad + column(b, x) * x + column(c, x), atol=1e-11)
+    wanted = (grad + column(a, x) * x + column(b, x)) * column(c, x)
+    np.testing.assert_allclose(combined, wanted, atol=1e-11)
     assert out.shape == combined.shape == x.shape
+
+
+@given(images(2), st.sampled_from([1, 7, 262144]), st.sampled_from([0, 1, 100]))
+def test_sums_are_those_of_the_definition(arrays, block, center):
+    grad, x = arrays
+    x = x + center
+    mean, variance = kernels.moments(x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channelwise, "_BLOCK", block)
+        sums, products = kernels.gradient_sums(grad, x, mean, variance)
+    np.testing.assert_allclose(sums, grad.sum(over_channels(x)), atol=1e-11)
+    np.testing.assert_allclose(products, (grad * (x - column(mean, x))).sum(over_channels(x)), atol=1e-11)
+
+
+@pytest.mark.parametrize("center", [0, 3, 5, 1000])
+def test_sums_of_products_are_right_beside_a_large_mean(center, rng):
+    x, grad = (rng.standard_normal((64, 3, 24, 24)).astype(np.float32) + shift for shift in (np.float32(center), 0))
+    mean, variance = (v.astype(np.float32) for v in kernels.moments(x))
+    _, products = kernels.gradient_sums(grad, x, mean, variance)
+    terms = grad.astype(np.float64) * (x - column(mean, x).astype(np.float64))
+    bound = 1e-6 * np.abs(terms).sum((0, 2, 3))
+    assert (np.abs(products - terms.sum((0, 2, 3))) <= bound).all()
 
 
 @pytest.mark.parametrize("order", ["images", "rows"])
@@ -88,8 +108,8 @@ def test_threads_give_the_same_values(dtype, rng):
         return [
             *kernels.moments(x),
             kernels.normalize(x, a, b, c),
-            *kernels.gradient_sums(grad, x, a),
-            kernels.weighted_sum(grad, x, a, b, c),
+            *kernels.gradient_sums(grad, x, a, b * b),
+            kernels.scaled_sum(grad, x, a, b, c),
         ]
 
     alone = results()

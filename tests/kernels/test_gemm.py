@@ -34,8 +34,10 @@ def test_parts_of_matrices_are_multiplied_and_added(transposed, dtype, data):
     left, right = a[parts[0]], b[parts[1]]
     expected = c.copy()
     expected[parts[2]] += 2 * (left.T if transposed == "a" else left) @ (right.T if transposed == "b" else right)
-    twice = [Product(m, n, k, *begins)] * 2
-    Products(c.dtype.char, twice, tuple(x.shape[1] for x in arrays), transposed).add(a, b, c)
+    group, prepared = [Product(m, n, k, *begins)], []
+    products = Products(c.dtype.char, [group, [], group], tuple(x.shape[1] for x in arrays), transposed)
+    products.add(a, b, c, prepared.append)
+    assert prepared == [0, 1, 2]
     np.testing.assert_allclose(c, expected, atol=1e-4 if dtype is np.float32 else 1e-12)
 
 

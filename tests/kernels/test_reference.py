@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import averaged, gathered, pool, sliced
+from autograd_cnn.kernels import averaged, gathered, pool, problem, sliced, tiled
 from autograd_cnn.kernels.layout import least
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.reference import kernels as reference
@@ -93,7 +93,22 @@ def test_max_pooling_of_a_few_large_images():
 
 @given(st.data())
 def test_max_pooling(data):
-    window = data.draw(windows(ceil_mode=True))
+    check_max_pooling(data, data.draw(windows(ceil_mode=True)))
+
+
+@given(st.data())
+def test_max_pooling_of_many_images_by_windows_side_by_side(data):
+    size = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    padding = tuple(data.draw(st.integers(0, length // 2)) for length in size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problem, "FEW_IMAGES", 0)
+        patch.setattr(tiled, "BAND", data.draw(st.sampled_from([1, 40, 1000])))
+        pool._choose.cache_clear()
+        check_max_pooling(data, kernels.Window(size, size, padding, ceil_mode=data.draw(st.booleans())))
+    pool._choose.cache_clear()
+
+
+def check_max_pooling(data, window):
     x = data.draw(images(window, odd=9))
     if x.size and data.draw(st.booleans()):
         x[data.draw(st.integers(0, len(x) - 1))] = data.draw(st.sampled_from([np.nan, -np.inf]))
@@ -103,10 +118,10 @@ def test_max_pooling(data):
     if grad.size and data.draw(st.booleans()):
         grad.flat[data.draw(st.integers(0, grad.size - 1))] = np.inf
     expected = reference.max_pool2d_grad(grad, x, out, window)
-    same(kernels.max_pool2d_grad(grad, x, out, window), expected)
+    same(kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window), expected)
     # What picks is the adjoint of what sends: numbered, the elements picked are those that the windows sent to.
     numbered = np.arange(1.0, x.size + 1).reshape(x.shape)
-    picked = kernels.max_pool2d_pick(numbered, x, out, window)
+    picked = kernels.max_pool2d_pick(numbered, kernels.max_pool2d_winners(x, out, window), window)
     ones = reference.max_pool2d_grad(np.ones_like(out), x, out, window)
     assert picked.sum() == (numbered * ones).sum()
 
@@ -141,7 +156,10 @@ def test_max_pooling_with_every_setting_along_an_axis(ceil_mode, batch, rng):
                 out = kernels.max_pool2d(x, window)
                 same(out, reference.max_pool2d(x, window))
                 grad = rng.integers(-3, 4, out.shape).astype(float)
-                same(kernels.max_pool2d_grad(grad, x, out, window), reference.max_pool2d_grad(grad, x, out, window))
+                same(
+                    kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window),
+                    reference.max_pool2d_grad(grad, x, out, window),
+                )
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -193,7 +211,7 @@ def test_max_pooling_sends_gradients_of_every_float(dtype, overlap, rng):
     x = rng.integers(-4, 5, (3, 2, 6, 6)).astype(dtype)
     out = kernels.max_pool2d(x, window)
     grad = rng.integers(-3, 4, out.shape).astype(dtype)
-    found = kernels.max_pool2d_grad(grad, x, out, window)
+    found = kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window)
     assert found.dtype == dtype
     same(found, reference.max_pool2d_grad(grad, x, out, window))
 

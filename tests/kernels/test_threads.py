@@ -31,7 +31,11 @@ def everything(rng):
     for window in (kernels.Window((2, 2), (2, 2)), kernels.Window((3, 3), (1, 1), (1, 1), ceil_mode=True)):
         out = kernels.max_pool2d(x, window)
         grad = rng.standard_normal(out.shape)
-        results += [out, kernels.max_pool2d_grad(grad, x, out, window), kernels.avg_pool2d(x, window)]
+        results += [
+            out,
+            kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window),
+            kernels.avg_pool2d(x, window),
+        ]
     long = rng.standard_normal(30_000)
     return [*results, kernels.relu(long), kernels.relu_grad(rng.standard_normal(30_000), long)]
 

@@ -116,7 +116,7 @@ def test_what_is_chosen_is_what_is_done(name, rng):
 def test_algorithms_have_the_same_functions():
     for table, names in (
         (conv.TABLE, ("suits", "forward", "grad_input", "grad_weight")),
-        (pool.TABLE, ("suits", "forward", "grad_input", "pick")),
+        (pool.TABLE, ("suits", "forward", "winners", "numbered", "grad_input", "pick")),
     ):
         for name in names:
             codes = [getattr(way.algorithm, name).__code__ for way in table]
@@ -126,7 +126,7 @@ def test_algorithms_have_the_same_functions():
 
 def test_the_last_algorithm_suits_everything():
     problem = Pooling((3, 0, 5, 5), np.dtype(bool), window((5, 5)))
-    assert all(sliced.suits(problem, direction) for direction in ("forward", "grad_input", "pick"))
+    assert all(sliced.suits(problem, direction) for direction in ("forward", "back"))
     problem = Convolution((3, 0, 5, 5), np.dtype(bool), window((5, 5)), (0, 0, 5, 5))
     assert all(banded.suits(problem, direction) for direction in ("forward", "grad_input", "grad_weight"))
 

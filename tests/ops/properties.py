@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
+from autograd_cnn import kernels
 from autograd_cnn.ops import activation, convolution, indexing, normalization, pooling, reduction
 from autograd_cnn.ops.comparison import _precedence
 from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes, transposed_convolutions
@@ -509,9 +510,10 @@ def max_pool2d_gradients(draw):
     x, options = draw(poolings())
     out = np.array(ac.max_pool2d(x, **options))
     window = pooling._window("max_pool2d", x.shape, **options)
+    winners = kernels.max_pool2d_winners(x, out, window)
     if draw(st.booleans()):
-        return (lambda g: pooling.max_pool2d_grad(g, x, out, window)), (draw(arrays(out.shape)),), {}
-    return (lambda v: pooling.max_pool2d_pick(v, x, out, window)), (draw(arrays(x.shape)),), {}
+        return (lambda g: pooling.max_pool2d_grad(g, winners, x.shape, window)), (draw(arrays(out.shape)),), {}
+    return (lambda v: pooling.max_pool2d_pick(v, winners, window)), (draw(arrays(x.shape)),), {}
 
 
 @prop

@@ -92,6 +92,7 @@ class Ours(Framework):
         kind, settings = optimizer
         self.network = network
         self.params = {name: ac.Tensor(w.copy(), requires_grad=True) for name, w in weights.items()}
+        self._arrays: dict[str, Array] | None = None  # of the parameters, from a forward alone to the next step
         self.optimizer = getattr(ac.optim, kind)(self.params, **settings)
 
     @staticmethod
@@ -102,6 +103,7 @@ class Ours(Framework):
 
     def step(self, images: Array, labels: Array) -> float:
         """Run forward and backward, update the weights, and return the loss."""
+        self._arrays = None
         self.optimizer.zero_grad()
         loss = self._loss(images, labels)
         loss.backward()
@@ -118,8 +120,9 @@ class Ours(Framework):
 
     def logits(self, images: Array) -> Array:
         """Run forward, recording nothing: on arrays, ops are plain NumPy."""
-        plain = {name: p.data for name, p in self.params.items()}
-        return np.asarray(self.network.apply(self._F, plain, images))
+        if self._arrays is None:
+            self._arrays = {name: p.data for name, p in self.params.items()}
+        return np.asarray(self.network.apply(self._F, self._arrays, images))
 
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
