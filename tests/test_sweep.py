@@ -63,7 +63,7 @@ def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 143
-    assert "go on with: sweep --resume stopped" in errors
+    assert "go on with: autograd-cnn sweep --resume stopped" in errors
     assert "Traceback" not in errors
     resumed = sweep("--resume", "stopped", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr

@@ -209,7 +209,7 @@ def single_ops(cases: Iterable[OpCase], frameworks: Frameworks, *, threads: int,
     has a matrix product of its own, and can exceed it.
     """
     peak = matmul_peak()
-    print(f"peak: {peak / 1e9:.0f} billion operations a second, reached by NumPy in a matrix product")
+    print(f"\npeak: {peak / 1e9:.0f} billion operations a second, reached by NumPy in a matrix product")
     shares = [f"{name} of peak" for name in names(frameworks)]
     report = Report(
         "single_ops", title("Time of single ops", frameworks), names(frameworks), "ms", threads, rounds, shares
