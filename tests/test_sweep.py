@@ -168,7 +168,7 @@ def test_damaged_results_of_a_training_are_made_again(tmp_path):
 @pytest.mark.skipif(
     importlib.util.find_spec("mpi4py") is None
     or shutil.which("mpiexec", path=str(Path(sys.executable).parent)) is None,
-    reason="MPI is not installed: pip install 'autograd-cnn[mpi]'",
+    reason='MPI is not installed: pip install "autograd-cnn[mpi]"',
 )
 def test_trainings_are_shared_among_ranks(tmp_path):
     mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent))

@@ -342,7 +342,7 @@ class TestCommand:
         monkeypatch.setitem(sys.modules, "starlette", None)
         assert main(["play", "--weights", str(weights), "--no-browser"]) == 2
         assert capsys.readouterr().err == (
-            'error: the page takes Starlette and uvicorn, which are not installed: pip install "autograd_cnn[play]"\n'
+            'error: the page takes Starlette and uvicorn, which are not installed: pip install "autograd-cnn[play]"\n'
         )
 
     @needs_server
