@@ -525,6 +525,15 @@ def test_a_legend_covers_neither_the_data_nor_the_names_of_the_axes(draw):
         assert figure.y0 <= legend.y0
 
 
+def test_a_legend_stays_on_a_figure_that_makes_no_room():
+    figure = Figure()
+    axes = plotting.calibration(([0.2, 0.9], [1.0, 0.5], [1, 3]), ax=figure.subplots())
+    figure.draw_without_rendering()
+    legend, inside = axes.get_legend().get_window_extent(), axes.bbox
+    assert inside.x0 <= legend.x0 <= legend.x1 <= inside.x1
+    assert inside.y0 <= legend.y0 <= legend.y1 <= inside.y1
+
+
 def test_files_have_the_size_of_the_figure_at_150_dots_an_inch(tmp_path):
     figure = plotting.learning_curve(history(2, 5))
     plotting.save(figure.axes[1], tmp_path / "curve.png")

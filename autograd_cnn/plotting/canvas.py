@@ -63,6 +63,8 @@ def on_axes(ax: Axes | None, size: tuple[float, float]) -> Iterator[Axes]:
 def legend_below(ax: Axes, columns: int) -> None:
     """Say under the axes what is what, in rows of so many: whatever the data, nothing of it is covered.
 
+    On a figure of the user's without a layout engine, which makes no room there, it stands where it covers least.
+
     Examples
     --------
     >>> with on_axes(None, (4.0, 3.0)) as ax:
@@ -73,6 +75,9 @@ def legend_below(ax: Axes, columns: int) -> None:
     """
     from matplotlib.transforms import ScaledTranslation
 
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(fontsize=8)
+        return
     below = ax.transAxes + ScaledTranslation(0, -36 / 72, ax.figure.dpi_scale_trans)  # the name of the x axis
     ax.legend(
         loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=columns, fontsize=8, borderaxespad=0,

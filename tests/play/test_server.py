@@ -311,7 +311,7 @@ class TestCommand:
         play = start("--model", "small.py", "--port", "0", cwd=tmp_path)
         url = play.stdout.readline()
         assert play.stdout.readline().startswith("first, small.py learns digits")
-        assert play.stdout.readline().startswith("next time: play --weights runs")
+        assert play.stdout.readline().startswith("next time: autograd-cnn play --weights runs")
         connection = http.client.HTTPConnection(url.removeprefix("http://").strip().rstrip("/"), timeout=60)
         with contextlib.closing(connection):
             connection.request("GET", "/api/model")
