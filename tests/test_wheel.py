@@ -44,7 +44,7 @@ def archive_and_its_wheel(tmp_path_factory):
 
 def files_under(*folders):
     """Name the files that belong to the project, leaving out what Python, tools and runs leave there."""
-    left = {"__pycache__", ".ipynb_checkpoints", "runs"}
+    left = {"__pycache__", ".hypothesis", ".ipynb_checkpoints", "runs"}
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     return {path.relative_to(ROOT).as_posix() for path in paths if not left & set(path.parts)}
 
