@@ -1,6 +1,7 @@
 """The benchmarks run, agree with their rivals and write what they measured; how long it took is not looked at."""
 
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -163,6 +164,14 @@ class TestReport:
         panel = charts.Panel("", "x", "y", {rival: ([1, 2, 4], [3, 2, 1]) for rival in rivals}, log=True)
         report.save(tmp_path / "curves", lambda report, path: charts.curves(report, [panel, panel], path))
         assert_saved(tmp_path / "curves", "name")
+
+
+def test_the_rivals_bars_and_curves_are_told_apart_in_grey():
+    looks = charts._looks(["a", "b", "c", "d", "ours"]).values()
+    grey = {color: Image.new("RGB", (1, 1), color).convert("L").getpixel((0, 0)) for color, _, _ in looks}
+    for (color, hatch, _), (other, other_hatch, _) in itertools.combinations(looks, 2):
+        assert hatch != other_hatch or abs(grey[color] - grey[other]) > 60
+    assert len({mark for _, _, mark in looks}) == 5
 
 
 class TestFairness:

@@ -256,7 +256,8 @@ def assert_refused(done, beginning):
     ("arguments", "beginning"),
     [
         (["fly"], "error: argument COMMAND: invalid choice: 'fly'"),
-        (["train", "--fast"], "error: unrecognized arguments: --fast"),
+        (["train", "--fast"], "error: unrecognized arguments: --fast (see autograd-cnn train --help)"),
+        (["--fast"], "error: unrecognized arguments: --fast (see autograd-cnn --help)"),
         (["train", "--epochs", "0"], "error: argument --epochs: expected a whole number of at least 1, got '0'"),
         (
             ["train", "--batch-size", "x"],
@@ -267,6 +268,7 @@ def assert_refused(done, beginning):
         (["train", "--seed", "-1"], "error: argument --seed: expected a whole number of at least 0, got '-1'"),
         (["train", "--optimizer", "magic"], "error: --optimizer 'magic' is unknown; expected adam, sgd, momentum,"),
         (["train", "--data", "cats"], "error: there is no data set 'cats'"),
+        (["train", "--data", "cats/small"], "error: there is no folder cats/small: expected one with a folder of"),
         (["train", "--model", "vgg"], "error: there is no model 'vgg'; the models are lenet5, mlp"),
         (["train", "--lr", "1e9", "--epochs", "1"], "error: the loss became"),
         (["train", "--data", "digit"], "error: there is no data set 'digit': expected one of digits, mnist,"),
@@ -283,6 +285,7 @@ def assert_refused(done, beginning):
         (["train", "--checkpoint-every", "1h"], "error: argument --checkpoint-every: expected steps, as in 500, or"),
         (["train", "--out", "file/run"], "error: file/run cannot be made a folder:"),
         (["evaluate", "--weights", "gone.safetensors"], "error: gone.safetensors does not exist"),
+        (["evaluate", "--weights", "runs/gone"], "error: runs/gone does not exist; expected a run's folder, or a"),
         (["evaluate", "--weights", "file"], "error: file is cut short or not a safetensors file"),
         (["evaluate"], "error: the following arguments are required: --weights"),
     ],

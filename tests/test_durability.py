@@ -176,7 +176,8 @@ def test_a_signal_saves_the_step_and_says_how_to_go_on(place, tmp_path, name, st
     process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status
-    assert re.search(r"stopped after step [\d,]+ of [\d,]+; go on with: train --resume run\ninterrupted\n$", errors)
+    advice = "go on with: autograd-cnn train --resume run"
+    assert re.search(rf"stopped after step [\d,]+ of [\d,]+; {advice}\ninterrupted\n$", errors)
     assert {p.name for p in (tmp_path / "run").iterdir()} == {STATE_FILE, "best.safetensors"}
 
 

@@ -1,12 +1,15 @@
 """What the notebooks promise, as they are stored; that they run is checked by `.ci/run`."""
 
 import ast
+import base64
+import io
 import itertools
 import json
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from autograd_cnn.experiments.reproductions import REPRODUCTIONS
 
@@ -15,7 +18,7 @@ NAMES = [
     "01_autograd", "02_convolution", "03_train_a_digit_reader", "04_prove_your_gradients", "05_beyond_first_order",
     "06_speed",
 ]  # fmt: skip
-LARGEST = 500_000  # bytes, with its pictures
+LARGEST = 250_000  # bytes, with its pictures
 
 
 def test_there_are_six():
@@ -51,6 +54,14 @@ def test_every_cell_with_numbers_or_a_picture_shows_it(cells):
     for cell in code_cells(cells):
         if re.search(r"^ *print\(|^ac\.plotting|plt\.subplots", source(cell), re.MULTILINE):
             assert cell["outputs"], source(cell)
+
+
+def test_its_pictures_have_a_palette(cells):
+    """They are half as large so: `python -m tests.run_notebooks` stores them."""
+    outputs = [output for cell in code_cells(cells) for output in cell["outputs"]]
+    for picture in filter(None, (output.get("data", {}).get("image/png") for output in outputs)):
+        with Image.open(io.BytesIO(base64.b64decode("".join(picture)))) as image:
+            assert image.mode == "P"
 
 
 def test_it_opens_with_what_it_takes(cells):

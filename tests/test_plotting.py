@@ -507,12 +507,39 @@ def test_pyplot_is_left_alone_and_import_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plotting.learning_curve(history(2, 5)),
+        lambda: plotting.calibration(([0.2, 0.9], [1.0, 0.5], [1, 3])),
+        lambda: plotting.curves({name: [0.1, 0.9] for name in "abcdef"}, title="", ylabel=""),
+    ],
+)
+def test_a_legend_covers_neither_the_data_nor_the_names_of_the_axes(draw):
+    whole = draw().figure
+    whole.draw_without_rendering()
+    for axes in whole.axes:
+        legend, figure = axes.get_legend().get_window_extent(), whole.bbox
+        assert legend.y1 < axes.xaxis.label.get_window_extent().y0
+        assert figure.x0 <= legend.x0 <= legend.x1 <= figure.x1
+        assert figure.y0 <= legend.y0
+
+
+def test_a_legend_stays_on_a_figure_that_makes_no_room():
+    figure = Figure()
+    axes = plotting.calibration(([0.2, 0.9], [1.0, 0.5], [1, 3]), ax=figure.subplots())
+    figure.draw_without_rendering()
+    legend, inside = axes.get_legend().get_window_extent(), axes.bbox
+    assert inside.x0 <= legend.x0 <= legend.x1 <= inside.x1
+    assert inside.y0 <= legend.y0 <= legend.y1 <= inside.y1
+
+
 def test_files_have_the_size_of_the_figure_at_150_dots_an_inch(tmp_path):
     figure = plotting.learning_curve(history(2, 5))
     plotting.save(figure.axes[1], tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as image:
         assert image.format == "PNG"
-        assert image.size == (1350, 540)
+        assert image.size == (1350, 600)
         assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
     plotting.save(figure, tmp_path / "curve.svg")
     assert "augmented" not in (tmp_path / "curve.svg").read_text()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import autograd_cnn as ac
 from tests import readme_numbers
 
 README = Path(__file__).parents[1] / "README.md"
@@ -36,7 +37,7 @@ def can_run(text):
     )
 
 
-def test_the_blocks_run_in_order(tmp_path, monkeypatch):
+def test_the_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     """In one folder, and the Python in one session, but for a block that is a file by its first line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -52,6 +53,11 @@ def test_the_blocks_run_in_order(tmp_path, monkeypatch):
     assert len(said) >= 10
     assert namespace["ac"].gradcheck(namespace["swish"], [0.5, -1.0])
     check_the_claim("digits", said["python -m autograd_cnn train"])
+    claimed, found = (
+        float(re.search(r"(\d+)% of 360 digits right", text)[1])
+        for text in (README.read_text(encoding="utf-8"), capsys.readouterr().out)
+    )
+    assert abs(claimed - found) <= 1
 
 
 def command(line):
@@ -70,6 +76,17 @@ def check_the_claim(name, printed):
     claimed = float(re.search(r"\| ([\d.]+) ?% of ", readme_numbers.current_row(name))[1])
     found = float(re.search(r"test accuracy ([\d.]+)%", printed)[1])
     assert abs(claimed - found) < 1, "python -m tests.readme_numbers --out DIR --write"
+
+
+def test_the_model_in_15_lines_has_15():
+    text = README.read_text(encoding="utf-8").partition("\n## A model in 15 lines\n")[2]
+    block = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    assert len([line for line in block.splitlines() if line]) == 15
+
+
+def test_it_is_cited_by_the_version_that_it_has():
+    text = README.read_text(encoding="utf-8").partition("\n## How to cite\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"\d+\.\d+\.\d+", text)) == {ac.__version__}
 
 
 def test_every_block_of_use_it_is_short():

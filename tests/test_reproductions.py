@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ def test_a_system_is_reproduced_by_one_command(name, tmp_path):
         for column in ("figure", "reproduced", "ours"):
             assert finding[column] in done.stdout
         assert not finding["published"], "published figures are of all of MNIST"
+    assert not re.search("[1-9]0?,000", done.stdout), "so many images are not in it"
     assert "as published  " not in done.stdout
     assert "% off" not in done.stdout
     assert any(f["reproduced"] for f in results["findings"])

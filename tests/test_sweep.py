@@ -63,7 +63,7 @@ def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 143
-    assert "go on with: sweep --resume stopped" in errors
+    assert "go on with: autograd-cnn sweep --resume stopped" in errors
     assert "Traceback" not in errors
     resumed = sweep("--resume", "stopped", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
@@ -168,7 +168,7 @@ def test_damaged_results_of_a_training_are_made_again(tmp_path):
 @pytest.mark.skipif(
     importlib.util.find_spec("mpi4py") is None
     or shutil.which("mpiexec", path=str(Path(sys.executable).parent)) is None,
-    reason="MPI is not installed: pip install 'autograd-cnn[mpi]'",
+    reason='MPI is not installed: pip install "autograd-cnn[mpi]"',
 )
 def test_trainings_are_shared_among_ranks(tmp_path):
     mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent))

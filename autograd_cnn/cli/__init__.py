@@ -77,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    given = make_parser().parse_args(arguments)
+    given, unknown = make_parser().parse_known_args(arguments)
+    if unknown:  # argparse itself would name the help of the whole, which does not list the command's options
+        program = f"autograd-cnn {given.command}" if given.command else "autograd-cnn"
+        return _fail(f"unrecognized arguments: {' '.join(unknown)} (see {program} --help)")
     given.arguments = sys.argv[1:] if arguments is None else list(arguments)
     from threadpoolctl import threadpool_limits
 

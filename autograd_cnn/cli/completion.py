@@ -21,6 +21,6 @@ class _PrintCompletion(argparse.Action):
         try:
             import shtab
         except ImportError:
-            parser.error(f"{option} needs the package shtab: pip install 'autograd-cnn[completion]'")
+            parser.error(f'{option} needs the package shtab: pip install "autograd-cnn[completion]"')
         print(shtab.complete(parser, shell))
         parser.exit()

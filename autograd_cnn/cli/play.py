@@ -74,5 +74,5 @@ def learn(model: str) -> SavedModel:
             shown(f"first, {model} learns {settings.data}, as with train; --weights takes a network that has learned")
         )
         train.train_with_bar(run)
-    print(shown(f"next time: play --weights {folder}"), flush=True)
+    print(shown(f"next time: autograd-cnn play --weights {folder}"), flush=True)
     return run.saved_model()

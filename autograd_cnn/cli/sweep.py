@@ -110,7 +110,7 @@ def _run(sweep: Sweep, folder: Path, executor: Executor) -> list[Trained]:
                 result = f"test accuracy {trained.accuracy:.2%}, trained in {trained.seconds:.1f} s"
                 print(f"{len(found)}/{len(sweep.trainings)} {shown(sweep.name(trained.settings))}: {result}")
     except KeyboardInterrupt:
-        print(f"stopped; go on with: sweep --resume {shown(folder)}", file=sys.stderr)
+        print(f"stopped; go on with: autograd-cnn sweep --resume {shown(folder)}", file=sys.stderr)
         raise
     return found
 

@@ -210,7 +210,7 @@ def train_with_bar(run: Run) -> Results | None:
     except KeyboardInterrupt:
         if run.history.step_losses:
             step = f"step {len(run.history.step_losses):,} of {run.steps:,}"
-            print(f"stopped after {step}; go on with: train --resume {shown(run.folder)}", file=sys.stderr)
+            print(f"stopped after {step}; go on with: autograd-cnn train --resume {shown(run.folder)}", file=sys.stderr)
         raise
 
 

@@ -1,6 +1,7 @@
 """Data sets as plain arrays and in batches; reading, writing and augmenting images."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,5 +179,7 @@ def _path(name: str) -> Path:
 
 
 def _check(kind: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known and {"/", os.sep} & set(given):
+        raise DataError(f"there is no folder {given}: expected one with a folder of images for each class")
     if given not in known:
         raise DataError(f"there is no {kind} {given!r}: expected one of {', '.join(known)}{did_you_mean(given, known)}")

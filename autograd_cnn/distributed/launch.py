@@ -45,7 +45,7 @@ def mpiexec(processes: int) -> list[str]:
     if found is None or importlib.util.find_spec("mpi4py") is None:
         raise DistributedError(
             "several processes train together through MPI, which is not there; install it with: "
-            "pip install 'autograd-cnn[mpi]'"
+            'pip install "autograd-cnn[mpi]"'
         )
     binding = ["--bind-to", "core"] if processes <= cores() else ["--bind-to", "none", "--oversubscribe"]
     return [found, "-n", str(processes), *binding, sys.executable]

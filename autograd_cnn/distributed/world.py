@@ -109,7 +109,7 @@ def world() -> Communicator:
     except (ImportError, RuntimeError) as error:
         raise DistributedError(
             f"several processes train together through MPI, which is not there ({error}); install it with: "
-            "pip install 'autograd-cnn[mpi]'"
+            'pip install "autograd-cnn[mpi]"'
         ) from error
     communicator: Communicator = MPI.COMM_WORLD
     return communicator

@@ -121,7 +121,9 @@ def _(grad, x_shape):
 
 @named
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Flatten the axes from `start_dim` to `end_dim`, both included, into one.
+    """Flatten the axes from `start_dim` to `end_dim`, both included, into one: all of them, unless told otherwise.
+
+    The layer `autograd_cnn.nn.flatten` keeps the first axis, which is the batch's.
 
     Examples
     --------

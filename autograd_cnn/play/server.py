@@ -240,7 +240,7 @@ def require_server() -> None:
         importlib.import_module("uvicorn")
     except ImportError as error:
         raise PlayError(
-            'the page takes Starlette and uvicorn, which are not installed: pip install "autograd_cnn[play]"'
+            'the page takes Starlette and uvicorn, which are not installed: pip install "autograd-cnn[play]"'
         ) from error
 
 

@@ -60,6 +60,31 @@ def on_axes(ax: Axes | None, size: tuple[float, float]) -> Iterator[Axes]:
         yield figure.subplots() if ax is None else ax
 
 
+def legend_below(ax: Axes, columns: int) -> None:
+    """Say under the axes what is what, in rows of so many: whatever the data, nothing of it is covered.
+
+    On a figure of the user's without a layout engine, which makes no room there, it stands where it covers least.
+
+    Examples
+    --------
+    >>> with on_axes(None, (4.0, 3.0)) as ax:
+    ...     lines = ax.plot([1, 4, 9], label="squares")
+    ...     legend_below(ax, columns=2)
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'squares'
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(fontsize=8)
+        return
+    below = ax.transAxes + ScaledTranslation(0, -36 / 72, ax.figure.dpi_scale_trans)  # the name of the x axis
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=columns, fontsize=8, borderaxespad=0,
+        borderpad=0,
+    )  # fmt: skip
+
+
 def save(drawn: FigureBase | Axes, path: str | os.PathLike[str]) -> None:
     """Write a picture to a file: SVG or PDF if its name ends so, and otherwise PNG.
 

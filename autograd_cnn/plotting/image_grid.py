@@ -133,7 +133,7 @@ def mistakes(
     worst = wrong[np.argsort(-sure[wrong, answers[wrong]], kind="stable")][:_MOST_MISTAKES]
     columns = min(_MISTAKES_IN_A_ROW, max(3, len(worst)))
     rows = max(1, -(-len(worst) // columns))
-    with on_figure(figure, (1.35 * columns, 1.65 * rows + 0.5)) as figure:
+    with on_figure(figure, (1.35 * columns, 1.55 * rows + 0.4)) as figure:
         shown = f": the {len(worst)} most confident" if len(worst) < len(wrong) else ""
         figure.suptitle(f"{len(wrong):,} of {len(true):,} mistaken{shown}", fontweight="bold", fontsize=11)
         grid = figure.subplots(rows, columns, squeeze=False)

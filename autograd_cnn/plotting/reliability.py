@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd_cnn.plotting.canvas import on_axes, percent, values
+from autograd_cnn.plotting.canvas import legend_below, on_axes, percent, values
 from autograd_cnn.plotting.looks import FAINT, INK, TRAIN
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def calibration(bins: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
         )
     number, known = len(count), count > 0
     low, high = _wilson(accuracy[known], count[known])
-    with on_axes(ax, (4.4, 4.2)) as ax:
+    with on_axes(ax, (4.4, 4.5)) as ax:
         edges = np.arange(number) / number
         ax.bar(edges, count / count.sum(), 1 / number, align="edge", color=FAINT, label="share of the predictions")
         ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", label="as sure as right")
@@ -64,7 +64,7 @@ def calibration(bins: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
         ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.01), ylim=(0, 1.01), aspect="equal")
         ax.xaxis.set_major_formatter(percent)
         ax.yaxis.set_major_formatter(percent)
-        ax.legend(loc="upper left", fontsize=8)
+        legend_below(ax, columns=2)
     return ax
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd_cnn.plotting.canvas import drawable, on_axes, on_figure, values
+from autograd_cnn.plotting.canvas import drawable, legend_below, on_axes, on_figure, values
 from autograd_cnn.plotting.looks import DASHES, MARKERS, PALETTE, TEST, TRAIN
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def curves(
     [0.8, 0.9]
     """
     _require_series(series)
-    with on_axes(ax, (6.4, 4.0)) as ax:
+    with on_axes(ax, (6.4, 4.2)) as ax:
         from matplotlib.ticker import MaxNLocator
 
         for i, (name, numbers) in enumerate(series.items()):
@@ -43,7 +43,7 @@ def curves(
         ax.set_title(title, loc="left")
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.legend()
+        legend_below(ax, columns=3)
     return ax
 
 

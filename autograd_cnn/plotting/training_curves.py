@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn.plotting.canvas import drawable, on_figure, percent
+from autograd_cnn.plotting.canvas import drawable, legend_below, on_figure, percent
 from autograd_cnn.plotting.looks import DASHES, TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def learning_curve(
     [2.3, 1.1, 0.6]
     """
     curves = _Curves(history if isinstance(history, Mapping) else history.to_dict(), augmented)
-    with on_figure(figure, (9.0, 3.6)) as figure:
+    with on_figure(figure, (9.0, 4.0)) as figure:
         loss, accuracy = figure.subplots(1, 2)
         curves.draw_loss(loss)
         curves.draw_accuracy(accuracy)
@@ -108,7 +108,7 @@ class _Curves:
         axes.set_title("Loss", loc="left")
         axes.set(xlabel="epoch" if self.epochs.size else "step")
         axes.set_xlim(0, 1.03 * self.length)
-        axes.legend()
+        legend_below(axes, columns=1)
 
     def draw_accuracy(self, axes: Axes) -> None:
         curves: list[Any] = [(self.training, self.train_accuracy, {"color": TRAIN})]
@@ -121,7 +121,7 @@ class _Curves:
         axes.set(xlabel="epoch")
         axes.yaxis.set_major_formatter(percent)
         axes.set_xlim(0, self.length + max(0.03 * self.length, 1 / self.length))  # a single epoch is in the middle
-        axes.legend()
+        legend_below(axes, columns=1)
 
 
 def _moving_average(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:

@@ -106,6 +106,8 @@ def _load_params(
 
 def _model_file(path: Path) -> Path:
     """Return the file that holds a model: the path itself, or the best that a folder has."""
+    if not path.exists():
+        raise serialization.WeightsError(f"{path} does not exist; expected a run's folder, or a weights file")
     if not path.is_dir():
         return path
     for name in (BEST_FILE, WEIGHTS_FILE, STATE_FILE):

@@ -19,7 +19,7 @@ MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable)
 
 needs_mpi = pytest.mark.skipif(
     not (MPIEXEC and importlib.util.find_spec("mpi4py")),
-    reason="MPI is not installed: pip install 'autograd-cnn[mpi]'",
+    reason='MPI is not installed: pip install "autograd-cnn[mpi]"',
 )
 
 
@@ -124,5 +124,5 @@ def test_a_loss_of_several_numbers_is_refused():
 
 def test_without_mpi_an_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(distributed.DistributedError, match=r"pip install 'autograd-cnn\[mpi\]'"):
+    with pytest.raises(distributed.DistributedError, match=r'pip install "autograd-cnn\[mpi\]"'):
         distributed.world()

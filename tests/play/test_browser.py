@@ -285,6 +285,11 @@ def test_nothing_is_cut_off(open_page, test_digits, scheme, width, tmp_path):
     page.click("#graph-start")
     page.wait_for_selector("#graph-view svg")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    assert page.evaluate("""() => {
+        const number = document.querySelector("#bars .first .number");
+        number.textContent = "100.0 %";
+        return number.scrollWidth <= number.clientWidth;
+    }""")
     background, text = page.evaluate(
         "() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]; }"
     )

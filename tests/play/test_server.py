@@ -311,7 +311,7 @@ class TestCommand:
         play = start("--model", "small.py", "--port", "0", cwd=tmp_path)
         url = play.stdout.readline()
         assert play.stdout.readline().startswith("first, small.py learns digits")
-        assert play.stdout.readline().startswith("next time: play --weights runs")
+        assert play.stdout.readline().startswith("next time: autograd-cnn play --weights runs")
         connection = http.client.HTTPConnection(url.removeprefix("http://").strip().rstrip("/"), timeout=60)
         with contextlib.closing(connection):
             connection.request("GET", "/api/model")
@@ -342,7 +342,7 @@ class TestCommand:
         monkeypatch.setitem(sys.modules, "starlette", None)
         assert main(["play", "--weights", str(weights), "--no-browser"]) == 2
         assert capsys.readouterr().err == (
-            'error: the page takes Starlette and uvicorn, which are not installed: pip install "autograd_cnn[play]"\n'
+            'error: the page takes Starlette and uvicorn, which are not installed: pip install "autograd-cnn[play]"\n'
         )
 
     @needs_server

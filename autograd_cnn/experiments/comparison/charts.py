@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autograd_cnn import plotting
 from autograd_cnn.experiments.comparison.measurements import Measurements, Row
@@ -15,9 +15,13 @@ from autograd_cnn.output import text
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
-# Colours of Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue.
-_LAST, _OTHERS = "#0072B2", ("#E69F00", "#999999", "#56B4E9", "#CC79A7")
+# Colours of Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue. In grey
+# the others are all alike: hatching tells their bars apart, and a mark their curves.
+_LAST, _OTHERS = ("#0072B2", "", "o"), (
+    ("#E69F00", "", "s"), ("#999999", "////", "^"), ("#56B4E9", "....", "D"), ("#CC79A7", "xxxx", "v"),
+)  # fmt: skip
 _BAR, _GAP = 0.22, 0.09  # inches
+_Look: TypeAlias = tuple[str, str, str]  # colour, hatching and mark
 
 
 def bars(report: Measurements, path: Path) -> None:
@@ -26,8 +30,8 @@ def bars(report: Measurements, path: Path) -> None:
     With a single rival, the cost itself is drawn.
     """
     others = report.rivals[1:]
-    colors = _colors(others or report.rivals)
-    lines = [(row, _lengths(report, row, colors)) for row in report.rows]
+    looks = _looks(others or report.rivals)
+    lines = [(row, _lengths(report, row, looks)) for row in report.rows]
     height = sum(max(len(lengths), 1) * _BAR + _GAP for _, lengths in lines)
 
     with plotting.on_figure(None, (9.0, height + 1.3)) as figure:
@@ -37,7 +41,7 @@ def bars(report: Measurements, path: Path) -> None:
             ticks.append(y + (max(len(lengths), 1) - 1) * _BAR / 2)
             names.append(_name(report, row, len(lengths)))
             for rival, length in lengths.items():
-                _bar(axes, report, row, rival, length, y, colors[rival])
+                _bar(axes, report, row, rival, length, y, looks[rival])
                 y += _BAR
             y += _GAP if lengths else _GAP + _BAR
         axes.set_yticks(ticks, names)
@@ -48,7 +52,7 @@ def bars(report: Measurements, path: Path) -> None:
             _scale_ratios(axes, [length for _, lengths in lines for length in lengths.values()])
         axes.set_xlabel(f"{f'{report.rivals[0]} = 1' if others else report.unit}; less is better")
         if len(others) > 1:
-            figure.legend(map(_patch, colors.values()), colors, loc="outside upper right", ncols=len(colors))
+            figure.legend(map(_patch, looks.values()), looks, loc="outside upper right", ncols=len(looks))
         head(figure, report)
 
     plotting.save(figure, path)
@@ -72,10 +76,10 @@ def _name(report: Measurements, row: Row, bars: int) -> str:
     return f"{row.case}{gap}{first} {_cost(report, row, first)}"
 
 
-def _bar(axes: Any, report: Measurements, row: Row, rival: str, length: float, y: float, color: str) -> None:
+def _bar(axes: Any, report: Measurements, row: Row, rival: str, length: float, y: float, look: _Look) -> None:
     alone = len(report.rivals) == 1
     start, cost = float(not alone), _cost(report, row, rival)
-    axes.barh(y, length - start, left=start, height=0.9 * _BAR, color=color)
+    axes.barh(y, length - start, left=start, height=0.9 * _BAR, **_filled(look))
     label = cost if alone else f"{text.ratio(length)} ×   {cost}"
     beside = axes.get_yaxis_transform()  # at the right edge, at a bar's height
     axes.annotate(label, (1, y), (6, 0), beside, "offset points", va="center", annotation_clip=False)
@@ -102,10 +106,11 @@ class Panel:
 def curves(report: Measurements, panels: Sequence[Panel], path: Path) -> None:
     """Draw diagrams side by side, with a legend in the last."""
     with plotting.on_figure(None, (max(6.5, 3.2 * len(panels)), 4.0)) as figure:
-        colors = _colors(report.rivals)
+        looks = _looks(report.rivals)
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             for rival, (x, y) in panel.curves.items():
-                axes.plot(x, y, color=colors[rival], marker="o", markersize=4)
+                color, _, marker = looks[rival]
+                axes.plot(x, y, color=color, marker=marker, markersize=4, label=rival)
             axes.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
             if panel.level is not None:
                 axes.axhline(panel.level, color="#333333", linewidth=0.8, linestyle="--")
@@ -116,20 +121,26 @@ def curves(report: Measurements, panels: Sequence[Panel], path: Path) -> None:
                 axes.set_xticks(sorted({x for xs, _ in panel.curves.values() for x in xs}))
                 axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
                 axes.minorticks_off()
-        axes.legend(map(_patch, colors.values()), colors)
+        axes.legend()
         head(figure, report)
 
     plotting.save(figure, path)
 
 
-def _colors(rivals: Sequence[str]) -> dict[str, str]:
+def _looks(rivals: Sequence[str]) -> dict[str, _Look]:
     return dict(zip(rivals, (*_OTHERS[: len(rivals) - 1], _LAST), strict=True))
 
 
-def _patch(color: str) -> Any:
+def _filled(look: _Look) -> dict[str, Any]:
+    """Return how a bar is filled: with a colour, and hatched in white."""
+    color, hatch, _ = look
+    return {"facecolor": color, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+
+
+def _patch(look: _Look) -> Any:
     from matplotlib.patches import Patch
 
-    return Patch(color=color)
+    return Patch(**_filled(look))
 
 
 def head(figure: FigureBase, report: Measurements) -> None:

@@ -55,7 +55,8 @@ export function drawMaps(canvas, { shape: [count, height, width], values }, room
   const cells = strip ? width : count;
   const [tall, wide, gap] = strip ? [1, 1, 0] : [height, width, 1];
   const scale = strip ? 14 : Math.max(1, Math.min(4, Math.round(64 / wide)));
-  const columns = Math.max(1, Math.min(cells, Math.floor((room / scale + gap) / (wide + gap))));
+  const most = Math.max(1, Math.floor((room / scale + gap) / (wide + gap)));
+  const columns = Math.ceil(cells / Math.ceil(cells / most));  // rows of one length, if they can be
   canvas.width = columns * (wide + gap) - gap;
   canvas.height = Math.ceil(cells / columns) * (tall + gap) - gap;
   canvas.style.width = `${scale * canvas.width}px`;
