@@ -19,7 +19,7 @@ from autograd_cnn.experiments.comparison.questions import conv_case, op_cases
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "script")
-NEEDS = {"memory": "psutil"}
+NEEDS = {"memory": "psutil", "two_processes": "mpi4py"}
 
 
 def run(*command, cwd):

@@ -25,9 +25,10 @@ def test_lenet5_by_the_book():
     assert [row.multiply_adds for row in found.rows if row.multiply_adds] == [
         2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 6 * 25, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10
     ]  # fmt: skip
-    # The images, and what each convolution, pool and relu returned; not the weights, nor the flattened images, a view.
-    floats = 784 + 6 * 784 + 2 * 6 * 196 + 16 * 100 + 2 * 16 * 25 + 120 + 84
-    assert found.bytes_kept == 4 * 2 * floats
+    # The images and what each relu returned, and where each pooling's maxima stood; not the weights, nor the flattened
+    # images, a view.
+    floats, places = 784 + 6 * 196 + 16 * 25 + 120 + 84, 6 * 196 + 16 * 25
+    assert found.bytes_kept == 2 * (4 * floats + 8 * places)
     lines, first = inspect.getsourcelines(lenet5.apply)
     line = first + next(i for i, text in enumerate(lines) if "conv2d" in text)
     assert found.rows[0].site.endswith(f"lenet5.py:{line}")
