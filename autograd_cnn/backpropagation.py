@@ -177,9 +177,7 @@ def _traverse(
             if not queue:
                 return {place: dense(grad) for place, grad in gradients.items()}
             _, node = heapq.heappop(queue)
-            grad = gradients.pop(node)
-            if type(grad) is Scattered:
-                grad = grad.dense()
+            grad = dense(gradients.pop(node))
             if node.watched_by:
                 gradients |= dict.fromkeys(node.watchers(), grad)
             if node.kept is None or history.latest >= node.order or history.lent:

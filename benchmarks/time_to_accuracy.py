@@ -2,9 +2,9 @@
 
 A small network learns for a fixed number of epochs, so that the mean over all seeds is 99 %. Each training is a process
 of its own, or two with half of every batch each, and is timed from reading the data to the last step; the test images
-are looked at once, off the clock. PyTorch's program starts from the same weights, sees the same batches,
-and has the same optimizer and schedule; it has one thread or two. All of them run from as many seeds as there are
-rounds, in turn. `--target 99.5` takes a wider network and longer.
+are looked at once, off the clock. PyTorch's program starts from the same weights, sees the same batches, and has the
+same optimizer and schedule; it has one thread or two. All of them run from as many seeds as there are rounds, in turn.
+`--target 99.5` takes a wider network and longer.
 
 MNIST is looked for in $AUTOGRAD_CNN_DATA, and else downloaded. With --quick, it is the embedded digits.
 """
@@ -123,7 +123,7 @@ def possible(way: str) -> bool:
 recipe = RECIPES[options.target]
 if options.way:
     found = train(options.way, recipe, options.seed)
-    if options.way != "ours, 2 processes" or distributed.world().rank == 0:
+    if WAYS[options.way][0] is not Shared or distributed.world().rank == 0:
         print(json.dumps(found))
     raise SystemExit
 
@@ -142,7 +142,7 @@ for seed in range(options.rounds):
 accuracy = {way: [100 * result["accuracy"] for result in found] for way, found in results.items()}
 for way, percent in accuracy.items():
     spread = statistics.stdev(percent) if len(percent) > 1 else 0.0
-    print(f"{way}: {statistics.mean(percent):.2f} ± {spread:.2f} % of the test images right, {len(percent)} seeds")
+    print(f"{way}: {statistics.mean(percent):.2f} ± {spread:.2f} % of the test images right, by seed")
 subject = f"Training time to {options.target} % of {'digits' if options.quick else 'MNIST'}"
 report = benchmark.Report("time_to_accuracy", subject, ways, "s", options.threads, options.rounds, ["% right"])
 report.add(

@@ -85,7 +85,7 @@ TABLE = (
     Way(gathered, IMAGES),
     # Of many images, whole rows are faster than slices.
     Way(tiled, ROWS),
-    # All else, and all numbers.
+    # All else.
     Way(sliced, None),
 )
 
