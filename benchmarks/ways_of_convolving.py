@@ -190,11 +190,12 @@ def name_of(way):
     return way.algorithm.__name__.rpartition(".")[2]
 
 
-def draw_conv(x_shape, features, size, groups=1):
+def draw_conv(x_shape, features, size, groups=1, stride=1):
     """Return a problem, and random images, weights and a gradient of the output, in the order the kernels store."""
     rng = np.random.default_rng(0)
     weight_shape = (features, x_shape[1] // groups, size, size)
-    problem = Convolution(x_shape, np.dtype(np.float32), Window((size, size)), weight_shape, groups)
+    window = Window((size, size), (stride, stride))
+    problem = Convolution(x_shape, np.dtype(np.float32), window, weight_shape, groups)
     x, weight = (rng.standard_normal(shape, np.float32) for shape in (x_shape, weight_shape))
     grad = rng.standard_normal((x_shape[0], features, *problem.positions), np.float32)
     order = conv.first(problem, "forward").order
@@ -206,9 +207,9 @@ def shapes(x_shape, features, size):
     return f"{c}-{features} {size}×{size}, {n}×{h}×{w}"
 
 
-def choose_algorithm(line, x_shape, features, size, *, backward=True):
+def choose_algorithm(line, x_shape, features, size, *, stride=1, backward=True):
     """Compare a line of the convolutions' table with what is chosen without it: forward, and both gradients."""
-    problem, x, weight, grad = draw_conv(x_shape, features, size)
+    problem, x, weight, grad = draw_conv(x_shape, features, size, stride=stride)
 
     def step(way):
         way.forward(problem, x, weight, None)
@@ -219,7 +220,8 @@ def choose_algorithm(line, x_shape, features, size, *, backward=True):
     chosen = conv.first(problem, "forward")
     rest = next(w for w in conv.TABLE if w is not line and w.algorithm.suits(problem, "forward"))
     calls = {name_of(way): (lambda way=way: step(way)) for way in (line, rest)}
-    choose(shapes(x_shape, features, size), name_of(chosen), calls)
+    case = shapes(x_shape, features, size) + (f", stride {stride}" if stride > 1 else "")
+    choose(case, name_of(chosen), calls)
 
 
 def choose_turning(x_shape, features, size, groups=1):
@@ -273,7 +275,9 @@ if not options.quick:
         choose_algorithm(sums, (64, channels, 28, 28), features, size, backward=False)
     for n in (4, 16, 256):
         choose_algorithm(sums, (n, 32, 16, 16), 32, 3)
-    for side in (16, 32):  # conv.MOST_PLACES
+    for size in (1, 3):  # one copy of the columns, or one for each tap
+        choose_algorithm(sums, (64, 16, 32, 32), 32, size, stride=2)
+    for side in (6, 8, 16):  # conv.MOST_PLACES
         choose_turning((32, 16, side, side), 8, 3, groups=2)
     for features in (4, 8, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
         choose_turning((32, 16, 32, 32), features, 3, groups=2)

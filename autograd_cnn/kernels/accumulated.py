@@ -1,4 +1,4 @@
-"""Convolution without columns or padding: products of the rows as they lie in memory, added up by BLAS.
+"""Convolution without gathered columns or padding: products of the rows as they lie in memory, added up by BLAS.
 
 The R = (t − 1)·stride + KH input rows that a band of `t` output rows reads lie one after the other in memory, a matrix
 (R·C, W·N). From column l·N on it is what tap l of the filters' rows sees, so that
@@ -10,6 +10,9 @@ and adds the product to what is there. Padding is left out of the products, as r
 gradients are the same products read the other way:
 
     matrix l's gradient += output's gradient @ rowsᵀ        rows' gradient += matrix lᵀ @ output's gradient
+
+A stride along the width parts the columns of the rows by their remainder: those of one remainder are a matrix in which
+a tap sees neighbours, as without a stride. That is one copy of the rows, where columns would take one for each tap.
 
 With few channels a taller band makes fuller products, though it also multiplies the zeros off the band. A model of the
 time (`_band_rows`) weighs the two.
@@ -61,8 +64,10 @@ COSTS = Costs()
 def suits(problem: Convolution, direction: str) -> bool:
     """Whether rows that are read together lie together in memory, and there is a BLAS that adds."""
     window = problem.window
-    together = problem.groups == window.stride[1] == window.dilation[0] == 1
-    if not together or not problem.work or not gemm.is_there(problem.dtype.char):
+    together = problem.groups == window.dilation[0] == 1
+    # Parted for a single tap, more would be copied than that tap sees.
+    one_copy = window.stride[1] == 1 or window.size[1] > 1
+    if not together or not one_copy or not problem.work or not gemm.is_there(problem.dtype.char):
         return False
     t = _band_rows(problem, True)
     return direction != "forward" or t * problem.features <= MOST_ROWS * _row_lengths(problem, t)[0]
@@ -76,7 +81,7 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
     height, width = problem.positions
     out = aligned((height, problem.features, width, problem.batch), x.dtype)
     t = _band_rows(problem, is_finite(x))
-    matrices = _matrices(problem, weight, t)
+    x, matrices = _parted(problem, x), _matrices(problem, weight, t)
 
     ahead = t * max(BEGUN * height // max(out.size * t, 1), 1)
 
@@ -96,7 +101,7 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
     grad, x = _alike(grad, x)
     if _meets_padding(problem, grad):
         return banded.grad_weight(problem, grad, _padded(problem, x))
-    t = _band_rows(problem, True)
+    t, x = _band_rows(problem, True), _parted(problem, x)
     across, *lengths = _shape(problem, t)
     turned = _is_turned(problem, t)
     shape = (across, *lengths[2:], *lengths[:2]) if turned else (across, *lengths)
@@ -117,8 +122,8 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
 def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
     """Return the gradient of the rows (H, C, W, N), from rows of the output's."""
     grad, weight = _alike(grad, weight)
-    height, width = problem.image
-    total = np.empty((height, problem.channels, width, problem.batch), grad.dtype)
+    height = problem.image[0]
+    total = np.empty(_parts(problem).shape, grad.dtype)
     t = _band_rows(problem, is_finite(grad))
     matrices, whole = _matrices(problem, weight, t), (0, problem.positions[0])
     ahead = BEGUN * height // max(total.size, 1)
@@ -141,7 +146,7 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
         zero(height)
 
     threads.map_pieces(spread, threads.split(range(height), problem.work))
-    return total
+    return _joined(problem, total)
 
 
 def _meets_padding(problem: Convolution, factor: Array) -> bool:
@@ -151,6 +156,52 @@ def _meets_padding(problem: Convolution, factor: Array) -> bool:
 
 def _padded(problem: Convolution, rows: Array) -> Array:
     return ROWS.pad(ROWS.images(rows), problem)
+
+
+# --- the columns, parted by a stride --------------------------------------------------------------------------------
+
+
+class _Parts(NamedTuple):
+    """How the columns of the rows are parted: every stride-th from `first` on, for each remainder that a tap sees."""
+
+    first: tuple[int, ...]
+    shape: tuple[int, ...]
+    """Of the parted rows, (H, C, parts, W / stride, N)."""
+
+
+@functools.lru_cache(maxsize=512)
+def _parts(problem: Convolution) -> _Parts:
+    window, (height, width) = problem.window, problem.image
+    stride = window.stride[1]
+    shifts = range(-window.padding[1], window.size[1] * window.dilation[1] - window.padding[1], window.dilation[1])
+    first = tuple(sorted({shift % stride for shift in shifts}))
+    return _Parts(first, (height, problem.channels, len(first), -(-width // stride), problem.batch))
+
+
+def _parted(problem: Convolution, rows: Array) -> Array:
+    """Return rows (H, C, W, N) with their columns parted; the last of a part may be missing, and is never read."""
+    first, shape = _parts(problem)
+    stride = problem.window.stride[1]
+    if stride == 1:
+        return rows
+    parted = aligned(shape, rows.dtype)
+    for part, start in enumerate(first):
+        columns = rows[:, :, start::stride]
+        parted[:, :, part, : columns.shape[2]] = columns
+    return parted
+
+
+def _joined(problem: Convolution, parted: Array) -> Array:
+    """Return the rows (H, C, W, N) that were parted, with zeros in columns that no tap sees."""
+    first, (height, channels, _, _, batch) = _parts(problem)
+    stride, width = problem.window.stride[1], problem.image[1]
+    if stride == 1:
+        return parted.reshape(height, channels, width, batch)
+    rows = np.empty((height, channels, width, batch), parted.dtype)
+    for start in range(min(stride, width)):
+        columns = rows[:, :, start::stride]
+        columns[...] = parted[:, :, first.index(start), : columns.shape[2]] if start in first else 0
+    return rows
 
 
 # --- the products ---------------------------------------------------------------------------------------------------
@@ -199,7 +250,7 @@ def _bands(
 
     Those with matrices of up to `most` elements are cut in pieces.
     """
-    window, width = problem.window, problem.image[1]
+    window, width, parts = problem.window, problem.image[1], _parts(problem)
     of_matrix, of_x, of_out = _row_lengths(problem, t)
     bands: list[list[Product]] = []
     for top in range(*tops, t):
@@ -212,8 +263,12 @@ def _bands(
         if k <= 0:  # the band reads nothing but padding
             continue
         for tap in range(window.size[1]):
-            shift = tap * window.dilation[1] - window.padding[1]
-            begin, end = (v * problem.batch for v in (max(0, -shift), min(problem.positions[1], width - shift)))
+            shift, remainder = divmod(tap * window.dilation[1] - window.padding[1], window.stride[1])
+            columns = -(-(width - remainder) // window.stride[1])
+            begin, end = (v * problem.batch for v in (max(0, -shift), min(problem.positions[1], columns - shift)))
+            if begin >= end:  # the tap sees nothing but padding
+                continue
+            shift += parts.first.index(remainder) * parts.shape[3]
             matrix = tap * t * problem.features * of_matrix + (first - start) * problem.channels
             x, out = first * problem.channels * of_x + shift * problem.batch, top * problem.features * of_out
             step = _piece(m * k, end - begin) if m * k <= most else end - begin
@@ -231,8 +286,11 @@ def _is_turned(problem: Convolution, t: int) -> bool:
 
 def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
     """Return the lengths of a row of a matrix, of the input rows and of the output rows, in elements."""
-    batch = problem.batch
-    return problem.reads(t) * problem.channels, problem.image[1] * batch, problem.positions[1] * batch
+    return (
+        problem.reads(t) * problem.channels,
+        math.prod(_parts(problem).shape[2:]),
+        problem.positions[1] * problem.batch,
+    )
 
 
 def _piece(each: int, columns: int) -> int:

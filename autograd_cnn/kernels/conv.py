@@ -70,7 +70,7 @@ class Way(NamedTuple):
 TABLE = (
     # With a few images, a whole step of a small network is faster than by the algorithms below.
     Way(im2col, IMAGES),
-    # Without steps along the width or groups, and where BLAS can be asked to add, it is faster than bands.
+    # Without groups, and where BLAS can be asked to add, it is faster than bands.
     Way(accumulated, ROWS, padded=False),
     # All else.
     Way(banded, ROWS),
@@ -78,7 +78,7 @@ TABLE = (
 
 #: A convolution by turned filters multiplies its padding as well: it may make this many times as many elements as
 #: there are places in the output, or it takes longer than it saves.
-MOST_PLACES = 1.25
+MOST_PLACES = 1.8
 #: With fewer features, a band's product by its transpose is small, and the turned one's isn't.
 FEWEST_FEATURES_TO_TURN = 4
 

@@ -11,7 +11,7 @@ import numpy as np
 from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array, as_bits, memory_order, read_only
 
-_BLOCK = 262144  # elements: what two passes go over is in cache for the second
+_BLOCK = 65536  # elements: what two passes go over is in cache for the second
 _SHORT = 16384  # elements, below which to cut out blocks costs more than it gains
 
 
