@@ -11,8 +11,7 @@ gradients are the same products read the other way:
 
     matrix l's gradient += output's gradient @ rowsᵀ        rows' gradient += matrix lᵀ @ output's gradient
 
-A stride along the width parts the columns of the rows by their remainder: those of one remainder are a matrix in which
-a tap sees neighbours, as without a stride. That is one copy of the rows, where columns would take one for each tap.
+With a stride along the width, `parting` copies the rows once, so that a tap sees neighbours again.
 
 With few channels a taller band makes fuller products, though it also multiplies the zeros off the band. A model of the
 time (`_band_rows`) weighs the two.
@@ -31,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_cnn.kernels import banded, gemm, threads
+from autograd_cnn.kernels import banded, gemm, parting, threads
 from autograd_cnn.kernels.gemm import Product, Products
 from autograd_cnn.kernels.layout import ROWS, Array, View, aligned
 from autograd_cnn.kernels.problem import Convolution
@@ -69,7 +68,7 @@ def suits(problem: Convolution, direction: str) -> bool:
     one_copy = window.stride[1] == 1 or window.size[1] > 1
     if not together or not one_copy or not problem.work or not gemm.is_there(problem.dtype.char):
         return False
-    t = _band_rows(problem, True)
+    t = _band_rows(problem)
     return direction != "forward" or t * problem.features <= MOST_ROWS * _row_lengths(problem, t)[0]
 
 
@@ -80,9 +79,9 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
         return banded.forward(problem, _padded(problem, x), weight, bias)
     height, width = problem.positions
     out = aligned((height, problem.features, width, problem.batch), x.dtype)
-    t = _band_rows(problem, is_finite(x))
-    x, matrices = _parted(problem, x), _matrices(problem, weight, t)
-
+    t = _band_rows_for(problem, x)
+    x, matrices = parting.part(problem, x), _matrices(problem, weight, t)
+    begun = bias is not None or not _begin_with_products(problem)
     ahead = t * max(BEGUN * height // max(out.size * t, 1), 1)
 
     def make(tops: Sequence[int]) -> None:
@@ -90,7 +89,8 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
             if i * t % ahead == 0:
                 out[tops[i] : min(tops[i] + ahead, tops[-1] + t)] = 0 if bias is None else bias[:, None, None]
 
-        _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.dtype).add(matrices, x, out, begin)
+        products = _products(problem, "forward", t, (tops[0], tops[-1] + 1), x.dtype, begun=begun)
+        products.add(matrices, x, out, begin if begun else None)
 
     threads.map_pieces(make, threads.split(range(0, height, t), problem.work))
     return out
@@ -101,7 +101,7 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
     grad, x = _alike(grad, x)
     if _meets_padding(problem, grad):
         return banded.grad_weight(problem, grad, _padded(problem, x))
-    t, x = _band_rows(problem, True), _parted(problem, x)
+    t, x = _band_rows(problem), parting.part(problem, x)
     across, *lengths = _shape(problem, t)
     turned = _is_turned(problem, t)
     shape = (across, *lengths[2:], *lengths[:2]) if turned else (across, *lengths)
@@ -123,8 +123,8 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
     """Return the gradient of the rows (H, C, W, N), from rows of the output's."""
     grad, weight = _alike(grad, weight)
     height = problem.image[0]
-    total = np.empty(_parts(problem).shape, grad.dtype)
-    t = _band_rows(problem, is_finite(grad))
+    total = aligned(parting.parts(problem).shape, grad.dtype)
+    t = _band_rows_for(problem, grad)
     matrices, whole = _matrices(problem, weight, t), (0, problem.positions[0])
     ahead = BEGUN * height // max(total.size, 1)
 
@@ -146,7 +146,7 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
         zero(height)
 
     threads.map_pieces(spread, threads.split(range(height), problem.work))
-    return _joined(problem, total)
+    return parting.join(problem, total)
 
 
 def _meets_padding(problem: Convolution, factor: Array) -> bool:
@@ -156,52 +156,6 @@ def _meets_padding(problem: Convolution, factor: Array) -> bool:
 
 def _padded(problem: Convolution, rows: Array) -> Array:
     return ROWS.pad(ROWS.images(rows), problem)
-
-
-# --- the columns, parted by a stride --------------------------------------------------------------------------------
-
-
-class _Parts(NamedTuple):
-    """How the columns of the rows are parted: every stride-th from `first` on, for each remainder that a tap sees."""
-
-    first: tuple[int, ...]
-    shape: tuple[int, ...]
-    """Of the parted rows, (H, C, parts, W / stride, N)."""
-
-
-@functools.lru_cache(maxsize=512)
-def _parts(problem: Convolution) -> _Parts:
-    window, (height, width) = problem.window, problem.image
-    stride = window.stride[1]
-    shifts = range(-window.padding[1], window.size[1] * window.dilation[1] - window.padding[1], window.dilation[1])
-    first = tuple(sorted({shift % stride for shift in shifts}))
-    return _Parts(first, (height, problem.channels, len(first), -(-width // stride), problem.batch))
-
-
-def _parted(problem: Convolution, rows: Array) -> Array:
-    """Return rows (H, C, W, N) with their columns parted; the last of a part may be missing, and is never read."""
-    first, shape = _parts(problem)
-    stride = problem.window.stride[1]
-    if stride == 1:
-        return rows
-    parted = aligned(shape, rows.dtype)
-    for part, start in enumerate(first):
-        columns = rows[:, :, start::stride]
-        parted[:, :, part, : columns.shape[2]] = columns
-    return parted
-
-
-def _joined(problem: Convolution, parted: Array) -> Array:
-    """Return the rows (H, C, W, N) that were parted, with zeros in columns that no tap sees."""
-    first, (height, channels, _, _, batch) = _parts(problem)
-    stride, width = problem.window.stride[1], problem.image[1]
-    if stride == 1:
-        return parted.reshape(height, channels, width, batch)
-    rows = np.empty((height, channels, width, batch), parted.dtype)
-    for start in range(min(stride, width)):
-        columns = rows[:, :, start::stride]
-        columns[...] = parted[:, :, first.index(start), : columns.shape[2]] if start in first else 0
-    return rows
 
 
 # --- the products ---------------------------------------------------------------------------------------------------
@@ -215,42 +169,49 @@ def _products(
     tops: tuple[int, int],
     dtype: np.dtype[Any],
     inside: tuple[int, int] | None = None,
+    begun: bool = True,
 ) -> Products:
     """Return the products of the bands from one output row to before another, of the input rows inside a range.
 
-    Those of a band are a group.
+    Those of a band are a group. Sums that are not `begun` begin with the products of a tap that sees all columns.
     """
     of_matrix, of_x, of_out = _row_lengths(problem, t)
     most = MOST_RESULTS if direction == "grad_weight" else math.inf  # as every piece makes all of them
-    bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, most)
+    bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, most, begun)
 
-    def of(rows: tuple[int, int, int], transposed: str, arrange: Callable[..., Product]) -> Products:
-        return Products(dtype.char, [[arrange(*p) for p in band] for band in bands], rows, transposed)
+    def of(rows: tuple[int, int, int], transposed: str, arrange: Callable[[Product], Product]) -> Products:
+        return Products(dtype.char, [map(arrange, band) for band in bands], rows, transposed)
 
     if direction == "forward":  # out += matrix @ x
-        return of((of_matrix, of_x, of_out), "", Product)
+        return Products(dtype.char, bands, (of_matrix, of_x, of_out))
     if direction == "grad_input":  # x += matrixᵀ @ out
-        return of((of_matrix, of_out, of_x), "a", lambda m, n, k, a, b, c: Product(k, n, m, a, c, b))
+        return of((of_matrix, of_out, of_x), "a", lambda p: Product(p.k, p.n, p.m, p.a, p.c, p.b))
     if not _is_turned(problem, t):  # matrix += out @ xᵀ
-        return of((of_out, of_x, of_matrix), "b", lambda m, n, k, a, b, c: Product(m, k, n, c, b, a))
+        return of((of_out, of_x, of_matrix), "b", lambda p: Product(p.m, p.k, p.n, p.c, p.b, p.a))
     # matrixᵀ += x @ outᵀ
     of_turned = t * problem.features
     tap = of_turned * of_matrix * dtype.itemsize
-    return of(
-        (of_x, of_out, of_turned),
-        "b",
-        lambda m, n, k, a, b, c: Product(k, m, n, b, c, a // tap * tap + a % tap * of_turned),
-    )
+
+    def turned(p: Product) -> Product:
+        return Product(p.k, p.m, p.n, p.b, p.c, p.a // tap * tap + p.a % tap * of_turned)
+
+    return of((of_x, of_out, of_turned), "b", turned)
 
 
 def _bands(
-    problem: Convolution, t: int, tops: tuple[int, int], inside: tuple[int, int], itemsize: int, most: float
+    problem: Convolution,
+    t: int,
+    tops: tuple[int, int],
+    inside: tuple[int, int],
+    itemsize: int,
+    most: float,
+    begun: bool,
 ) -> list[list[Product]]:
     """Return, for each band, its products out += matrix @ x of the input rows inside a range.
 
     Those with matrices of up to `most` elements are cut in pieces.
     """
-    window, width, parts = problem.window, problem.image[1], _parts(problem)
+    window, batch = problem.window, problem.batch
     of_matrix, of_x, of_out = _row_lengths(problem, t)
     bands: list[list[Product]] = []
     for top in range(*tops, t):
@@ -262,21 +223,33 @@ def _bands(
         bands.append([])
         if k <= 0:  # the band reads nothing but padding
             continue
-        for tap in range(window.size[1]):
-            shift, remainder = divmod(tap * window.dilation[1] - window.padding[1], window.stride[1])
-            columns = -(-(width - remainder) // window.stride[1])
-            begin, end = (v * problem.batch for v in (max(0, -shift), min(problem.positions[1], columns - shift)))
-            if begin >= end:  # the tap sees nothing but padding
-                continue
-            shift += parts.first.index(remainder) * parts.shape[3]
+        for i, (tap, begin, end, shift) in enumerate(parting.taps(problem)):
             matrix = tap * t * problem.features * of_matrix + (first - start) * problem.channels
-            x, out = first * problem.channels * of_x + shift * problem.batch, top * problem.features * of_out
-            step = _piece(m * k, end - begin) if m * k <= most else end - begin
+            x, out = first * problem.channels * of_x + shift * batch, top * problem.features * of_out
+            columns = (end - begin) * batch
+            step = _piece(m * k, columns) if m * k <= most else columns
             bands[-1] += [
-                Product(m, min(step, end - at), k, *(itemsize * v for v in (matrix, x + at, out + at)))
-                for at in range(begin, end, step)
+                Product(
+                    m,
+                    min(step, end * batch - at),
+                    k,
+                    itemsize * matrix,
+                    itemsize * (x + at),
+                    itemsize * (out + at),
+                    adds=begun or i > 0,
+                )
+                for at in range(begin * batch, end * batch, step)
             ]
     return bands
+
+
+def _begin_with_products(problem: Convolution) -> bool:
+    """Whether every output row reads some rows of the input, and one tap sees something in all columns."""
+    (height, width), window = problem.positions, problem.window
+    last = (height - 1) * window.stride[0] - window.padding[0]
+    taps = parting.taps(problem)
+    sees_all = bool(taps) and taps[0].end - taps[0].begin == width
+    return sees_all and window.padding[0] < window.size[0] and last < problem.image[0]
 
 
 def _is_turned(problem: Convolution, t: int) -> bool:
@@ -288,7 +261,7 @@ def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
     """Return the lengths of a row of a matrix, of the input rows and of the output rows, in elements."""
     return (
         problem.reads(t) * problem.channels,
-        math.prod(_parts(problem).shape[2:]),
+        math.prod(parting.parts(problem).shape[2:]),
         problem.positions[1] * problem.batch,
     )
 
@@ -299,11 +272,15 @@ def _piece(each: int, columns: int) -> int:
     return max(-(-columns // (pieces * LANES)) * LANES, 1)
 
 
+def _band_rows_for(problem: Convolution, factor: Array) -> int:
+    """Return the number of output rows in a band for what is multiplied: one, if zeros times infinity would be nan."""
+    t = _band_rows(problem)
+    return t if t == 1 or is_finite(factor) else 1
+
+
 @functools.lru_cache(maxsize=512)
-def _band_rows(problem: Convolution, finite: bool) -> int:
+def _band_rows(problem: Convolution) -> int:
     """Return the number of output rows in a band that takes the least time, by a model of it."""
-    if not finite:
-        return 1  # zeros off the band times infinity would be nan
     height, width = problem.positions
     columns = width * problem.batch
 

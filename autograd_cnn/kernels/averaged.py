@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.kernels import sliced
-from autograd_cnn.kernels.layout import Array, read_only
+from autograd_cnn.kernels.layout import Array, aligned_like, read_only
 from autograd_cnn.kernels.problem import Pooling
 
 
@@ -22,7 +22,8 @@ def forward(problem: Pooling, x: Array, count_include_pad: bool) -> Array:
 def grad_input(problem: Pooling, grad: Array, count_include_pad: bool) -> Array:
     """Return the gradient of the padded images: every window's, spread evenly over it."""
     share = grad * _share(problem, count_include_pad, grad.dtype)
-    total = np.zeros_like(share, shape=(*problem.x_shape[:2], *problem.padded))
+    total = aligned_like(share, (*problem.x_shape[:2], *problem.padded))
+    total[...] = 0
     for target in sliced.taps(total, problem.window, share):
         target += share
     return total

@@ -57,7 +57,7 @@ def suits(problem: Convolution, direction: str) -> bool:  # noqa: ARG001 -- as e
 def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -> Array:
     """Convolve padded rows (H, C, W, N); return rows (H', F, W', N)."""
     height, width = problem.positions
-    out = np.empty((height, len(weight), width, problem.batch), np.result_type(x, weight))
+    out = aligned((height, len(weight), width, problem.batch), np.result_type(x, weight))
     tiling = _tile(problem, is_finite(x), GATHER)
     for t, tiles in tiling.bands:
         make = functools.partial(_make, problem, out, _matrix(problem, weight, t, bias), x)
@@ -79,7 +79,8 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
 def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
     """Return the gradient of the padded rows (H, C, W, N), from rows of the output's."""
     height, width = problem.padded
-    total = np.zeros((height, problem.x_shape[1], width, problem.batch), np.result_type(grad, weight))
+    total = aligned((height, problem.x_shape[1], width, problem.batch), np.result_type(grad, weight))
+    total[...] = 0
     tiling = _tile(problem, is_finite(grad), SCATTER)
     for t, tiles in tiling.bands:
         matrix = _matrix(problem, weight, t).swapaxes(1, 2)

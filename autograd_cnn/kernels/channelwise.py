@@ -15,12 +15,12 @@ import numpy as np
 
 from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.blas import one_thread
-from autograd_cnn.kernels.layout import IMAGES, ROWS, Array, Order
+from autograd_cnn.kernels.layout import IMAGES, ROWS, Array, Order, aligned_like
 from autograd_cnn.kernels.sums import largest_divisor, ones
 
 _dot: Any = one_thread(np.ndarray.dot)
 
-_BLOCK = 262144  # elements, 1 MiB in float32
+_BLOCK = 131072  # elements, 512 KiB in float32
 _SUMMED = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 _MULTIPLIED = 1024  # products that BLAS adds in 32 lanes, or more
 _NEAR = 16  # square of a mean by the variance, up to which float32 has precision to spare for the difference
@@ -62,7 +62,7 @@ def normalize(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array
         return np.array(x)
     order = _order(x)
     rows = _rows(order, x)
-    out = np.empty_like(rows)
+    out = aligned_like(rows)
     means, scales = mean[:, None], scale[:, None]
 
     def make(block: slice) -> None:
@@ -103,7 +103,7 @@ def scaled_sum(grad: Array, x: Array, of_x: Array, shift: Array, scale: Array) -
         return np.array(x)
     order = _order(x)
     rows, grads = _rows(order, x), _rows(order, grad)
-    out = np.empty_like(rows)
+    out = aligned_like(rows)
     of_rows, shifts, scales = (v[:, None] for v in (of_x, shift, scale))
 
     def make(block: slice) -> None:

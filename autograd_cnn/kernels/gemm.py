@@ -28,10 +28,12 @@ class Product(NamedTuple):
     a: int
     b: int
     c: int
+    adds: bool = True
+    """Whether it is added to what is there, or put in its place."""
 
 
 class Products:
-    """Products that are added, one after the other, to parts of an array: c += a @ b.
+    """Products that are added, one after the other, to parts of an array: c += a @ b, or c = a @ b.
 
     Parameters
     ----------
@@ -57,9 +59,13 @@ class Products:
         orders = {x: ctypes.byref(ctypes.c_char(x)) for x in (b"N", b"T")}
         self._orders = [orders[b"T" if x in transposed else b"N"] for x in "ba"]
         self._rows = [references[v] for v in rows]
-        self._one = ctypes.byref(number(1))
+        self._one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
         self._groups = [
-            [(references[p.n], references[p.m], references[p.k], p.a, p.b, p.c) for p in group] for group in groups
+            [
+                (references[p.n], references[p.m], references[p.k], p.a, p.b, p.c, self._one if p.adds else zero)
+                for p in group
+            ]
+            for group in groups
         ]
 
     def add(self, a: Array, b: Array, c: Array, prepare: Callable[[int], None] | None = None) -> None:
@@ -71,9 +77,9 @@ class Products:
         for i, group in enumerate(self._groups):
             if prepare is not None:
                 prepare(i)
-            for n, m, k, at_a, at_b, at_c in group:
+            for n, m, k, at_a, at_b, at_c, share in group:
                 left, right, result = address(of_b + at_b), address(of_a + at_a), address(of_c + at_c)
-                gemm(*orders, n, m, k, one, left, ldb, right, lda, one, result, ldc)
+                gemm(*orders, n, m, k, one, left, ldb, right, lda, share, result, ldc)
 
 
 @functools.cache
@@ -82,6 +88,10 @@ def is_there(char: str) -> bool:
     if _gemm(char) is None:
         return False
     (m, n, k), ld = (3, 5, 2), 7
+    ones, alone = np.ones((ld, ld), char), np.full((ld, ld), np.nan, char)
+    Products(char, [[Product(m, n, k, 0, 0, 0, adds=False)]], (ld, ld, ld)).add(ones, ones, alone)
+    if not (alone[:m, :n] == k).all():
+        return False
     for transposed in ("", "a", "b"):
         a, b, c = (np.arange(ld * ld, dtype=char).reshape(ld, ld) % p for p in (3, 5, 7))
         expected = c.copy()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.kernels import threads
-from autograd_cnn.kernels.layout import Array, as_bits, memory_order, read_only
+from autograd_cnn.kernels.layout import Array, aligned_like, as_bits, memory_order, read_only
 
 _BLOCK = 65536  # elements: what two passes go over is in cache for the second
 _SHORT = 16384  # elements, below which to cut out blocks costs more than it gains
@@ -19,7 +19,7 @@ def relu(x: Array) -> Array:
     """Maximum of x and 0; floats, integers or booleans."""
     if x.size <= _SHORT or x.dtype.kind != "f" or (vector := _vector(x)) is None:
         return np.asarray(np.maximum(x, _zero(x.dtype)))
-    out = np.empty_like(x)
+    out = aligned_like(x)
     zeros = _zeros(x.dtype)  # np.maximum is slower with a single zero
     _over_blocks(lambda x, out: np.maximum(x, zeros[: x.size], out=out), vector, out=_vector(out))
     return out
@@ -31,7 +31,7 @@ def relu_grad(grad: Array, out: Array) -> Array:
     if grad.size > _SHORT and grad.strides == out.strides:
         vectors = _vector(bits), _vector(out)
         if vectors[0] is not None and vectors[1] is not None:
-            total = np.empty_like(grad)
+            total = aligned_like(grad)
             zero = _zero(out.dtype)
 
             def send(g: Array, y: Array, out: Array) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from autograd_cnn.kernels import threads
-from autograd_cnn.kernels.layout import Array, as_bits
+from autograd_cnn.kernels.layout import Array, aligned_like, as_bits
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.kernels.window import Pair, Window
 
@@ -66,7 +66,7 @@ def numbered(problem: Pooling, numbers: Array) -> Array:  # noqa: ARG001 -- as e
 def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
     """Return the gradient of the padded images; where windows overlap, what they send is added."""
     bits, overlaps, top_of = as_bits(grad), problem.window.overlaps, problem.window.stride[0]
-    total = np.empty_like(grad, shape=(*problem.x_shape[:2], *problem.padded))
+    total = aligned_like(grad, (*problem.x_shape[:2], *problem.padded))
     if not _tiled(problem):
         total[...] = 0
 
@@ -96,7 +96,7 @@ def pick(problem: Pooling, values: Array, winners: Array) -> Array:
 def reduce(problem: Pooling, x: Array, combine: np.ufunc) -> Array:
     """Combine the elements of every window, in an array of its own."""
     window, (height, width) = problem.window, problem.positions
-    out = np.empty_like(x, shape=(*x.shape[:2], height, width))
+    out = aligned_like(x, (*x.shape[:2], height, width))
 
     def some(part: Sequence[int]) -> None:
         source = x[:, :, part[0] * window.stride[0] :]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autograd_cnn.kernels import sliced, threads
-from autograd_cnn.kernels.layout import ROWS, Array, as_bits, read_only
+from autograd_cnn.kernels.layout import ROWS, Array, aligned, as_bits, read_only
 from autograd_cnn.kernels.problem import Pooling
 
 #: Elements of the images that a band of windows takes: the last pass over more no longer finds them in cache.
@@ -52,7 +52,7 @@ def numbered(problem: Pooling, numbers: Array) -> Array:
 def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
     """Return the gradient of the padded images."""
     (tall, wide), (height, width) = problem.window.size, problem.positions
-    total = np.empty((problem.padded[0], problem.x_shape[1], problem.padded[1], problem.batch), grad.dtype)
+    total = aligned((problem.padded[0], problem.x_shape[1], problem.padded[1], problem.batch), grad.dtype)
     total[height * tall :] = total[:, :, width * wide :] = 0  # which no window sees
     totals, gradients = _by_window(problem, as_bits(total)), ROWS.store(as_bits(grad))
 

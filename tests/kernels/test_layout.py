@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import autograd_cnn as ac
 from autograd_cnn import kernels
 from autograd_cnn.kernels import layout
-from autograd_cnn.kernels.layout import IMAGES, ROWS, View, aligned, as_bits
+from autograd_cnn.kernels.layout import IMAGES, ROWS, View, aligned, aligned_like, as_bits
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.ops.indexing import scatter_add
 from autograd_cnn.testing import arrays, shapes
@@ -52,6 +52,36 @@ def test_arrays_begin_at_a_cache_line(dtype):
         x = aligned(shape, np.dtype(dtype))
         assert (x.shape, x.dtype) == (shape, dtype)
         assert x.__array_interface__["data"][0] % 64 == 0
+
+
+@given(images, st.permutations(range(4)), st.booleans())
+def test_what_is_aligned_like_an_array_has_its_order_of_memory(x, order, larger):
+    x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+    shape = (*x.shape[:2], 40, 60) if larger else x.shape
+    like, expected = aligned_like(x, shape), np.empty_like(x, shape=shape)
+    assert (like.shape, like.dtype) == (shape, x.dtype)
+    assert like.strides == expected.strides or 1 in shape or 0 in shape
+    if like.size >= layout._ALIGNED:
+        assert like.ctypes.data % 64 == 0
+
+
+def test_what_kernels_make_of_images_begins_at_a_cache_line(rng):
+    x = rng.standard_normal((16, 8, 10, 14), np.float32)
+    weight, window = rng.standard_normal((8, 8, 3, 3), np.float32), kernels.Window((3, 3), (1, 1), (1, 1))
+    halves = kernels.Window((2, 2), (2, 2))
+    conv, pooled = kernels.conv2d(x, weight, None, window), kernels.max_pool2d(x, halves)
+    winners = kernels.max_pool2d_winners(x, pooled, halves)
+    for made in (
+        conv,
+        kernels.conv2d_grad_input(conv, weight, x.shape, window),
+        kernels.conv2d(conv, weight, None, kernels.Window((3, 3), (1, 2), (1, 1))),
+        pooled,
+        kernels.max_pool2d_grad(pooled, winners, x.shape, halves),
+        kernels.avg_pool2d(x, halves),
+        kernels.relu(conv),
+        kernels.relu_grad(conv, conv),
+    ):
+        assert made.ctypes.data % 64 == 0
 
 
 def test_bits_are_a_view():
