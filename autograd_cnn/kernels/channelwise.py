@@ -24,6 +24,7 @@ _BLOCK = 131072  # elements, 512 KiB in float32
 _SUMMED = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
 _MULTIPLIED = 1024  # products that BLAS adds in 32 lanes, or more
 _NEAR = 16  # square of a mean by the variance, up to which float32 has precision to spare for the difference
+_NEARER = 4  # the same where it is the variance, or what is normalized, that is the difference
 _BUFFER = 8192  # elements of a ufunc's buffer
 _SHORT = 256  # below, rows are as slow with a short buffer
 
@@ -31,45 +32,69 @@ _SHORT = 256  # below, rows are as slow with a short buffer
 def moments(x: Array) -> tuple[Array, Array]:
     """Return the mean and the biased variance (C,) of the channels of (N, C, …), in float64; zeros of no elements.
 
-    Each row's deviations are squared from a mean of its own, and the rows' moments then combined exactly: Chan, Golub
-    and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979, equation 2.1.
+    Where no mean is large beside the deviations from it, the variance is E[x²] − E[x]². Else each row's deviations are
+    squared from a mean of its own, and the rows' moments then combined exactly: Chan, Golub and LeVeque, "Updating
+    formulae and a pairwise algorithm for computing sample variances", 1979, equation 2.1.
     """
     if not x.size:
         return np.zeros(x.shape[1]), np.zeros(x.shape[1])
     rows = _rows(_order(x), x)
     outer, channels, inner = rows.shape
     sums, squares = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
-    means = np.empty((outer, channels, 1), x.dtype)
 
     def measure(block: slice) -> None:
         _add_up(rows[block], sums[block])
-        np.divide(sums[block].sum(-1, keepdims=True), inner, out=means[block])
-        centered = rows[block] - means[block]
-        _add_products(centered, centered, squares[block])
+        with np.errstate(over="ignore"):  # then the variance is nan, and the deviations are squared instead
+            _add_products(rows[block], rows[block], squares[block])
 
     _over_blocks(measure, rows)
     exact = sums.sum(-1, dtype=np.float64) / inner
-    mean = exact.mean(0)
+    mean, mean_square = exact.mean(0), squares.sum((0, 2), dtype=np.float64) / (outer * inner)
+    with np.errstate(invalid="ignore"):
+        variance = mean_square - np.square(mean)
+    if (np.square(mean) <= _NEARER * variance).all():
+        return mean, variance
+    means = exact[:, :, None].astype(x.dtype)
+
+    def measure_again(block: slice) -> None:
+        centered = rows[block] - means[block]
+        _add_products(centered, centered, squares[block])
+
+    _over_blocks(measure_again, rows)
     within = squares.sum((0, 2), dtype=np.float64)
     # A row's squares were taken from its mean as it is in the dtype of x, which is close enough.
     between = inner * np.square(exact - mean).sum(0)
     return mean, (within + between) / (outer * inner)
 
 
-def normalize(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array:
-    """Return (x − mean) · scale + shift, of channels of (N, C, …) and values (C,)."""
+def normalize(x: Array, mean: Array, inverse: Array, weight: Array | None, bias: Array | None) -> Array:
+    """Return (x − mean) · inverse · weight + bias, of channels of (N, C, …) and values (C,).
+
+    `inverse` is that of the standard deviation. Where no mean is large beside that, all is x · scale + shift.
+    """
     if not x.size:
         return np.array(x)
+    scale, shift = np.float64(1) * inverse, np.float64(0) if bias is None else bias
+    near = (np.square(mean * scale) <= _NEARER).all()
+    if weight is not None:
+        scale = scale * weight
+    if near:
+        shift = shift - mean * scale
     order = _order(x)
     rows = _rows(order, x)
     out = aligned_like(rows)
-    means, scales = mean[:, None], scale[:, None]
+    means, scales = mean.astype(x.dtype)[:, None], scale.astype(x.dtype)[:, None]
+    shifts = None if bias is None and not near else shift.astype(x.dtype)[:, None]
 
     def make(block: slice) -> None:
-        here = np.subtract(rows[block], means, out=out[block])
-        here *= scales
-        if shift is not None:
-            here += shift[:, None]
+        here = out[block]
+        if near:
+            np.multiply(rows[block], scales, out=here)
+        else:
+            np.subtract(rows[block], means, out=here)
+            here *= scales
+        if shifts is not None:
+            here += shifts
 
     _over_blocks(make, rows)
     return _images(order, out, x.shape)

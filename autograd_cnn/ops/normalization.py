@@ -104,8 +104,7 @@ def batch_standardize(
 ) -> Array:
     """Scale and shift each channel to mean 0 and variance 1 by its `moments`, times `weight`, plus `bias`."""
     means, variances = moments
-    scale = 1 / np.sqrt(variances + np.float64(eps))
-    return kernels.normalize(x, means, (scale if weight is None else scale * weight).astype(x.dtype), bias)
+    return kernels.normalize(x, means, 1 / np.sqrt(variances + np.float64(eps)), weight, bias)
 
 
 @batch_standardize.backward("x", "weight", "bias")
@@ -149,8 +148,7 @@ def normalize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = 
     """Scale and shift each channel by known moments: (x − mean) / √(variance + eps), times `weight`, plus `bias`."""
     # Copies, as running statistics go on changing; and in the dtype of x, so as not to widen the result.
     center, inverse = np.array(mean, x.dtype), (1 / np.sqrt(variance + np.float64(eps))).astype(x.dtype)
-    scale = inverse if weight is None else inverse * weight
-    return kernels.normalize(x, center, scale, bias), center, inverse
+    return kernels.normalize(x, center, inverse, weight, bias), center, inverse
 
 
 @normalize.backward("x", "weight", "bias")

@@ -43,17 +43,18 @@ def test_moments_are_those_of_the_definition(x, block):
     np.testing.assert_allclose(variance, x.var(over_channels(x)), atol=1e-12)
 
 
-@given(images(2), st.sampled_from([1, 7, 262144]))
-def test_passes_are_those_of_the_definition(arrays, block):
+@given(images(2), st.sampled_from([1, 7, 262144]), st.sampled_from([0.1, 10]))
+def test_passes_are_those_of_the_definition(arrays, block, scale):
     grad, x = arrays
-    a, b, c = np.random.default_rng(0).standard_normal((3, x.shape[1]))
+    a, b, c, d = np.random.default_rng(0).standard_normal((4, x.shape[1])) * scale
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(channelwise, "_BLOCK", block)
-        out = kernels.normalize(x, a, b, c)
-        unshifted = kernels.normalize(x, a, b, None)
+        out = kernels.normalize(x, a, b, d, c)
+        plain = kernels.normalize(x, a, b, None, None)
         combined = kernels.scaled_sum(grad, x, a, b, c)
-    np.testing.assert_allclose(out, (x - column(a, x)) * column(b, x) + column(c, x), atol=1e-12)
-    np.testing.assert_allclose(unshifted, (x - column(a, x)) * column(b, x), atol=1e-12)
+    normal = (x - column(a, x)) * column(b, x)
+    np.testing.assert_allclose(out, normal * column(d, x) + column(c, x), atol=1e-10)
+    np.testing.assert_allclose(plain, normal, atol=1e-10)
     wanted = (grad + column(a, x) * x + column(b, x)) * column(c, x)
     np.testing.assert_allclose(combined, wanted, atol=1e-11)
     assert out.shape == combined.shape == x.shape
@@ -82,7 +83,7 @@ def test_sums_of_products_are_right_beside_a_large_mean(center, rng):
 
 
 @pytest.mark.parametrize("order", ["images", "rows"])
-@pytest.mark.parametrize("mean", [0, 1000])
+@pytest.mark.parametrize("mean", [0, 1.9, 2.1, 1000])
 def test_the_variance_is_right_beside_a_large_mean(order, mean, rng):
     x = (rng.standard_normal((64, 3, 24, 24)) + mean).astype(np.float32)
     if order == "rows":
@@ -107,7 +108,7 @@ def test_threads_give_the_same_values(dtype, rng):
     def results():
         return [
             *kernels.moments(x),
-            kernels.normalize(x, a, b, c),
+            kernels.normalize(x, a, b, a, c),
             *kernels.gradient_sums(grad, x, a, b * b),
             kernels.scaled_sum(grad, x, a, b, c),
         ]
