@@ -102,7 +102,10 @@ SPEED = {
         *("_band_rows.columns", "_band_rows.nanoseconds", "_work", "_tile.wide"),
     },
     "kernels/conv.py": {"MOST_PLACES", "FEWEST_FEATURES_TO_TURN", "_turns"},
-    "kernels/accumulated.py": {"TALLEST_BAND", "BEGUN", "MOST_ROWS", "COSTS", "Costs", "_piece", "_band_rows", "_band_rows_for"},
+    "kernels/accumulated.py": {
+        *("TALLEST_BAND", "BEGUN", "MOST_ROWS", "MOST_PIECES", "FEWEST_ROWS", "COSTS", "Costs"),
+        *("_piece", "_piece_of_a_sum", "_band_rows", "_band_rows_for"),
+    },
     "kernels/channelwise.py": {"_BLOCK", "_SUMMED", "_MULTIPLIED", "_NEAR", "_BUFFER", "_SHORT", "_order"},
     "kernels/gathered.py": {"LARGEST_COPY", "suits.seen"},
     "kernels/im2col.py": {"LARGEST_COLUMNS", "suits.columns"},

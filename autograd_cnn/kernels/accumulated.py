@@ -34,7 +34,7 @@ from autograd_cnn.kernels import banded, gemm, parting, threads
 from autograd_cnn.kernels.gemm import Product, Products
 from autograd_cnn.kernels.layout import ROWS, Array, View, aligned
 from autograd_cnn.kernels.problem import Convolution
-from autograd_cnn.kernels.products import LANES, MOST_RESULTS, fewest_unpacked, is_finite
+from autograd_cnn.kernels.products import LANES, MOST_RESULTS, fewest_unpacked, is_finite, leaves_out_packing
 
 #: Rows of the tallest band.
 TALLEST_BAND = 16
@@ -43,6 +43,8 @@ BEGUN = 65536
 #: A forward matrix has at most so many rows for each of its columns: with more, as for many features of one or three
 #: channels, the output is read and written too often for what is added to it.
 MOST_ROWS = 3
+#: A product for a gradient of the weight is cut into so many pieces, of at least so many rows each, or not by rows.
+MOST_PIECES, FEWEST_ROWS = 6, 12
 
 
 class Costs(NamedTuple):
@@ -176,14 +178,15 @@ def _products(
     Those of a band are a group. Sums that are not `begun` begin with the products of a tap that sees all columns.
     """
     of_matrix, of_x, of_out = _row_lengths(problem, t)
-    most = MOST_RESULTS if direction == "grad_weight" else math.inf  # as every piece makes all of them
-    bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, most, begun)
+    bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, begun)
 
     def of(rows: tuple[int, int, int], transposed: str, arrange: Callable[[Product], Product]) -> Products:
-        return Products(dtype.char, [map(arrange, band) for band in bands], rows, transposed)
+        pieces = _pieces_of_a_sum if transposed == "b" else _pieces
+        groups = [[piece for p in band for piece in pieces(arrange(p), rows, dtype.itemsize)] for band in bands]
+        return Products(dtype.char, groups, rows, transposed)
 
     if direction == "forward":  # out += matrix @ x
-        return Products(dtype.char, bands, (of_matrix, of_x, of_out))
+        return of((of_matrix, of_x, of_out), "", lambda p: p)
     if direction == "grad_input":  # x += matrixᵀ @ out
         return of((of_matrix, of_out, of_x), "a", lambda p: Product(p.k, p.n, p.m, p.a, p.c, p.b))
     if not _is_turned(problem, t):  # matrix += out @ xᵀ
@@ -204,13 +207,9 @@ def _bands(
     tops: tuple[int, int],
     inside: tuple[int, int],
     itemsize: int,
-    most: float,
     begun: bool,
 ) -> list[list[Product]]:
-    """Return, for each band, its products out += matrix @ x of the input rows inside a range.
-
-    Those with matrices of up to `most` elements are cut in pieces.
-    """
+    """Return, for each band, its products out += matrix @ x of the input rows inside a range."""
     window, batch = problem.window, problem.batch
     of_matrix, of_x, of_out = _row_lengths(problem, t)
     bands: list[list[Product]] = []
@@ -226,21 +225,24 @@ def _bands(
         for i, (tap, begin, end, shift) in enumerate(parting.taps(problem)):
             matrix = tap * t * problem.features * of_matrix + (first - start) * problem.channels
             x, out = first * problem.channels * of_x + shift * batch, top * problem.features * of_out
-            columns = (end - begin) * batch
-            step = _piece(m * k, columns) if m * k <= most else columns
-            bands[-1] += [
-                Product(
-                    m,
-                    min(step, end * batch - at),
-                    k,
-                    itemsize * matrix,
-                    itemsize * (x + at),
-                    itemsize * (out + at),
-                    adds=begun or i > 0,
-                )
-                for at in range(begin * batch, end * batch, step)
-            ]
+            starts = itemsize * matrix, itemsize * (x + begin * batch), itemsize * (out + begin * batch)
+            bands[-1].append(Product(m, (end - begin) * batch, k, *starts)._replace(adds=begun or i > 0))
     return bands
+
+
+def _pieces(p: Product, rows: tuple[int, int, int], itemsize: int) -> list[Product]:  # noqa: ARG001 -- as below
+    """Cut a product of few rows and many columns into pieces that BLAS multiplies unpacked, or leave it whole."""
+    return p.pieces("n", _piece(p.m * p.k, p.n), (0, itemsize, itemsize))
+
+
+def _pieces_of_a_sum(p: Product, rows: tuple[int, int, int], itemsize: int) -> list[Product]:
+    """Cut a product of many columns by as many rows: each piece makes some results, or adds something to them."""
+    step, length = _piece_of_a_sum(p.m, p.n, p.k)
+    return [
+        piece
+        for some in p.pieces("m", step, (rows[0] * itemsize, 0, rows[2] * itemsize))
+        for piece in some.pieces("k", length, (itemsize, itemsize, 0))
+    ]
 
 
 def _begin_with_products(problem: Convolution) -> bool:
@@ -264,6 +266,19 @@ def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
         math.prod(parting.parts(problem).shape[2:]),
         problem.positions[1] * problem.batch,
     )
+
+
+def _piece_of_a_sum(m: int, n: int, k: int) -> tuple[int, int]:
+    """Return the rows of the result that a piece makes, and the terms that it adds: few enough to be left unpacked.
+
+    To cut the rows alone is best; but with too many pieces, BLAS is faster with all at once.
+    """
+    by_results = -(-m * n // MOST_RESULTS)
+    for pieces in (max(fewest_unpacked(n * k, m, FEWEST_ROWS), by_results), by_results):
+        if pieces <= (MOST_PIECES if by_results > 1 else 2) and m >= pieces * FEWEST_ROWS and leaves_out_packing():
+            rows = -(-m // pieces)
+            return rows, _piece(rows * n, k)
+    return m, k if by_results > 1 else _piece(m * n, k)
 
 
 def _piece(each: int, columns: int) -> int:

@@ -39,7 +39,7 @@ def moments(x: Array) -> tuple[Array, Array]:
     if not x.size:
         return np.zeros(x.shape[1]), np.zeros(x.shape[1])
     rows = _rows(_order(x), x)
-    outer, channels, inner = rows.shape
+    outer, _, inner = rows.shape
     sums, squares = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
 
     def measure(block: slice) -> None:

@@ -31,6 +31,19 @@ class Product(NamedTuple):
     adds: bool = True
     """Whether it is added to what is there, or put in its place."""
 
+    def pieces(self, axis: str, step: int, moves: tuple[int, int, int]) -> list[Product]:
+        """Cut it along m, n or k into pieces of up to `step`; `moves` are a, b and c from one to the next, in bytes."""
+        length = getattr(self, axis)
+        return [
+            self._replace(
+                **{axis: min(step, length - at)},
+                a=self.a + at * moves[0],
+                b=self.b + at * moves[1],
+                c=self.c + at * moves[2],
+            )
+            for at in range(0, length, step)
+        ]
+
 
 class Products:
     """Products that are added, one after the other, to parts of an array: c += a @ b, or c = a @ b.

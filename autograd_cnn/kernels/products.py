@@ -22,8 +22,8 @@ _NARROWEST = 128  # columns of a piece: below, the call costs more than the pack
 LANES = 16  # columns that fill a cache line
 #: Rows of a left matrix that is cut: with more, packing costs little beside the product, unless it is a transpose.
 _MOST_ROWS = 32
-#: Results of a transposed product that is cut: each piece makes all of them, and adding more costs more than packing.
-MOST_RESULTS = 1500
+#: Results of a product of rows by rows that is not packed, which the same file has.
+MOST_RESULTS = 1200
 
 
 def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
@@ -50,10 +50,10 @@ def multiply_transposed(a: Array, b: Array) -> Array:
     return np.asarray(np.matmul(_cut(a, pieces), _cut(b, pieces).swapaxes(-1, -2)).sum(-3))
 
 
-def fewest_unpacked(each: int, columns: int) -> int:
+def fewest_unpacked(each: int, columns: int, narrowest: int = _NARROWEST) -> int:
     """Return the fewest pieces to cut `columns` of `each` multiplications into for BLAS not to pack them; or 1."""
     pieces = -(-each * columns // _UNPACKED)
-    return pieces if pieces > 1 and columns >= pieces * _NARROWEST and _leaves_out_packing() else 1
+    return pieces if pieces > 1 and columns >= pieces * narrowest and leaves_out_packing() else 1
 
 
 @functools.lru_cache(maxsize=512)
@@ -66,7 +66,8 @@ def _pieces(each: int, columns: int) -> int:
 
 
 @functools.cache
-def _leaves_out_packing() -> bool:
+def leaves_out_packing() -> bool:
+    """Whether BLAS multiplies small matrices without packing them."""
     from threadpoolctl import threadpool_info  # here, as importing the package imports NumPy alone
 
     return any(library.get("architecture") in _PROCESSORS for library in threadpool_info())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_cnn import kernels
-from autograd_cnn.kernels import accumulated, banded, conv, im2col, pool, sliced
+from autograd_cnn.kernels import accumulated, banded, conv, im2col, pool, products, sliced
 from autograd_cnn.kernels.layout import IMAGES, ROWS
 from autograd_cnn.kernels.problem import Convolution, Pooling
 from autograd_cnn.reference import kernels as reference
@@ -155,7 +155,7 @@ def test_every_algorithm_agrees_with_the_definition(name, data):
             rows, columns = data.draw(st.integers(1, 4)), data.draw(st.sampled_from([1, 3, 1000]))
             patch.setattr(accumulated, "_band_rows", lambda *_: rows)
             patch.setattr(accumulated, "_piece", lambda *_: columns)
-            patch.setattr(accumulated, "MOST_RESULTS", data.draw(st.sampled_from([0, 1500])))
+            patch.setattr(accumulated, "_piece_of_a_sum", lambda *_: (rows, columns))
             accumulated._products.cache_clear()
         check(x, weight, bias, w, groups, tolerance=2e-5 if dtype is np.float32 else 1e-11)
 
@@ -298,3 +298,17 @@ def test_products_in_threads_give_the_same_bits_each_time(rng):
     for one, two, three in zip(alone, first, again, strict=True):
         np.testing.assert_array_equal(two, three)
         np.testing.assert_allclose(two, one, atol=1e-5 * np.abs(one).max())
+
+
+@given(st.integers(1, 300), st.integers(1, 100), st.integers(1, 5000))
+def test_pieces_of_a_sum_are_few_and_small_or_all(m, n, k):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accumulated, "leaves_out_packing", lambda: True)
+        patch.setattr(products, "leaves_out_packing", lambda: True)
+        rows, terms = accumulated._piece_of_a_sum(m, n, k)
+    assert 1 <= rows <= m
+    assert terms < k + products.LANES  # whole cache lines
+    if rows < m:
+        assert rows * n <= products.MOST_RESULTS + n  # but for rounding up
+        assert -(-m // rows) <= accumulated.MOST_PIECES
+        assert rows * n * terms <= 1.1e6 or terms < products._NARROWEST * 2
