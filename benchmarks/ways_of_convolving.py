@@ -190,11 +190,11 @@ def name_of(way):
     return way.algorithm.__name__.rpartition(".")[2]
 
 
-def draw_conv(x_shape, features, size, groups=1, stride=1):
+def draw_conv(x_shape, features, size, groups=1, stride=1, padding=0):
     """Return a problem, and random images, weights and a gradient of the output, in the order the kernels store."""
     rng = np.random.default_rng(0)
     weight_shape = (features, x_shape[1] // groups, size, size)
-    window = Window((size, size), (stride, stride))
+    window = Window((size, size), (stride, stride), (padding, padding))
     problem = Convolution(x_shape, np.dtype(np.float32), window, weight_shape, groups)
     x, weight = (rng.standard_normal(shape, np.float32) for shape in (x_shape, weight_shape))
     grad = rng.standard_normal((x_shape[0], features, *problem.positions), np.float32)
@@ -224,9 +224,9 @@ def choose_algorithm(line, x_shape, features, size, *, stride=1, backward=True):
     choose(case, name_of(chosen), calls)
 
 
-def choose_turning(x_shape, features, size, groups=1):
+def choose_turning(x_shape, features, size, groups=1, padding=0):
     """Compare the two gradients of the input: a convolution by turned filters, and the algorithm's own."""
-    problem, _, weight, grad = draw_conv(x_shape, features, size, groups)
+    problem, _, weight, grad = draw_conv(x_shape, features, size, groups, padding=padding)
     way, window = conv.first(problem, "grad_input"), problem.window.turned()
     calls = {
         "turned": lambda: conv2d(grad, conv.turned(weight, groups), None, window, groups),
@@ -282,6 +282,8 @@ if not options.quick:
     for features in (4, 8, 32):  # conv.FEWEST_FEATURES_TO_TURN, and no more features than channels
         choose_turning((32, 16, 32, 32), features, 3, groups=2)
     choose_turning((32, 16, 32, 32), 16, 3, groups=16)
+    for features in (16, 64):  # conv.MOST_FEATURES_TO_TURN
+        choose_turning((64, 16, 32, 32), features, 3, padding=1)
     # gathered.LARGEST_COPY, FEW_IMAGES, and what tiles are for
     for x_shape in ((8, 6, 24, 24), (9, 6, 24, 24), (1, 16, 32, 32), (1, 32, 32, 32), (64, 32, 32, 32)):
         choose_pooling(x_shape)

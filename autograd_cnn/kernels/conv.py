@@ -81,6 +81,9 @@ TABLE = (
 MOST_PLACES = 1.8
 #: With fewer features, a band's product by its transpose is small, and the turned one's isn't.
 FEWEST_FEATURES_TO_TURN = 4
+#: Where products are added up, they are long sums of few results by turned filters, and short ones of many without:
+#: with few features those are slower.
+MOST_FEATURES_TO_TURN, FEWEST_CHANNELS_TO_TURN, MOST_PLACES_ADDED = 16, 8, 1.1
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int = 1) -> Array:
@@ -146,12 +149,19 @@ def _turns(problem: Convolution) -> bool:
     It gathers, where the other way scatters, but multiplies its padding as well. The same script measures this.
     """
     transposed = problem.transposed
-    if transposed is None or first(problem, "grad_input").algorithm in (im2col, accumulated):
+    if transposed is None:
+        return False
+    places = math.prod(problem.image) / math.prod(problem.positions)
+    own = first(problem, "grad_input").algorithm
+    if own is accumulated:
+        few = problem.features <= MOST_FEATURES_TO_TURN and problem.channels >= FEWEST_CHANNELS_TO_TURN
+        return few and places <= MOST_PLACES_ADDED
+    if own is im2col:
         return False
     algorithm = first(transposed, "forward").algorithm
     if algorithm is im2col:
         return True
-    if math.prod(problem.image) > MOST_PLACES * math.prod(problem.positions):
+    if places > MOST_PLACES:
         return False
     many = problem.channels >= problem.weight_shape[0] >= FEWEST_FEATURES_TO_TURN
     return problem.groups > 1 or many

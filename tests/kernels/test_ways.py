@@ -73,7 +73,10 @@ def test_whether_filters_are_turned_follows_the_shapes():
     def turns(*args, **settings):
         return conv._turns(described(*args, **settings))
 
-    assert not turns((32, 32, 3, 3), 64, padding=(1, 1))  # the products are added where they belong anyway
+    assert not turns((17, 32, 3, 3), 64, padding=(1, 1))  # the products are added where they belong anyway
+    assert turns((16, 8, 3, 3), 64, padding=(1, 1))  # but those of few features
+    assert not turns((16, 7, 3, 3), 64, padding=(1, 1))
+    assert not turns((16, 8, 3, 3), 64)
     assert turns((32, 1, 3, 3), 64, padding=(1, 1), groups=32)
     assert turns((4, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
     assert not turns((3, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
