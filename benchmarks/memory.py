@@ -30,7 +30,7 @@ import psutil
 
 from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.experiments.comparison import LENET5, VGG, Framework, Network, Ours, PyTorch
-from autograd_cnn.experiments.comparison.networks import NETWORKS
+from autograd_cnn.experiments.comparison.networks import NETWORKS, RESNET
 from autograd_cnn.experiments.comparison.questions import names, title
 
 FRAMEWORKS = {framework.name: framework for framework in (PyTorch, Ours)}
@@ -95,7 +95,7 @@ def main() -> None:
     frameworks = benchmark.installed(*FRAMEWORKS.values())
     heading = title("Peak memory of a training step", frameworks)
     report = benchmark.Report("memory", heading, names(frameworks), "MiB", options.threads, options.rounds)
-    for network, batch_size in [(LENET5, 32)] if options.quick else [(LENET5, 256), (VGG, 64)]:
+    for network, batch_size in [(LENET5, 32)] if options.quick else [(LENET5, 256), (VGG, 64), (RESNET, 64)]:
         samples = {f.name: [in_a_process(f, network, batch_size) for _ in range(options.rounds)] for f in frameworks}
         report.add(f"{network.name}, batch {batch_size}", samples)
     if options.out:

@@ -1,8 +1,9 @@
 """How long does one training step take, beside PyTorch's and those of other frameworks in NumPy?
 
 All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum, on
-the same batch from the same weights, for LeNet-5 and for a VGG-like network of 3×3 convolutions. The losses are
-compared first. What this package asks of the allocator, as it is imported, PyTorch gains from here as well.
+the same batch from the same weights: for LeNet-5, for a VGG-like network of 3×3 convolutions, and for two networks with
+batch normalization, `convnet_bn` and a ResNet of depth 14. The losses are compared first. What this package asks of the
+allocator, as it is imported, PyTorch gains from here as well.
 
 MyGrad and HIPS autograd, where installed, do LeNet-5. MyGrad has convolution and pooling of its own; HIPS autograd has
 `scipy.signal.convolve`, and pools by a reshape and two maxima, as its own example of a convolutional network does. They
@@ -24,6 +25,7 @@ import numpy as np
 
 from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.experiments.comparison import LENET5, MOMENTUM, VGG, Framework, Network
+from autograd_cnn.experiments.comparison.networks import CONVNET_BN, RESNET
 from autograd_cnn.experiments.comparison.questions import rivals
 
 
@@ -107,7 +109,8 @@ class Autograd(Peer):
 
 
 batch_sizes = options.batch_size or ([1, 8] if options.quick else [1, 32, 128, 256])
-cases = [(LENET5, n) for n in batch_sizes] + [(VGG, 8 if options.quick else 64)]
+cases = [(LENET5, n) for n in batch_sizes]
+cases += [(network, 8 if options.quick else 64) for network in (VGG, CONVNET_BN, RESNET)]
 peers = [] if options.no_peers else benchmark.installed(MyGrad, Autograd)
 report = benchmark.training_step(
     cases, rivals(options.threads), threads=options.threads, rounds=options.rounds, peers=peers

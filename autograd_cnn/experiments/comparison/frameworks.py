@@ -86,7 +86,11 @@ class Ours(Framework):
 
     name = "ours"
     package = "numpy"
-    _F = SimpleNamespace(**{name: getattr(ac, name) for name in ac.ops.__all__}, cross_entropy=ac.softmax_cross_entropy)
+    _F = SimpleNamespace(
+        **{name: getattr(ac, name) for name in ac.ops.__all__},
+        cross_entropy=ac.softmax_cross_entropy,
+        pad_channels=lambda x, new: ac.pad(x, ((0, 0), (0, new), (0, 0), (0, 0))),
+    )
 
     def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
         kind, settings = optimizer
@@ -178,7 +182,9 @@ class PyTorch(Framework):
     def _ops() -> Any:
         import torch
 
-        return SimpleNamespace(**vars(torch.nn.functional) | {"flatten": torch.flatten})
+        F = torch.nn.functional
+        more = {"flatten": torch.flatten, "pad_channels": lambda x, new: F.pad(x, (0, 0, 0, 0, 0, new))}
+        return SimpleNamespace(**vars(F) | more)
 
     @staticmethod
     def use_threads(count: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.graph import Array
-from autograd_cnn.models import lenet5
+from autograd_cnn.models import convnet_bn, lenet5, resnet, trainable
 from autograd_cnn.nn.initialization import he, zeros
 
 
@@ -36,8 +36,8 @@ class Network:
         return self.init(rng), images, rng.integers(0, 10, batch_size)
 
 
-def _init_lenet5(rng: np.random.Generator) -> dict[str, Array]:
-    return {name: p.data for name, p in lenet5.init(rng).items()}
+def _init_model(model: Any, rng: np.random.Generator, **settings: Any) -> dict[str, Array]:
+    return {name: p.data for name, p in trainable(model.init(rng, **settings)).items()}
 
 
 def _apply_lenet5(F: Any, p: Mapping[str, Any], x: Any) -> Any:
@@ -82,7 +82,31 @@ def _apply_fast(F: Any, p: Mapping[str, Any], x: Any) -> Any:
     return F.linear(x, p["fc2.weight"], p["fc2.bias"])
 
 
-LENET5 = Network("LeNet-5", lenet5.INPUT_SHAPE, _init_lenet5, _apply_lenet5)
+def _normalized(F: Any, p: Mapping[str, Any], x: Any, prefix: str, i: int, **settings: Any) -> Any:
+    """Convolve, and normalize with the statistics of the batch."""
+    x = F.conv2d(x, p[f"{prefix}conv{i}.weight"], **settings)
+    return F.batch_norm(x, None, None, p[f"{prefix}bn{i}.weight"], p[f"{prefix}bn{i}.bias"], True)
+
+
+def _apply_convnet_bn(F: Any, p: Mapping[str, Any], x: Any) -> Any:
+    for i, padding in (1, 2), (2, 1), (3, 1):
+        x = F.relu(F.max_pool2d(_normalized(F, p, x, "", i, padding=padding), 2))
+    return F.linear(F.flatten(x, 1), p["fc1.weight"], p["fc1.bias"])
+
+
+def _apply_resnet(F: Any, p: Mapping[str, Any], x: Any) -> Any:
+    x = F.relu(_normalized(F, p, x, "", 1, padding=1))
+    for prefix in sorted({name[: name.rindex("conv")] for name in p if "layer" in name and "conv" in name}):
+        filters, before = p[f"{prefix}conv1.weight"].shape[:2]
+        stride = 1 if filters == before else 2
+        residual = F.relu(_normalized(F, p, x, prefix, 1, padding=1, stride=stride))
+        residual = _normalized(F, p, residual, prefix, 2, padding=1)
+        shortcut = x if stride == 1 else F.pad_channels(x[:, :, ::stride, ::stride], filters - before)
+        x = F.relu(residual + shortcut)
+    return F.linear(x.mean((2, 3)), p["fc.weight"], p["fc.bias"])
+
+
+LENET5 = Network("LeNet-5", lenet5.INPUT_SHAPE, partial(_init_model, lenet5), _apply_lenet5)
 VGG = Network("VGG-like", (3, 32, 32), _init_vgg, _apply_vgg)
 """Two pairs of 3×3 convolutions, 32 and 64 wide, each with a pooling: much arithmetic, few parameters."""
 
@@ -95,4 +119,8 @@ def _fast(first: int, second: int) -> Network:
 FAST, FAST_WIDE = _fast(24, 32), _fast(32, 64)
 """What learns MNIST in an epoch, and what learns more of it in a few."""
 
-NETWORKS = {network.name: network for network in (LENET5, VGG)}
+CONVNET_BN = Network("convnet_bn", convnet_bn.INPUT_SHAPE, partial(_init_model, convnet_bn), _apply_convnet_bn)
+RESNET = Network("ResNet-14", (3, 32, 32), partial(_init_model, resnet, depth=14), _apply_resnet)
+"""The models of those names, without dropout, and with the statistics of the batch alone."""
+
+NETWORKS = {network.name: network for network in (LENET5, VGG, CONVNET_BN, RESNET)}
