@@ -20,7 +20,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    if ndim == 0 and (axis == 0 or axis == -1):  # as NumPy's ufuncs and PyTorch have it
+    if ndim == 0 and (axis == 0 or axis == -1):  # as in NumPy's ufuncs and PyTorch
         return ()
     return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
