@@ -62,7 +62,7 @@ def differentiate(
     nodes: Sequence[Node] | None = None,
     arrived: Callable[[Place, Any], None] | None = None,
 ) -> list[Any]:
-    """Return the vector-Jacobian product for each input: of the outputs' gradients, summed over the outputs.
+    """Return, for each input, the vector-Jacobian product of the outputs' gradients, summed over the outputs.
 
     Inputs count as independent of one another: the traversal stops at an input. Only nodes that lead to an input are
     visited. No `.grad` changes.
@@ -243,8 +243,8 @@ def _total(leaf: Variable, grad: Any, alone: bool) -> Any:
         if isinstance(so_far, (np.ndarray, Variable)):
             given = f"{given} {so_far.shape} {so_far.dtype}"
         raise TypeError(
-            f"backward() adds to .grad, which is None or an array of the tensor's shape and dtype; that of a tensor "
-            f"{leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
+            f"backward() adds to .grad, which must be None or an array of the tensor's shape and dtype; the .grad of "
+            f"a tensor {leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
         )
     if isinstance(grad, Variable) or isinstance(so_far, Variable):
         return grad if so_far is None else _sum(grad, so_far)

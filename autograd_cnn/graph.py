@@ -55,8 +55,8 @@ class Variable:
                 else f"a {type(value).__name__}"
             )
             raise ValueError(
-                f"the data of a tensor of shape {self.shape} and dtype {self.dtype} is an array of the same; got "
-                f"{given}: make a new Tensor of it, or write into this one, as in t.data[...] = value"
+                f"the data of a tensor of shape {self.shape} and dtype {self.dtype} must be an array of that shape "
+                f"and dtype; got {given}: make a new Tensor of it, or write into this one, as in t.data[...] = value"
             )
         if value.ctypes.data == self._data.ctypes.data and value.strides == self._data.strides:
             history.overwritten([self._data])  # `t.data -= 1` has written into it

@@ -72,8 +72,8 @@ class Tensor(PlainValues):
     Notes
     -----
     `t += y` and `t[index] = y` put a new array into the same object. So what was recorded before keeps its value, and
-    every gradient stays right; an earlier `t.reshape(…)` or `t.detach()` does not change along. It does when you write
-    into `t.data`.
+    every gradient stays right; an earlier `t.reshape(…)` or `t.detach()` keeps its values. Writing into `t.data`
+    changes those, too.
 
     NumPy functions of a Tensor are recorded like its operators; see `numpy_protocol`. Those that would take the plain
     value and lose the gradient raise a TypeError.

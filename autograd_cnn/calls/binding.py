@@ -56,7 +56,7 @@ class Signature:
             )
 
     def places(self, positional: int, keywords: Sequence[str]) -> dict[str, Place]:
-        """Return where each argument stands in the row of a call with so many positional ones and these keywords."""
+        """Return where each argument stands in the row of a call, given its number of positional ones and keywords."""
         places: dict[str, Place] = dict(zip(self.positional, range(positional), strict=False))
         places |= {name: positional + i for i, name in enumerate(keywords)}
         if self.variadic is not None:
@@ -149,7 +149,7 @@ class Recipe(NamedTuple):
 
 
 def make_plan(op: Op, positional: int, keywords: Sequence[str]) -> Plan:
-    """Work out the plan of calls with so many positional arguments and these keywords."""
+    """Work out the plan of calls with this number of positional arguments and these keywords."""
     signature = op.signature
     places = signature.places(positional, keywords)
     if not op.differentiable:

@@ -17,7 +17,7 @@ from autograd_cnn.nn.safetensors_files import MAX_TENSORS, WeightsError
 
 #: The entry that holds the metadata, in JSON; safetensors files use the same name.
 METADATA = "__metadata__"
-#: The most that all arrays may take once decompressed: so many bytes, or so many times the file's size if that is more.
+#: The most bytes that all arrays may take once decompressed: the first, or the second times the file size if larger.
 _LEAST_ROOM, _MOST_COMPRESSION = 2**26, 16
 _MAX_METADATA_BYTES = 4 * 2**20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip file; a fixed one makes equal weights equal files
@@ -77,7 +77,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
             raise WeightsError(f"{what} is {entry.dtype} of shape {entry.shape}; expected one text")
         found = json.loads(str(_read(file, entry, what)))
         if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-            raise WeightsError(f"{what} is no JSON object of texts")
+            raise WeightsError(f"{what} is not a JSON object of strings")
         return found
 
 
@@ -114,7 +114,7 @@ def _entries(file: zipfile.ZipFile, name: str, size: int) -> dict[str, Entry]:
     for info in infos:
         label = info.filename.removesuffix(".npy")
         if label == info.filename or label in entries:
-            raise WeightsError(f"{name} has the entry {info.filename!r}, which is no array or there twice; {_EXPECTED}")
+            raise WeightsError(f"{name} has the entry {info.filename!r}, which is no array or is repeated; {_EXPECTED}")
         entries[label] = _header(file, info, f"{name}: {label!r}")
     return entries
 

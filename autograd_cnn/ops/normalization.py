@@ -77,7 +77,7 @@ def _(grad, x, moments, axis, eps):
 
 
 def _standardize_grad(grad: Any, out: Any, variance: Any, axis: tuple[int, ...], eps: float) -> Any:
-    """Return the gradient of the standardized input; Ioffe and Szegedy, 2015, section 3, with the sums collected."""
+    """Return the gradient with respect to the input; Ioffe and Szegedy, 2015, section 3, with the sums collected."""
     return (grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)) / sqrt(variance + eps)
 
 

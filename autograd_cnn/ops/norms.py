@@ -73,7 +73,7 @@ def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any
         out = _largest(sums, across, True) if ord > 0 else -_largest(-sums, across, True)
         return out if keepdims else squeeze(out, axes)
     raise ValueError(
-        f"norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got {short(ord)}: those by singular values have "
+        f"norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got {short(ord)}: norms by singular values have "
         "no op"
     )
 

@@ -133,7 +133,7 @@ def _extreme_gradient(grad: Any, x: Any, out: Any, axis: Axis) -> Any:
 
 def _check_something(op: str, shape: tuple[int, ...], axis: Axis) -> None:
     if 0 in shape and _count(shape, axis) == 0:
-        raise ValueError(f"{op}: of nothing there is no {op}; got shape {shape} and axis {axis}")
+        raise ValueError(f"{op}: there are no elements to choose from; got shape {shape} and axis {axis}")
 
 
 @primitive(domain="real")

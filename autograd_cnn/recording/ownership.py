@@ -10,7 +10,7 @@ import numpy as np
 
 
 def unshared(values: Collection[Any]) -> list[bool]:
-    """Return for each value of a list or dict whether it is an array that nothing else refers to, nor to its memory."""
+    """Return for each value of a list or dict whether it is an array, and nothing else refers to it or its memory."""
     return [count <= _ALONE and _has_its_memory_alone(x) for count, x in zip(_references(values), values, strict=True)]
 
 

@@ -133,7 +133,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Function:
-    """Return a function that computes the second derivatives of `f`, in an array of the argument's shape twice.
+    """Return a function that computes the Hessian of `f`, whose shape is the argument's shape twice.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]
     f : callable
         Returns a Tensor of any shape, or a (nested) dict, list or tuple of them.
     *args : Tensors, arrays, or (nested) dicts, lists and tuples of them
-        The arguments, with respect to all of which `f` is differentiated.
+        The arguments to differentiate with respect to.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     f : callable
         Returns a Tensor of any shape, or a (nested) dict, list or tuple of them.
     args : tuple of Tensors, arrays, or (nested) dicts, lists and tuples of them
-        The arguments, with respect to all of which `f` is differentiated; or the only argument itself.
+        The arguments to differentiate with respect to; or the only one itself.
     tangents
         Of the same structure and shapes as `args`.
 
@@ -126,7 +126,7 @@ def hvp(f: Function, args: Any, vectors: Any) -> Any:
     f : callable
         Returns one number: a Tensor of one element.
     args : tuple of Tensors, arrays, or (nested) dicts, lists and tuples of them
-        The arguments, with respect to all of which `f` is differentiated; or the only argument itself.
+        The arguments to differentiate with respect to; or the only one itself.
     vectors
         Of the same structure and shapes as `args`.
 

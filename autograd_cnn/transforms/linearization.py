@@ -99,14 +99,13 @@ def _enter(transform: str, given: Sequence[Any], places: Sequence[int], chosen: 
         except (TypeError, ValueError) as error:
             raise refusal(
                 i,
-                f"is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of them to differentiate by "
-                f"({error})",
+                f"is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of them ({error})",
             ) from None
         if x.dtype.kind != "f":
             raise refusal(
                 i,
                 f"has dtype {x.dtype}, which has no derivative; convert it to a floating point type, or leave it out "
-                "of those to differentiate by",
+                "of the differentiated arguments",
             )
         array = history.kept(x._data)
         if x.requires_grad and is_grad_enabled():
@@ -251,11 +250,11 @@ def argument_numbers(transform: str, argnums: Argnums) -> tuple[int, ...]:
 
 
 def argument_places(transform: str, wanted: tuple[int, ...], args: tuple[Any, ...]) -> list[int]:
-    """Return the positions of the arguments with these numbers, which may be negative."""
+    """Return the positions of the arguments with the `wanted` numbers, which may be negative."""
     for i in wanted:
         if not -len(args) <= i < len(args):
             raise ValueError(
-                f"{transform}: there is no argument {i} to differentiate by; f was called with {len(args)} positional "
+                f"{transform}: there is no argument {i}; f was called with {len(args)} positional "
                 "argument(s), numbered from 0"
             )
     places = [i % len(args) for i in wanted]

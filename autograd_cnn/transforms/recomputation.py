@@ -25,7 +25,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that computes what `f` does, but keeps only its input and output for the backward pass.
 
     The backward pass runs `f` again, with recording, when it gets there. A deep model that is cut into parts, each
-    under `checkpoint`, needs memory for its longest part and the values between parts, and one more forward pass.
+    under `checkpoint`, needs memory for its longest part and the values between parts, for one more forward pass.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _digest(value: Any) -> Any:
 
 
 def _same(x: Array, y: Array) -> bool:
-    """Whether two values are equal except for rounding, which a replay should not change."""
+    """Whether two values are equal except for rounding, though a replay should not differ even by that."""
     if x.shape != y.shape:
         return False
     slack = 100 * np.finfo(x.dtype).eps
