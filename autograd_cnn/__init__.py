@@ -46,8 +46,8 @@ if TYPE_CHECKING:  # what `__getattr__` finds
 
 __version__ = "0.1.0"
 
-# Loaded when first asked for: a module takes a millisecond, and what some need of the standard library as long as
-# half of NumPy.
+# Loaded on first use: a module takes a millisecond to import, and the standard library modules that some of them need
+# take as long as half of NumPy.
 _ROOMS = ("data", "distributed", "models", "nn", "ops", "optim", "plotting", "testing", "training")
 _LATER = {
     name: room
@@ -89,4 +89,4 @@ def __dir__() -> list[str]:
     return sorted(["__version__", *__all__])
 
 
-keep_freed_memory()  # or every training step would fault in its memory anew, a third of its time
+keep_freed_memory()  # otherwise every training step would spend a third of its time on page faults

@@ -1,7 +1,7 @@
-"""Backpropagation: the one reverse traversal of the graph, and what it is asked for.
+"""Backpropagation: one reverse traversal of the graph, and the two functions that use it.
 
-`_traverse` is the algorithm. `backpropagate` adds what it finds to the `.grad` of leaves; `differentiate` returns the
-gradients by given inputs, and serves every transform.
+`_traverse` is the algorithm. `backpropagate` adds the gradients to the `.grad` of leaves; `differentiate` returns the
+gradients with respect to given inputs, and every transform uses it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _HALF = np.dtype(np.float16)
 
 
 def backpropagate(output: Variable, gradient: Any, *, retain_graph: bool = False, create_graph: bool = False) -> None:
-    """Add to every leaf's `.grad` the product of `gradient` with the Jacobian of `output` by that leaf.
+    """Add to every leaf's `.grad` the product of `gradient` and the Jacobian of `output` with respect to that leaf.
 
-    Each gradient is dropped as it is used, and so is what a node kept unless `retain_graph`. Leaves receive theirs at
-    the end, all at once and in arrays of their own: a rule that raises, or an interrupt at any time, leaves every
-    `.grad` as it was.
+    Each gradient is freed once it has been used, and so is what a node kept, unless `retain_graph`. Leaves receive
+    their gradients at the end, all at once and in arrays of their own: a rule that raises, or an interrupt at any time,
+    leaves every `.grad` as it was.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def differentiate(
     nodes: Sequence[Node] | None = None,
     arrived: Callable[[Place, Any], None] | None = None,
 ) -> list[Any]:
-    """Return the sum over the outputs of the product of each gradient with the Jacobian by each input.
+    """Return, for each input, the vector-Jacobian product of the outputs' gradients, summed over the outputs.
 
-    Inputs are independent of one another: the traversal stops where it meets one. Only nodes that lead to one are
+    Inputs count as independent of one another: the traversal stops at an input. Only nodes that lead to an input are
     visited. No `.grad` changes.
 
     Parameters
@@ -74,20 +74,20 @@ def differentiate(
         Of the outputs' shapes and dtypes.
     inputs : sequence of Variables or Nodes
     create_graph : bool
-        Record the rules as they run, so that the results can be differentiated again: by whatever the outputs were
-        computed from, and by `gradients`.
+        Record the rules as they run, so that the results can be differentiated again, with respect to whatever the
+        outputs were computed from and to `gradients`.
     retain_graph : bool
         Keep what the rules need, for another pass over the same graph.
     since : int
-        A moment before which no node that leads to an input was made.
+        A moment, as `history.now` returns it; every node that leads to an input was made after it.
     nodes : list of Nodes, optional
-        Those between the outputs and the inputs, the oldest first, as `survey` returns them; where they are known.
+        The nodes between the outputs and the inputs, the oldest first, as `survey` returns them, if already known.
     arrived : callable, optional
-        Is told whenever an input receives a gradient, while the traversal goes on: the input, and the sum so far.
+        Called during the traversal, whenever an input receives a gradient, with the input and the sum so far.
 
     Returns
     -------
-    list of arrays, or Variables for `create_graph`, with None for an input that does not matter
+    list of arrays, or Variables for `create_graph`, with None for an input that no output depends on
     """
     seeds = [(place_of(out), grad) for out, grad in zip(outputs, gradients, strict=True) if out.requires_grad]
     ends = {place_of(x) for x in inputs}
@@ -104,7 +104,7 @@ def differentiate(
 
 
 def survey(outputs: Iterable[Place], ends: Collection[Place] = (), since: int = -1) -> tuple[list[Node], list[Place]]:
-    """Look at the graph that `outputs` were computed by, back to a moment and to given places.
+    """Collect the part of the graph that `outputs` were computed from, back to a moment and to given places.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def survey(outputs: Iterable[Place], ends: Collection[Place] = (), since: int = 
     Returns
     -------
     nodes : list of Nodes
-        Those made since, the oldest first.
+        The nodes made since, the oldest first.
     outside : list of places
         Leaves and older nodes that they were computed from.
     """
@@ -153,15 +153,16 @@ def _traverse(
     """Send gradients down the graph, and return what arrives at its ends: at leaves, and at `ends`.
 
     Nodes are visited from the newest to the oldest, which is a reverse topological order: when a node's turn comes,
-    all that used its output have sent their gradients. There is no recursion, so a graph may be of any depth.
+    all nodes that used its output have sent their gradients. There is no recursion, so a graph may be of any depth.
 
     Rules are recorded if `recording`. `view` returns what a node's rules are called with; by default, the arrays that
-    it kept. `along` are the places to send gradients to; by default, all. `arrived` is told of what comes to `ends`.
+    it kept. `along` are the places to send gradients to; by default, all. `arrived` is called for gradients that reach
+    `ends`.
     """
     gradients: dict[Place, Any] = {}
     queue: list[tuple[int, Node]] = []
     modes = current()
-    # Observers see a rule as a whole; and its arrays, kept by ops or made by rules, need no settling.
+    # Observers see a rule as a whole, not the ops in it. Its arrays come from ops or rules, so they need no conversion.
     token = switch(unobserved(recording, modes.updating, modes.transforming, settled=True))
     try:
         while True:
@@ -193,7 +194,7 @@ def _traverse(
 
 
 def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
-    """Return what a node kept with every wanted input, and the output, a variable in its place in the graph."""
+    """Return what a node kept, with every wanted input and the output as variables at their places in the graph."""
     kept = dict(node.kept or {})
     if "out" in kept:
         kept["out"] = kind.wrap(kept["out"], node)
@@ -210,7 +211,7 @@ def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
 
 
 def _sum(x: Any, y: Any) -> Any:
-    """Add two gradients in a new array, as either may be shared; NumPy makes a scalar of two 0-d arrays."""
+    """Add two gradients into a new array, as either may be shared; NumPy's sum of two 0-d arrays is a scalar."""
     if type(x) is Scattered and type(y) is Scattered:
         x.parts += y.parts
         return x
@@ -220,18 +221,18 @@ def _sum(x: Any, y: Any) -> Any:
 
 
 def _accumulate(gradients: dict[Any, Any]) -> None:
-    """Add to the gradients of leaves, of all or of none."""
+    """Add to the gradients of leaves: to all of them or, if something fails, to none."""
     leaves = [*gradients]
     alone = unshared(gradients.values())
-    with _accumulating:  # of what two threads add to one leaf at once, one would be lost
+    with _accumulating:  # if two threads added to one leaf at once, one of the gradients would be lost
         totals = [_total(leaf, grad, own) for (leaf, grad), own in zip(gradients.items(), alone, strict=True)]
-        any(map(setattr, leaves, _GRAD, totals))  # one call in C, within which nothing interrupts
+        any(map(setattr, leaves, _GRAD, totals))  # one call in C, which no interrupt can split
 
 
 def _total(leaf: Variable, grad: Any, alone: bool) -> Any:
     """Return a leaf's gradient with another added to it: an array of its own, with the leaf's memory order.
 
-    `alone` tells that nobody else holds `grad`, which may then be handed on.
+    `alone` says that nobody else holds `grad`, so that it may become the leaf's own array.
     A Variable, as `create_graph` makes it, stays one.
     """
     so_far: Any = leaf.grad
@@ -242,13 +243,13 @@ def _total(leaf: Variable, grad: Any, alone: bool) -> Any:
         if isinstance(so_far, (np.ndarray, Variable)):
             given = f"{given} {so_far.shape} {so_far.dtype}"
         raise TypeError(
-            f"backward() adds to .grad, which is None or an array of the tensor's shape and dtype; that of a tensor "
-            f"{leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
+            f"backward() adds to .grad, which must be None or an array of the tensor's shape and dtype; the .grad of "
+            f"a tensor {leaf.shape} {leaf.dtype} was set to {given}: set it to None, or to such an array"
         )
     if isinstance(grad, Variable) or isinstance(so_far, Variable):
         return grad if so_far is None else _sum(grad, so_far)
     if so_far is None and alone and grad.strides == leaf._data.strides:
-        return grad  # what a rule has just made is no one's: to copy each would be a pass over all parameters
+        return grad  # nobody else holds it; copying would cost a pass over all parameters
     total = np.empty_like(leaf._data, subok=False)
     if so_far is None:
         np.copyto(total, grad)
@@ -256,12 +257,12 @@ def _total(leaf: Variable, grad: Any, alone: bool) -> Any:
     return np.add(so_far, grad, out=total)
 
 
-_accumulating = threading.RLock()  # as a signal's handler may come in here, and call backward() itself
+_accumulating = threading.RLock()  # reentrant, as a signal handler may interrupt here and call backward() itself
 _GRAD = itertools.repeat("grad")
 
 
 def _after_fork() -> None:
-    """Make a lock of a child's own: a thread of its parent may have held the other, and is not there to let it go."""
+    """Make a new lock in a forked child: the parent's thread that may have held the old one does not exist there."""
     global _accumulating
     _accumulating = threading.RLock()
 

@@ -1,4 +1,4 @@
-"""The graph: variables, the nodes that made them, and what a rule's gradient becomes.
+"""The graph: variables, the nodes that made them, and how backward rules are called.
 
 A `Variable` is an array with a place in the graph. A `Node` stands for one call of an op: it points to the nodes (or
 leaf variables) that its wanted inputs came from, and holds what the op's backward rules asked to keep. Nodes point
@@ -33,16 +33,16 @@ class Variable:
 
     __slots__ = ("__weakref__", "_data", "grad", "node", "requires_grad")
 
-    _data: Array  # for the package alone: whoever writes to it tells `history`
+    _data: Array  # private to the package: code that writes to it must tell `history`
     grad: Any  # an array, or None; a variable if the gradient was recorded
     requires_grad: bool
     node: Node | None  # None for a leaf
 
     @property
     def data(self) -> Array:
-        """The array itself. What is written to it is seen: rules that need what it held before refuse, or have a copy.
+        """The array itself. Writing to it is noticed: rules that need the earlier values raise, or have a copy.
 
-        Another array may be put in its place, of the same shape and dtype; it is copied.
+        Another array of the same shape and dtype may be assigned; it is copied.
         """
         return history.lend(self)
 
@@ -55,8 +55,8 @@ class Variable:
                 else f"a {type(value).__name__}"
             )
             raise ValueError(
-                f"the data of a tensor of shape {self.shape} and dtype {self.dtype} is an array of the same; got "
-                f"{given}: make a new Tensor of it, or write into this one, as in t.data[...] = value"
+                f"the data of a tensor of shape {self.shape} and dtype {self.dtype} must be an array of that shape "
+                f"and dtype; got {given}: make a new Tensor of it, or write into this one, as in t.data[...] = value"
             )
         if value.ctypes.data == self._data.ctypes.data and value.strides == self._data.strides:
             history.overwritten([self._data])  # `t.data -= 1` has written into it
@@ -75,7 +75,7 @@ class Variable:
 
     @classmethod
     def wrap(cls, data: Array, node: Node | None = None) -> Variable:
-        """Make a variable of an array an op returned."""
+        """Make a variable from an array that an op returned."""
         variable = cls.__new__(cls)
         variable._data = data
         variable.grad = None
@@ -85,12 +85,12 @@ class Variable:
 
 
 class Rule:
-    """The gradient of an op by one of its inputs: a function of its output's gradient, and of what the node keeps."""
+    """The gradient of an op with respect to an input: a function of the output's gradient and what the node keeps."""
 
     def __init__(self, function: Callable[..., Any], asked: Sequence[str] = (), inputs: Sequence[str] = ()) -> None:
         self.function = function
-        self.asked = asked  # what it takes after the gradient, by its names in what the node keeps
-        self.inputs = inputs  # if it returns the gradients of several inputs together: their names, in its order
+        self.asked = asked  # its parameters after the gradient, by their names in what the node keeps
+        self.inputs = inputs  # if it returns the gradients of several inputs together: their names, in that order
 
 
 class Edge(NamedTuple):
@@ -109,7 +109,7 @@ class Node:
     def __init__(self, op: str, edges: list[Edge], sources: list[Place], kept: dict[str, Any], out: Array) -> None:
         self.op = op
         self.edges = edges
-        self.sources = sources  # where the input of each edge stands in the graph; it has the input's shape and dtype
+        self.sources = sources  # the place of each edge's input in the graph; it has the input's shape and dtype
         self.kept: dict[str, Any] | None = kept  # None once a backward pass has freed it
         self.shape: tuple[int, ...] = out.shape
         self.dtype: np.dtype[Any] = out.dtype
@@ -122,7 +122,7 @@ class Node:
         return f"<Node {self.op} -> {self.shape} {self.dtype}, {kept}, called at {self.site}>"
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yield the arrays that are kept for the backward rules, those of a variadic input by their index."""
+        """Yield the arrays that are kept for the backward rules, with their names; a variadic input's have an index."""
         for name, value in (self.kept or {}).items():
             if isinstance(value, np.ndarray):
                 yield name, value
@@ -135,7 +135,7 @@ class Node:
         return [x for x in found if x is not None and x.node is self]
 
     def check_unchanged(self) -> None:
-        """Refuse to go on if what was kept was freed, or an array of it has been overwritten since."""
+        """Raise if what the node kept was freed, or if one of its arrays has been overwritten since."""
         if self.kept is None:
             raise RuntimeError(
                 f"backward() has already been through this graph and freed what {self.op!r} kept for it; "
@@ -147,7 +147,7 @@ class Node:
                 raise self.refusal(what)
 
     def refusal(self, what: str) -> RuntimeError:
-        """Return the error that something was overwritten."""
+        """Return the error that says that something was overwritten."""
         return RuntimeError(
             f"{self.op!r}, called at {self.site}, needs {what} as it was, but it was overwritten since, by an "
             "optimizer's step or through .data; call backward() before that, or run the forward again"
@@ -167,7 +167,7 @@ class Node:
 
 
 class Backward(NamedTuple):
-    """What observers see of a rule: it was given `grad` and made `result`, from one `perf_counter` to another."""
+    """What observers see of a rule: `grad` in, `result` out, and the `perf_counter` readings before and after."""
 
     node: Node
     edge: Edge
@@ -178,9 +178,9 @@ class Backward(NamedTuple):
 
 
 class Scattered:
-    """A gradient that is zero but for what is added to it at some indices: what the rule of a selection may return.
+    """A gradient that is zero except at some indices, as the rule of an op that selects elements may return it.
 
-    An array cut into slices, one after the other, gets one array in the end, and not one for each slice.
+    So an array that is cut into slices gets one dense gradient in the end, instead of one for each slice.
     """
 
     __slots__ = ("make", "parts", "shape")
@@ -196,7 +196,7 @@ class Scattered:
         return np.result_type(*{part.dtype for part, _ in self.parts})
 
     def dense(self) -> Any:
-        """Return the gradient, by `make(*parts, indices=…, shape=…)`."""
+        """Return the dense gradient, made by `make(*parts, indices=…, shape=…)`."""
         parts, indices = zip(*self.parts, strict=True)
         return self.make(*parts, indices=indices, shape=self.shape)
 
@@ -224,7 +224,7 @@ _IDENTITY = [Edge("x", None, Rule(lambda grad: grad))]
 
 
 def in_graph(array: Array, source: Place, kind: type[Variable]) -> Variable:
-    """Make a variable of what an op saw of `source`; a leaf itself, unless it holds another array by now."""
+    """Return a variable of the array that an op took from `source`: a leaf itself, unless its array was replaced."""
     if isinstance(source, Node):
         return kind.wrap(array, source)
     return source if source._data is array else alias(array, source, kind)
@@ -240,7 +240,7 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether a gradient of `shape` is `target` broadcast."""
+    """Whether `target` broadcasts to the gradient's `shape`."""
     if len(shape) < len(target):
         return False
     return all(n in (1, m) for m, n in zip(shape[len(shape) - len(target) :], target, strict=True))
@@ -251,8 +251,8 @@ def _gradient_of(
 ) -> Any:
     """Call the rule of one edge, and bring the result to the input's shape and dtype.
 
-    Of an array it makes an array; of a variable, with variables in `kept`, the same rule makes a variable.
-    `together` has what rules for several inputs have returned for this node.
+    A rule returns an array for an array; for a variable, with variables in `kept`, it returns a variable.
+    `together` caches what rules for several inputs have returned for this node.
     """
     name, place, rule = edge
     like = source if isinstance(source, Node) else source._data

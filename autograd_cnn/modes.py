@@ -1,6 +1,6 @@
 """What is switched on in this thread or task: recording, updating, transforming, observing.
 
-One context variable holds it all, so that one thread's `no_grad` is not another's, and an op asks once.
+One context variable holds all of it, so that `no_grad` affects its own thread only, and an op needs one look-up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ObserverError(RuntimeError):
 
 
 class Modes:
-    """The switches: those of the block around, and what a block changes of them."""
+    """The switches inside a block: those of the block around it, and its own changes."""
 
     __slots__ = ("below", "changes", "observers", "recording", "settled", "transforming", "updating")
 
@@ -42,14 +42,14 @@ class Modes:
         self.recording: bool = changes.get("recording", below.recording if below else True)
         self.updating: bool = changes.get("updating", below.updating if below else True)
         self.transforming: bool = changes.get("transforming", below.transforming if below else False)
-        self.settled: bool = changes.get("settled", False)  # of rules alone, not of what they call
+        self.settled: bool = changes.get("settled", False)  # for a rule itself, not for the ops that it calls
         self.observers: tuple[Observer, ...] = changes.get("observers", below.observers if below else ())
         if "observer" in changes:
             self.observers = (*self.observers, changes["observer"])
 
 
 class _Ended(Modes):
-    """The switches of a block that ended where they could not be taken away: as if they were those before."""
+    """The switches of a block that has ended but could not be removed: they read as those of the block around it."""
 
     __slots__ = ()
     below: Modes
@@ -74,10 +74,10 @@ def unobserved(recording: bool, updating: bool, transforming: bool, settled: boo
 
 @contextlib.contextmanager
 def switched(**changes: Any) -> Iterator[None]:
-    """Change switches inside the block, in this thread (or task) alone; `observer` is one more of the `observers`.
+    """Change switches inside the block, in this thread (or task) alone; `observer` adds one to the `observers`.
 
-    Blocks of generators may end in another order than they began, and in another task or thread: each takes back its
-    own changes, and no others. An interrupt may come after any call, and finds a way back from there.
+    Blocks in generators may end in another order than they began, and in another task or thread: each undoes its own
+    changes, and no others. An interrupt may come after any call; the switches are restored all the same.
     """
     below = current()
     while isinstance(below, _Ended):
@@ -101,7 +101,7 @@ def switched(**changes: Any) -> Iterator[None]:
             else:
                 try:
                     switch_back(token)
-                except ValueError:  # another task or thread, which has a context of its own, closes the generator
+                except ValueError:  # the generator was closed by another task or thread, with a context of its own
                     mine.__class__ = _Ended
 
 

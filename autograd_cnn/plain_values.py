@@ -1,7 +1,7 @@
-"""How a tensor is asked for plain values: as an array, a number, a truth or text; and where that is refused.
+"""Conversions of a tensor to plain values: an array, a number, a boolean or text; and where they are refused.
 
-A plain value has no gradient. What would take one with a slope out of the graph is an error, unless it is asked for by
-name, as with `.data`. What is piecewise constant, as `int(t)` is, has no slope to lose.
+A plain value has no gradient. A conversion that would silently lose a gradient raises; an explicit one, such as
+`.data`, does not. One that is piecewise constant, such as `int(t)`, has no gradient to lose.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EXITS = (
 
 
 class PlainValues(Variable):
-    """A variable that can be asked for its shape and its value; what `Tensor` is made on."""
+    """A variable that can be asked for its shape and its value; the base class of `Tensor`."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ class PlainValues(Variable):
             )
         return float(self.item())
 
-    # Piecewise constant: without a gradient wherever they are asked for.
+    # Piecewise constant: there is no gradient to lose.
 
     def __int__(self) -> int:
         return int(self.item())

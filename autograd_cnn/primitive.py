@@ -79,7 +79,7 @@ class Primitive(Generic[P]):
         return f"<primitive {self.name}{inspect.signature(self.forward)}, differentiable in {inputs}>"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind as a function does: an op in a class is a method. To `help` it is a routine, with its signature."""
+        """Bind as a function does: an op in a class is a method. `help` then shows it as a routine with a signature."""
         return self if instance is None else MethodType(self, instance)
 
     def backward(self, *names: str) -> Callable[[F], F]:
@@ -113,12 +113,12 @@ class Primitive(Generic[P]):
             ) from None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Compute the op; on arrays alone an array, else a Tensor."""
+        """Compute the op, and return an array if all inputs are arrays, else a Tensor."""
         modes = current()
         if modes.observers:
             return self._observed(modes, args, kwargs)
         values: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
-        if modes.settled:  # a rule's arrays have been through here
+        if modes.settled:  # inside a rule, whose arrays need no conversion
             for value in values:
                 if isinstance(value, Variable):
                     break
@@ -156,7 +156,7 @@ class Primitive(Generic[P]):
         return wrap(out)
 
     def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Compute the op, and show it to the observers; what it calls itself is part of it."""
+        """Compute the op, and show it to the observers as a whole, without the ops that it calls."""
         token = switch(unobserved(modes.recording, modes.updating, modes.transforming))
         try:
             begin = perf_counter()
@@ -172,7 +172,7 @@ class Primitive(Generic[P]):
     def _settle(
         self, plan: Plan, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
     ) -> tuple[Sequence[Any], Sequence[Any], bool]:
-        """Make arrays to compute with of what is none yet, or of another dtype; see `operands.settle`."""
+        """Convert inputs that are not arrays yet, or of another dtype; see `operands.settle`."""
         if not plan.inputs or (
             (dtype is FLOAT32 or dtype is FLOAT64) and all(is_plain(arrays[i.at]) for i in plan.others)
         ):
@@ -233,7 +233,7 @@ class Primitive(Generic[P]):
 
 
 class Forward(NamedTuple):
-    """What observers see of a call of an op, made from one `perf_counter` to another."""
+    """What observers see of a call of an op, with the `perf_counter` readings before and after."""
 
     op: Primitive[...]
     args: tuple[Any, ...]
@@ -244,7 +244,7 @@ class Forward(NamedTuple):
 
 
 def _kept(value: Any, array: Any) -> Any:
-    """Return what a node keeps of a value, and of the array that was made of it: nothing that others may write to."""
+    """Return what a node keeps for a value and the array made from it: nothing that others may write to."""
     if isinstance(value, Variable):
         return history.kept(array) if history.lent else array
     if array is value and isinstance(value, (np.ndarray, list, tuple, dict)):
@@ -253,7 +253,7 @@ def _kept(value: Any, array: Any) -> Any:
 
 
 def stack(*parts: Any) -> Any:
-    """Join the parts of a list that Variables stand in."""
+    """Stack the parts of a list that contains Variables."""
     return registry["stack"](*parts, axis=0)
 
 
@@ -284,11 +284,11 @@ def primitive(
     products: bool = False,
     residuals: tuple[str, ...] = (),
 ) -> Primitive[P] | Callable[[Callable[P, Any]], Primitive[P]]:
-    """Make an op of a NumPy function.
+    """Make an op from a NumPy function.
 
     Register a rule on it for each differentiable input, by the input's name. The rule's first parameter is
     `grad`, the gradient of the output; the others name what it needs, and only that is kept alive:
-    `out` (the output), an input or option by its own name, a residual, or `NAME_shape` for the shape of an input alone.
+    `out` (the output), an input or option by its own name, a residual, or `NAME_shape` for only the shape of an input.
     A rule may return the gradient before unbroadcasting and in another float dtype; the graph settles both.
     For a variadic input `*xs` the rule serves each array in turn and may ask for its `index`. A rule that is registered
     for several inputs, as in ``@op.backward("x", "weight")``, returns their gradients together, in a tuple in that
@@ -305,13 +305,13 @@ def primitive(
     domain : {"any", "real", "floating"}
         What the op computes with, and so what becomes of integers and float16 on the way in: see `operands`.
     numbers : bool, optional
-        Whether the forward takes Python numbers beside arrays; else they come as arrays without axes. By default
-        all do but those of floating point.
+        Whether the forward takes Python numbers beside arrays; if not, they are passed as 0-d arrays. True by default,
+        except in the domain "floating".
     products : bool
-        Whether it multiplies matrices, and gives BLAS one thread meanwhile. In a backward pass BLAS has one anyway.
+        Whether it multiplies matrices: BLAS is then limited to one thread. In a backward pass it always is.
     residuals : tuple of str
-        Names of what the forward returns after its result, in a tuple: constants that it has worked out, which rules
-        may ask for. What is worked out for a rule alone is returned as a function, which is called if the op is
+        Names of what the forward returns after its result, in a tuple: intermediate values, treated as constants, that
+        rules may ask for. A value that only a rule needs may be returned as a function, which is called if the op is
         recorded.
 
     Raises

@@ -1,10 +1,10 @@
-"""Signals while the command line starts up: it ends with their status, and no traceback of half an import.
+"""Signals while the command line starts up: it exits with the signal's status, and no traceback from an import.
 
-The package imports this first, since most of a start is spent on imports. Only where the package is the program, as
-`python -m autograd_cnn` or `autograd-cnn`, does it touch the handlers of signals.
+The package imports this first, since most of the start-up time is spent on imports. It touches signal handlers only if
+the package is the program, as in `python -m autograd_cnn` or `autograd-cnn`.
 """
 
-# Built in: to import `signal` takes a millisecond, in which Ctrl-C would leave a traceback.
+# Built in: importing `signal` takes a millisecond, in which Ctrl-C would leave a traceback.
 import _signal  # type: ignore[import-not-found]
 import os
 import sys
@@ -21,7 +21,7 @@ def is_the_program() -> bool:
 
 
 def leave(number: int, _: Any = None) -> None:
-    """End the process at once, with the status of a signal: a handler."""
+    """End the process at once, with the exit status of a signal; a signal handler."""
     os._exit(128 + number)
 
 

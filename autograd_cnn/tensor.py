@@ -26,7 +26,7 @@ _Operator = Callable[["Tensor", Any], "Tensor"]
 
 
 def _operators(op: Callable[..., Any]) -> tuple[_Operator, _Operator, _Operator]:
-    """Return an operator, the same with its operands exchanged, and the one that assigns, as `+=`."""
+    """Return three operators for an op: the plain one, the reflected one and the in-place one, such as `+=`."""
 
     def of(self: Tensor, other: Any) -> Tensor:
         return op(self, other)
@@ -47,7 +47,7 @@ class Tensor(PlainValues):
     ----------
     data : array_like or Tensor
         Copied, so that nobody else can change it. An array keeps its dtype; Python numbers and (nested) lists become
-        float32. A Tensor that is part of a graph, or a list with one in it, stays part of it.
+        float32. A Tensor that is part of a graph, or a list with such a Tensor in it, stays part of the graph.
     requires_grad : bool
         Whether `backward()` puts a gradient for this tensor into `.grad`. Floating point only.
     dtype : dtype, optional
@@ -56,8 +56,8 @@ class Tensor(PlainValues):
     Attributes
     ----------
     data : ndarray
-        The value. It may be written to, as in ``t.data[...] = 0`` or ``t.data -= step``: a rule that needs what it held
-        before has a copy, or refuses.
+        The value. It may be written to, as in ``t.data[...] = 0`` or ``t.data -= step``: a backward rule that needs the
+        earlier values has a copy, or raises.
     grad : ndarray or None
         What the `backward()` calls so far have accumulated: an array of its own, of the shape and dtype of
         `data`. None for intermediate results.
@@ -72,11 +72,11 @@ class Tensor(PlainValues):
     Notes
     -----
     `t += y` and `t[index] = y` put a new array into the same object. So what was recorded before keeps its value, and
-    every gradient stays right; a reshaped `t`, or `t.detach()`, does not follow. Writing into `t.data` changes them,
-    too.
+    every gradient stays right; an earlier `t.reshape(…)` or `t.detach()` keeps its values. Writing into `t.data`
+    changes those, too.
 
-    NumPy's functions of a Tensor are recorded like its operators; see `numpy_protocol`. What would take the plain value
-    and lose the gradient raises a TypeError.
+    NumPy functions of a Tensor are recorded like its operators; see `numpy_protocol`. Those that would take the plain
+    value and lose the gradient raise a TypeError.
 
     Examples
     --------
@@ -165,7 +165,7 @@ class Tensor(PlainValues):
         backpropagate(self, seed, retain_graph=retain_graph, create_graph=create_graph)
 
     def retain_grad(self) -> None:
-        """Have `backward()` put the gradient by this tensor into its `.grad`, though it is a result and no leaf.
+        """Have `backward()` put this tensor's gradient into its `.grad`, although it is not a leaf.
 
         Raises
         ------
@@ -195,7 +195,7 @@ class Tensor(PlainValues):
         return type(self).wrap(self._data)  # type: ignore[return-value]
 
     def __getstate__(self) -> object:
-        """Return what copies and pickles of a leaf carry; deep ones have an array of their own, and any a gradient."""
+        """Return the state that copies and pickles of a leaf get: a gradient of their own; deep ones also an array."""
         if self.node is not None:
             raise RuntimeError(
                 f"a tensor computed by {self.node.op!r} cannot be copied or pickled, as it belongs to the graph that "

@@ -1,4 +1,4 @@
-"""How a call of an op is understood: where its arguments stand, and what may stand where it takes an array."""
+"""How a call of an op is read: which parameter each argument belongs to, and what an op accepts as an array."""
 
 from autograd_cnn.recording.call_site import machinery
 

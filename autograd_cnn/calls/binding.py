@@ -1,8 +1,8 @@
 """Where the arguments of a call stand, and what to record of it.
 
-A call's values stand in a row, the positional ones first. Calls that give as many by position and the same by name are
-alike: they share a `Plan`, and with the same inputs wanted a `Recipe`. So an op binds its arguments once, and a call
-only picks what it needs from its row.
+A call's values form a row, the positional ones first. Calls with the same number of positional arguments and the same
+keywords share a `Plan`; if also the same inputs require a gradient, they share a `Recipe`. So an op binds its arguments
+once for all such calls, and a call only picks what it needs from its row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Place = int | slice
 
 T = TypeVar("T")
 
-_REMEMBERED = 256  # ways of calling an op
+_REMEMBERED = 256  # ways of calling an op that are cached
 _NO_DEFAULT = inspect.Parameter.empty
 
 
@@ -31,7 +31,7 @@ class Signature:
     Attributes
     ----------
     positional : list of str
-        Those that may be given by position.
+        The parameters that may be given by position.
     variadic : str or None
         The one that takes any number of arrays, as `*xs`.
     defaults : dict
@@ -56,7 +56,7 @@ class Signature:
             )
 
     def places(self, positional: int, keywords: Sequence[str]) -> dict[str, Place]:
-        """Return where each argument stands in the row of a call with so many by position and these by name."""
+        """Return where each argument stands in the row of a call, given its number of positional ones and keywords."""
         places: dict[str, Place] = dict(zip(self.positional, range(positional), strict=False))
         places |= {name: positional + i for i, name in enumerate(keywords)}
         if self.variadic is not None:
@@ -116,32 +116,32 @@ class Op(Protocol):
 
 
 class Plan(NamedTuple):
-    """What calls alike have in common."""
+    """What calls with the same number of positional arguments and the same keywords have in common."""
 
     places: dict[str, Place]
     inputs: list[Input]
     promoted: list[int]
-    """Where the inputs stand that come to one dtype."""
+    """Places of the inputs that are promoted to one dtype."""
     others: list[Input]
     """The inputs that only select."""
     optional: set[int]
-    """Where inputs stand that may be None."""
+    """Places of the inputs that may be None."""
     recipes: dict[tuple[bool, ...], Recipe]
     """What to record, by which values of the row require a gradient."""
 
 
 class Recipe(NamedTuple):
-    """What to record of calls alike in which the same inputs require a gradient."""
+    """What to record of calls that share a plan and in which the same inputs require a gradient."""
 
     edges: list[Edge]
     wanted: list[int]
-    """Where the input of each edge stands."""
+    """The place of each edge's input."""
     constants: dict[str, Any]
-    """What the rules ask for that the caller left out, by its name."""
+    """Defaults that the rules ask for, where the caller left the argument out, by name."""
     arrays: list[tuple[str, Place]]
-    """What else they ask for."""
+    """The other arguments that the rules ask for."""
     shapes: list[tuple[str, Place]]
-    """What they ask for the shapes of."""
+    """The arguments whose shapes they ask for."""
     residuals: bool
     """Whether they ask for a residual."""
     out: bool
@@ -149,7 +149,7 @@ class Recipe(NamedTuple):
 
 
 def make_plan(op: Op, positional: int, keywords: Sequence[str]) -> Plan:
-    """Work out the plan of calls with so many arguments by position and these by name."""
+    """Work out the plan of calls with this number of positional arguments and these keywords."""
     signature = op.signature
     places = signature.places(positional, keywords)
     if not op.differentiable:
@@ -170,7 +170,7 @@ def make_plan(op: Op, positional: int, keywords: Sequence[str]) -> Plan:
 
 
 def remember(known: dict[Any, T], key: Any, made: T) -> T:
-    """Keep what was made for a way of calling an op, and return it; of variadic inputs there may be any number."""
+    """Cache and return what was made for a way of calling an op; bounded, as variadic ops have any number of ways."""
     if len(known) >= _REMEMBERED:
         known.clear()
     known[key] = made
@@ -178,7 +178,7 @@ def remember(known: dict[Any, T], key: Any, made: T) -> T:
 
 
 def make_recipe(op: Op, plan: Plan, wanted: tuple[bool, ...]) -> Recipe:
-    """Work out what to record of calls by a plan when these of their values require a gradient."""
+    """Work out what to record of a plan's calls when the `wanted` values require a gradient."""
     signature, places = op.signature, plan.places
     edges: list[Edge] = []
     sources: list[int] = []
@@ -210,5 +210,5 @@ def _indices(place: Place | tuple[()]) -> Sequence[int]:
 
 
 def shape_of(value: Any) -> Any:
-    """Return the shape of an array; of several in a tuple, the tuple of their shapes."""
+    """Return the shape of an array or, for a tuple of arrays, the tuple of their shapes."""
     return tuple(map(np.shape, value)) if isinstance(value, tuple) else np.shape(value)

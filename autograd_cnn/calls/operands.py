@@ -1,16 +1,16 @@
-"""What may stand where an op takes an array, and the dtype that the op computes in.
+"""What an op accepts as an array, and the dtype that the op computes in.
 
-Every op says what it computes with, its domain:
+Every op declares what it computes with, its domain:
 
-- ``any``: what moves elements, compares them or converts them takes every dtype as it is.
-- ``real``: arithmetic. Floating point numbers come to one dtype; integers and booleans among themselves stay what
-  NumPy makes of them.
-- ``floating``: what is defined for real numbers alone. Integers and booleans become floating point.
+- ``any``: ops that move, compare or convert elements take every dtype as it is.
+- ``real``: arithmetic. Floating point inputs are promoted to one dtype; integers and booleans among themselves get the
+  dtype that NumPy gives them.
+- ``floating``: functions of real numbers. Integers and booleans become floating point.
 
-Nothing widens an array by accident: numbers, lists and arrays without axes follow a floating point array that has
-axes, integers follow floating point, and only a floating point array can widen another. Where there is nothing to
-follow, they are float32. float16 is computed in float32, and the result rounded; bytes in another order than the
-machine's are put in its own; complex numbers and longdouble are refused.
+Nothing widens an array by accident: numbers, lists and 0-d arrays take the dtype of a floating point array that has
+axes, integers follow floating point, and only a floating point array can widen another. If no input decides the dtype,
+it is float32. float16 is computed in float32, and the result is rounded; another byte order is converted to the
+machine's; complex numbers and longdouble are refused.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Input(NamedTuple):
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is an array of a dtype that is computed with."""
+    """Whether a value is an array of a supported dtype."""
     return type(value) is np.ndarray and value.dtype in _COMPUTED_WITH
 
 
@@ -80,14 +80,14 @@ def settle(
     stack: Callable[..., Variable],
     numbers: bool = True,
 ) -> tuple[list[Any], list[Any], bool]:
-    """Make arrays of dtypes to compute with out of whatever stands in the places of `inputs`.
+    """Convert whatever was given for `inputs` to arrays of the dtype to compute in.
 
     Returns
     -------
     values : list
-        With a Variable for every list that holds some.
+        With a Variable for every list that contains Variables.
     arrays : list
-        With what the op is to compute with; beside an array Python numbers stay so, where the op takes `numbers`.
+        With what the op computes with; Python numbers beside an array stay numbers if the op takes `numbers`.
     half : bool
         Whether the result is to be rounded to float16.
     """
@@ -131,7 +131,7 @@ def _target(domain: Domain, arrays: Sequence[Any], places: Sequence[int], weak: 
 
 
 def of_any_kind(op: str, name: str, value: Any, stack: Callable[..., Variable]) -> Any:
-    """Return what is given for an array as a Variable, an array of a dtype that is computed with, a number or None."""
+    """Return what was given for an input as a Variable, an array of a supported dtype, a number or None."""
     if value is None or (isinstance(value, (Variable, bool, int, float)) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, (list, tuple)):
@@ -150,12 +150,12 @@ def of_any_kind(op: str, name: str, value: Any, stack: Callable[..., Variable]) 
 
 
 def native(what: str, value: Any) -> Array:
-    """Return an array of real numbers, in the machine's order of bytes.
+    """Return an array of real numbers, in the machine's byte order.
 
     Raises
     ------
     TypeError
-        For complex numbers, longdouble, and what is no number.
+        For complex numbers, longdouble, and anything that is not a number.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array, whose mask would be lost; fill it first, as with .filled(0)")
@@ -165,7 +165,7 @@ def native(what: str, value: Any) -> Array:
 
 
 def native_dtype(what: str, dtype: DTypeLike) -> np.dtype[Any]:
-    """Return a dtype that is computed with, in the machine's order of bytes; raise as `native` does."""
+    """Return a supported dtype in the machine's byte order; raise as `native` does."""
     dtype = np.dtype(dtype)
     if dtype.kind == "c":
         raise TypeError(f"{what} has dtype {dtype}, complex numbers; only real ones can be computed with: take .real")
@@ -185,20 +185,20 @@ def holds_variables(value: Any) -> bool:
 
 
 def _holds_arrays(value: Any) -> bool:
-    """Whether there is something with axes and a dtype of its own in a list."""
+    """Whether a list contains, at any depth, something with axes and a dtype of its own."""
     if isinstance(value, (list, tuple)):
         return any(map(_holds_arrays, value))
     return getattr(value, "ndim", 0) > 0
 
 
 def short(value: Any) -> str:
-    """Return what a value looks like, in a line of an error."""
+    """Return the `repr` of a value, shortened for an error message."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def named(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Have the errors of an op that is made of others, or of NumPy's functions, tell its name and what it was given."""
+    """Have the errors of an op that is composed of others, or of NumPy's functions, tell its name and arguments."""
 
     @functools.wraps(function)
     def op(*args: P.args, **kwargs: P.kwargs) -> Result:
@@ -212,10 +212,10 @@ def named(function: Callable[P, Result]) -> Callable[P, Result]:
 
 
 def explain(error: Exception, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Add the call to an error that does not begin with the op's name: of arrays their shapes and dtypes alone."""
+    """Add the call to an error that does not begin with the op's name, with arrays as their shapes and dtypes."""
     name = op.__name__.strip("_")
     if isinstance(error, RuntimeError) or str(error).startswith(f"{name}:"):
-        return  # a RuntimeError is the package's own, and tells an op and its place already
+        return  # a RuntimeError is the package's own, and already tells an op and its call site
     try:
         given = inspect.signature(op).bind(*args, **kwargs).arguments
     except TypeError:

@@ -1,4 +1,4 @@
-"""Counting the memory of arrays, shared memory once."""
+"""Counting the memory of arrays, with shared memory counted once."""
 
 from __future__ import annotations
 

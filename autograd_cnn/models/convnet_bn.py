@@ -73,6 +73,6 @@ def apply(
         statistics = p[f"bn{i}.running_mean"], p[f"bn{i}.running_var"]
         x = ops.conv2d(x, p[f"conv{i}.weight"], padding=padding)
         x = ops.batch_norm(x, *statistics, p[f"bn{i}.weight"], p[f"bn{i}.bias"], training)
-        x = ops.relu(ops.max_pool2d(x, 2))  # as relu of all pixels and then pooling, in a quarter of the time
+        x = ops.relu(ops.max_pool2d(x, 2))  # the same as relu before pooling, but relu is 4 × faster
     x = ops.dropout(ops.flatten(x, 1), dropout, training, rng)
     return ops.linear(x, p["fc1.weight"], p["fc1.bias"])

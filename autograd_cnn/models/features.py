@@ -8,7 +8,7 @@ from autograd_cnn.ops import checks
 
 
 def count(model: str, image_size: int | tuple[int, int], side: Callable[[int], int]) -> int:
-    """Return the height times the width of the maps that images of a size become.
+    """Return the height times the width of the feature maps of images of a given size.
 
     Parameters
     ----------
@@ -17,12 +17,12 @@ def count(model: str, image_size: int | tuple[int, int], side: Callable[[int], i
     image_size : int or pair of int
         Height and width of the images.
     side : callable
-        Return the length of a side of the maps for a length of the images'.
+        Return the side length of the feature maps for a side length of the images.
 
     Raises
     ------
     ValueError
-        If nothing would be left of such images.
+        If the images are so small that the feature maps would be empty.
 
     Examples
     --------

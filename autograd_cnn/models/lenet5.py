@@ -60,7 +60,7 @@ def apply(
 ) -> Tensor:
     """Return the logits (N, num_classes) of images (N, C, H, W). Training and evaluation are the same."""
     p = params
-    # Pooled first, relu has a quarter of the pixels, and its values and gradients are the same.
+    # After pooling, relu has a quarter of the pixels; values and gradients are the same as in the other order.
     x = ops.relu(ops.max_pool2d(ops.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2), 2))
     x = ops.relu(ops.max_pool2d(ops.conv2d(x, p["conv2.weight"], p["conv2.bias"]), 2))
     x = ops.flatten(x, 1)

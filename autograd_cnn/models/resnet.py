@@ -3,8 +3,8 @@
 He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2015, section 4.2: the family for CIFAR-10. A
 convolution, then three stages of blocks with 16, 32 and 64 filters, the second and third at half the resolution of the
 one before, then the mean over each map and a linear layer. A block is two convolutions of 3×3, each with batch
-normalization, around which its input goes on unchanged. Where the resolution halves, the input goes on at every other
-pixel, with zeros for the new channels (their option A): a shortcut has no parameters.
+normalization, and a shortcut that adds the block's input unchanged. Where the resolution halves, the shortcut takes
+every other pixel, with zeros for the new channels (their option A), so it has no parameters.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def init(
         A generator, or a seed.
     in_channels, num_classes : int
     image_size : int or pair of int
-        Height and width of the images. Every model takes it; here the parameters are the same for all.
+        Height and width of the images. Every model takes it; here the parameters are the same for all sizes.
     depth : int, default 14
-        Layers with weights: 8, 14, 20 or any other 6·n + 2, of n blocks a stage.
+        Layers with weights: 8, 14, 20 or any other 6·n + 2, with n blocks per stage.
     width : int, default 16
         Filters of the first stage.
 
     Raises
     ------
     ValueError
-        If `depth` is not such a number, or there is no image of that size.
+        If `depth` is not 6·n + 2, or there is no image of that size.
 
     Examples
     --------

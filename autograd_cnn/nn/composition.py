@@ -151,7 +151,7 @@ def _layer(name: str, given: Any) -> Layer:
     def alone(_: Any, x: Any, **__: Any) -> Any:
         return given(x)
 
-    alone.__qualname__ = name_of(given)  # by which the layer is shown
+    alone.__qualname__ = name_of(given)  # the name that the layer is shown under
     return Layer(no_parameters, alone)
 
 

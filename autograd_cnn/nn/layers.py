@@ -54,7 +54,7 @@ class Layer(NamedTuple):
 
 
 def described(layer: Layer) -> tuple[str, str, int]:
-    """Return what a layer is, the shapes of its parameters, and how many values the trainable ones have.
+    """Return the name of a layer, the shapes of its parameters, and the number of trainable values.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def described(layer: Layer) -> tuple[str, str, int]:
 
 
 def name_of(function: Any) -> str:
-    """Return what a function is called, or the function that made it, with the options it is given.
+    """Return the name of a function, or of the function that made it, with the options it was given.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def conv2d(
     kernel_size : int or pair of int
         Height and width of the filters.
     stride, padding, dilation, groups
-        As `ops.conv2d` has them.
+        As in `ops.conv2d`.
     bias : bool
         Whether to add a bias to each channel; it starts at zero.
     init : callable
@@ -279,7 +279,7 @@ def max_pool2d(
     dilation: PairLike = 1,
     ceil_mode: bool = False,
 ) -> Callable[[Any], Any]:
-    """Return a function of images alone: `ops.max_pool2d` with this window.
+    """Return `ops.max_pool2d` with this window, as a function of images alone.
 
     Examples
     --------
@@ -315,7 +315,7 @@ def _weighted(
     def apply(params: Mapping[str, Any], x: Any, *, training: bool = False, rng: Any = None) -> Any:  # noqa: ARG001
         return op(x, params["weight"], params["bias"] if bias else None, **options)
 
-    apply.__qualname__ = op.__name__  # by which the layer is shown
+    apply.__qualname__ = op.__name__  # the name that the layer is shown under
     return Layer(init, apply)
 
 

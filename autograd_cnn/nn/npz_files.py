@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from autograd_cnn.nn.safetensors_files import MAX_TENSORS, WeightsError
 
-#: The entry that holds the metadata, in JSON; safetensors files call theirs so, too.
+#: The entry that holds the metadata, in JSON; safetensors files use the same name.
 METADATA = "__metadata__"
-#: What all arrays may take once decompressed: so much at least, and so many times the size of the file.
+#: The most bytes that all arrays may take once decompressed: the first, or the second times the file size if larger.
 _LEAST_ROOM, _MOST_COMPRESSION = 2**26, 16
 _MAX_METADATA_BYTES = 4 * 2**20
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment of a zip file, so that equal weights make equal files
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip file; a fixed one makes equal weights equal files
 
 _EXPECTED = "expected a file that save_weights or numpy.savez wrote"
 
 
 class Entry(NamedTuple):
-    """An array of a file: what its header says, and where its numbers begin."""
+    """An array of a file: its header, and where its numbers begin."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -61,13 +61,13 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
 
 
 def read_headers(path: str | os.PathLike[str]) -> dict[str, Entry]:
-    """Return what the headers say of the arrays in a file, by their names."""
+    """Return the headers of the arrays in a file, by their names."""
     with _open(path) as (_, entries):
         return {name: entry for name, entry in entries.items() if name != METADATA}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the metadata in a file; none for a file of another program's."""
+    """Return the metadata in a file; empty for a file that another program wrote."""
     with _open(path) as (file, entries):
         entry = entries.get(METADATA)
         if entry is None:
@@ -77,7 +77,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
             raise WeightsError(f"{what} is {entry.dtype} of shape {entry.shape}; expected one text")
         found = json.loads(str(_read(file, entry, what)))
         if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-            raise WeightsError(f"{what} is no JSON object of texts")
+            raise WeightsError(f"{what} is not a JSON object of strings")
         return found
 
 
@@ -95,7 +95,7 @@ def _open(path: str | os.PathLike[str]) -> Iterator[tuple[zipfile.ZipFile, dict[
         raise
     except OSError as error:
         raise WeightsError(f"{name} cannot be read ({error.strerror or error}); {_EXPECTED}") from error
-    except Exception as error:  # of zipfile, zlib and NumPy, by what is wrong
+    except Exception as error:  # from zipfile, zlib or NumPy, depending on what is wrong
         raise WeightsError(f"{name} is cut short or not an .npz file ({error}); {_EXPECTED}") from error
 
 
@@ -114,13 +114,13 @@ def _entries(file: zipfile.ZipFile, name: str, size: int) -> dict[str, Entry]:
     for info in infos:
         label = info.filename.removesuffix(".npy")
         if label == info.filename or label in entries:
-            raise WeightsError(f"{name} has the entry {info.filename!r}, which is no array or there twice; {_EXPECTED}")
+            raise WeightsError(f"{name} has the entry {info.filename!r}, which is no array or is repeated; {_EXPECTED}")
         entries[label] = _header(file, info, f"{name}: {label!r}")
     return entries
 
 
 def _header(file: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> Entry:
-    """Read what an entry says of its array, and check it against the entry's size."""
+    """Read the header of an entry's array, and check it against the entry's size."""
     with file.open(info) as entry:
         version = np.lib.format.read_magic(entry)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

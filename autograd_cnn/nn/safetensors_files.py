@@ -18,7 +18,7 @@ FORMAT_VERSION = "1"
 #: safetensors' codes for the dtypes that weights may have.
 CODES: dict[np.dtype[Any], str] = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
-#: safetensors takes up to 30 times as much memory to read a header, of which a hundred tensors have 10 kB.
+#: To read a header, safetensors takes up to 30 times its size in memory. A hundred tensors have a header of 10 kB.
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_TENSORS = 10_000
 
@@ -92,7 +92,7 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[Any]:
 
 
 def _check_header_size(path: str | os.PathLike[str]) -> None:
-    """Refuse a file whose header, by the number that it begins with, is not all there or too large to be read."""
+    """Refuse a file whose header, by the length that the file begins with, is incomplete or too large to be read."""
     name, size = os.fspath(path), 0
     if not Path(path).is_file():
         kind = "is not a regular file" if Path(path).exists() else "does not exist"

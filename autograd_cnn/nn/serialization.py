@@ -28,10 +28,10 @@ _DTYPES = {code: dtype for dtype, code in CODES.items()}
 
 # How the names of running statistics end, in PyTorch and in the models here.
 _STATISTICS = ("running_mean", "running_var")
-# What PyTorch counts beside them, a whole number that no model here uses: left out of what is loaded.
+# PyTorch's counter beside them, a whole number that no model here uses: it is not loaded.
 _COUNTER = "num_batches_tracked"
 
-CheckpointError = WeightsError  # its first name
+CheckpointError = WeightsError  # its former name
 
 
 def save_weights(
@@ -39,7 +39,7 @@ def save_weights(
 ) -> None:
     """Save parameters in a file, which appears under its name only once it is complete.
 
-    The file is NumPy's .npz if it is named so, and safetensors otherwise.
+    The format is NumPy's .npz if the name ends in .npz, and safetensors otherwise.
 
     Equal parameters and metadata give equal files, byte for byte.
 
@@ -103,7 +103,7 @@ def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] 
     path : path-like
         The file; NumPy's, if its name ends in .npz. Nothing in it is unpickled or run, whoever wrote it.
     prefix : str or tuple of str, optional
-        Read only the tensors whose names begin so.
+        Read only the tensors whose names begin with this (or one of these).
 
     Returns
     -------
@@ -138,7 +138,7 @@ def _is_npz(path: str | os.PathLike[str]) -> bool:
 
 
 def _wanted(names: Iterable[str], prefix: str | tuple[str, ...]) -> list[str]:
-    """Return the names of weights that begin so, in order."""
+    """Return the names of weights that begin with the prefix, in order."""
     return sorted(name for name in names if name.startswith(prefix) and name.rpartition(".")[2] != _COUNTER)
 
 
@@ -158,7 +158,7 @@ def _read_safetensors(path: str | os.PathLike[str], prefix: str | tuple[str, ...
             )
         try:
             return {name: file.get_tensor(name) for name in codes}
-        except (ValueError, MemoryError) as error:  # such as a shape of more axes than NumPy has
+        except (ValueError, MemoryError) as error:  # such as a shape of more axes than NumPy allows
             raise WeightsError(f"{os.fspath(path)} holds a tensor that NumPy cannot ({error})") from error
 
 
@@ -257,7 +257,7 @@ def match_weights(
 def load_matching(
     path: str | os.PathLike[str], template: Mapping[str, Tensor], *, prefix: str | tuple[str, ...] = ""
 ) -> dict[str, Tensor]:
-    """Read the parameters of a model: `match_weights` of what `load_weights` reads, if the header says that they fit.
+    """Read the parameters of a model with `load_weights` and `match_weights`, if the file's header says that they fit.
 
     No more is read than the model holds, whatever the size of the file.
 
@@ -278,13 +278,13 @@ def load_matching(
     {'weight': Tensor([1., 2.])}
     """
     headers = _read_headers(path, prefix)
-    if all(header.dtype for header in headers.values()):  # others have an error of their own
+    if all(header.dtype for header in headers.values()):  # load_weights raises an error for others
         _refuse_misfits(_misfits(headers, template), path)
     return match_weights(load_weights(path, prefix=prefix), template, path=path)
 
 
 class _Header(NamedTuple):
-    """What a file's header says of a tensor."""
+    """What a file's header says about a tensor."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any] | None

@@ -1,4 +1,4 @@
-"""Ops that repeat, turn and join arrays: made of reshaping, broadcasting, slices and concatenation."""
+"""Ops that repeat, turn and join arrays, composed of reshaping, broadcasting, slices and concatenation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ravel(x: Any) -> Any:
 
 
 def _with_axes(op: str, name: str, x: Any, axes: int) -> Any:
-    """Return an array with so many axes at least, the new ones first."""
+    """Return an array with at least this number of axes, the new ones first."""
     x = operand(op, name, x)
     return x if x.ndim >= axes else reshape(x, (1,) * (axes - x.ndim) + x.shape)
 
@@ -45,7 +45,7 @@ def _at_least(op: str, arrays: Iterable[Any], axes: int) -> list[Any]:
 
 @named
 def atleast_1d(*arrays: Any) -> Any:
-    """Each array with one axis at least; several come back as a tuple.
+    """Return each array with at least one axis; several are returned as a tuple.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def atleast_1d(*arrays: Any) -> Any:
 
 @named
 def atleast_2d(*arrays: Any) -> Any:
-    """Each array with two axes at least, the new ones first; several come back as a tuple.
+    """Return each array with at least two axes, the new ones first; several are returned as a tuple.
 
     Examples
     --------
@@ -75,21 +75,21 @@ def atleast_2d(*arrays: Any) -> Any:
 
 @named
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each element so many times in a row, along an axis or in the flattened array.
+    """Repeat each element, along an axis or in the flattened array.
 
     Parameters
     ----------
     x : array or Tensor
     repeats : int or array of int
-        One number for all, or one for each place along the axis.
+        One count for all, or one for each place along the axis.
     axis : int, optional
 
     Raises
     ------
     ValueError
-        If there are not as many numbers as places, or one is negative.
+        If there are not as many counts as places, or one is negative.
     TypeError
-        If they are no integers.
+        If they are not integers.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 @named
 def tile(x: Any, reps: int | Sequence[int]) -> Any:
-    """The whole array so many times along each axis, as NumPy has it: the last number is for the last axis.
+    """Repeat the whole array along each axis, as in NumPy: the last number is for the last axis.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _(grad, steps):
 
 @named
 def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
-    """Move the elements along an axis, or several, and let those that leave at one end enter at the other.
+    """Shift the elements along one axis or several; those that leave at one end come back in at the other.
 
     Without an axis the flattened array is rolled, and keeps its shape.
 
@@ -253,7 +253,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 @named
 def hstack(arrays: Sequence[Any]) -> Any:
-    """Join along the second axis, or arrays of one axis along that.
+    """Join along the second axis, or 1-d arrays along their only axis.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def hstack(arrays: Sequence[Any]) -> Any:
 
 @named
 def vstack(arrays: Sequence[Any]) -> Any:
-    """Join along the first axis; arrays of one axis are rows.
+    """Join along the first axis; 1-d arrays are rows.
 
     Examples
     --------

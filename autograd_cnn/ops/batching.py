@@ -1,4 +1,4 @@
-"""Ops of images (N, C, H, W) that take a single one (C, H, W) too."""
+"""Ops on images (N, C, H, W) that take a single image (C, H, W) too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograd_cnn.ops.shape import expand_dims, squeeze
 
 
 def of_images(op: Callable[..., Any], x: Any, *args: Any) -> Any:
-    """Call an op of a batch. A single image goes in as a batch of one, and its result comes back without the batch."""
+    """Call an op on a batch; a single image is passed as a batch of one, and the batch axis removed from the result."""
     if getattr(x, "ndim", 3) != 3:
         return op(x, *args)
     x = operand(op.__name__.strip("_"), "x", x)  # a list may hold either

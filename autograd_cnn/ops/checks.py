@@ -47,14 +47,14 @@ def remembered(check: Check) -> Check:
 
 
 def operand(op: str, name: str, value: Any) -> Any:
-    """Return what is given for an array as a Variable or an array; for ops that are made of others.
+    """Return what was given for an input as a Variable or an array; for ops that are composed of others.
 
-    Lists are joined and numbers become arrays, of float32 where they do not say otherwise.
+    Lists are stacked and numbers become arrays, of float32 unless they have a dtype.
 
     Raises
     ------
     TypeError, ValueError
-        Naming `op` and its input `name`, for what is no array of real numbers.
+        If the value is not an array of real numbers; the message names `op` and its input `name`.
     """
     if isinstance(value, Variable) or is_plain(value):
         return value
@@ -65,9 +65,9 @@ def operand(op: str, name: str, value: Any) -> Any:
 
 
 def together(op: str, **given: Any) -> list[Any]:
-    """Return inputs as Variables or arrays, for an op that is made of others; see `operand`.
+    """Return inputs as Variables or arrays, for an op that is composed of others; see `operand`.
 
-    Numbers and lists follow the dtype of the rest, so that 0.1 beside float64 is not rounded to float32 first.
+    Numbers and lists take the dtype of the rest, so that 0.1 beside float64 is not rounded to float32 first.
     """
     found = [operand(op, name, value) for name, value in given.items()]
     if all(map(operator.is_, found, given.values())):
@@ -83,7 +83,7 @@ def together(op: str, **given: Any) -> list[Any]:
 
 
 def _follows(value: Any) -> bool:
-    """Whether a value has no dtype of its own: a number, or a list of such."""
+    """Whether a value has no dtype of its own: a number, or a list of numbers."""
     if isinstance(value, (list, tuple)):
         return all(map(_follows, value))
     return not hasattr(value, "dtype") and not hasattr(value, "__array__")

@@ -102,9 +102,9 @@ def _(grad, condition):
 def clip(x: Any, min: Any = None, max: Any = None) -> Array:
     """`x` limited to the range from `min` to `max`.
 
-    The bounds are numbers or arrays; either may be None. The slope is 1 for `x` from bound to bound, both included, and
-    0 outside, where it is 1 for the bound that is taken. Where `x` or a bound is nan, the result is nan and the slope
-    0. Where `min` is greater than `max`, the result is `max`.
+    The bounds are numbers or arrays; either may be None. From bound to bound, both included, the slope with respect to
+    `x` is 1. Outside it is 0, and the slope with respect to the bound that is taken is 1. Where `x` or a bound is nan,
+    the result is nan and the slope 0. Where `min` is greater than `max`, the result is `max`.
 
     Examples
     --------

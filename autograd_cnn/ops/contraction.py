@@ -1,4 +1,4 @@
-"""Products of vectors, matrices and arrays of any axes, made of `matmul` and `multiply`."""
+"""Products of vectors, matrices and arrays of any number of axes, composed of `matmul` and `multiply`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from autograd_cnn.ops.shape import reshape, transpose
 
 @named
 def dot(x: Any, y: Any) -> Any:
-    """Dot product as NumPy has it.
+    """Dot product, as in NumPy.
 
-    Of vectors it is their inner product, of matrices the matrix product, of a number and an array their product; else
-    the sum goes over the last axis of `x` and the last but one of `y`, or its only one.
+    For vectors it is their inner product, for matrices the matrix product, for a number and an array their product.
+    Otherwise the sum goes over the last axis of `x` and the second to last axis of `y`, or its only one.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def dot(x: Any, y: Any) -> Any:
 
 @named
 def inner(x: Any, y: Any) -> Any:
-    """Sum of products over the last axis of both; of a number and an array their product.
+    """Sum of products over the last axis of both; for a number and an array, their product.
 
     Raises
     ------
@@ -87,18 +87,18 @@ def outer(x: Any, y: Any) -> Any:
 
 @named
 def tensordot(x: Any, y: Any, axes: int | Sequence[Any] = 2) -> Any:
-    """Sum of products over some axes of each: the rest of `x`'s, then the rest of `y`'s stay.
+    """Sum of products over some axes of each; the result has the other axes of `x`, then those of `y`.
 
     Parameters
     ----------
     x, y : array or Tensor
     axes : int, or a pair of ints or of sequences of int
-        How many of the last axes of `x` go with as many of the first of `y`; or which axes of each.
+        How many of the last axes of `x` to pair with as many of the first of `y`; or the axes of each.
 
     Raises
     ------
     ValueError
-        If the axes that go together differ in number or in length.
+        If the paired axes differ in number or in length.
 
     Examples
     --------

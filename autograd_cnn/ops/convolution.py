@@ -1,4 +1,4 @@
-"""Convolution. Its two gradients are primitives too: the derivatives of all three are made of the same three."""
+"""Convolution. Its two gradients are primitives too: the derivatives of the three are composed of the same three."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def conv2d(
     weight : (F, C / groups, KH, KW)
     bias : (F,), optional
     stride, padding, dilation : int or pair of int
-        Vertical and horizontal. A padding of "same" keeps H and W, at a stride of 1; of an odd number of rows or
-        columns the last comes at the end. "valid" is none.
+        Vertical and horizontal. A padding of "same" keeps H and W, at a stride of 1; if it takes an odd number of rows
+        or columns, the extra one is added at the end. "valid" means no padding.
     groups : int
         Divides C and F.
 
@@ -104,7 +104,7 @@ def conv2d(
 
 
 def _named_padding(padding: str, x: Any, weight: Any, stride: Any, dilation: Any) -> tuple[Any, PairLike]:
-    """Return the padding by numbers, and `x`, which has its last row and column already where the padding is uneven."""
+    """Return the padding in numbers, and `x`, with the extra row or column added already if the padding is uneven."""
     if padding not in ("same", "valid"):
         raise ValueError(
             f"conv2d: padding is an int or a pair of ints, each at least 0, or 'same' or 'valid'; got {padding!r}"
@@ -213,7 +213,7 @@ def conv_transpose2d(
     weight : (C, F / groups, KH, KW)
     bias : (F,), optional
     stride, padding, dilation : int or pair of int
-        Those of the convolution that this is the transpose of.
+        The settings of the convolution that this is the transpose of.
     output_padding : int or pair of int
         Rows and columns added at the end. It chooses among the image sizes that the convolution maps to H × W, and
         must be smaller than the stride or the dilation.
@@ -277,7 +277,7 @@ def _transposed_size(
     extra: kernels.Pair,
     dilations: kernels.Pair,
 ) -> tuple[int, ...]:
-    """Return the size of the images that a convolution with these settings maps to x's."""
+    """Return the size of the images that a convolution with these settings maps to the size of x."""
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, s, p, d, k, e in zip(x_shape[2:], strides, paddings, dilations, weight_shape[2:], extra, strict=True)
@@ -300,7 +300,7 @@ def _transpose(
     dilations: kernels.Pair,
     groups: int,
 ) -> Any:
-    """Return what a convolution with these settings sends back to images of `out_shape`."""
+    """Return the gradient that a convolution with these settings sends back to images of `out_shape`."""
     op = "conv_transpose2d"
     if all(e < s for e, s in zip(extra, strides, strict=True)):
         window = _window(op, out_shape, weight.shape, strides, paddings, dilations)

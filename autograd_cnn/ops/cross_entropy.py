@@ -61,7 +61,7 @@ def _class_weights(op: str, weight: Any, shape: tuple[int, ...], dtype: np.dtype
 
 
 def _refuse_classes(op: str, labels: Array, shape: tuple[int, ...]) -> None:
-    """Refuse class indices of the shape that probabilities have."""
+    """Refuse class indices that have the shape of probabilities."""
     if labels.shape == shape:
         raise TypeError(
             f"{op}: targets of the logits' shape {shape} are probabilities, so floating point; got dtype {labels.dtype}"

@@ -1,7 +1,8 @@
 """Products of many numbers, running sums and products, and differences.
 
-A product changes by each factor by the product of all others. That is never taken as the whole divided by the factor:
-the rules multiply what stands before it and what comes after it, so that they are right with zeros, to any order.
+The slope of a product with respect to a factor is the product of all other factors. It is never computed as the whole
+product divided by the factor: the rules multiply the product of the factors before it with that of the factors after
+it, so that they are right with zeros, to any order.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from autograd_cnn.primitive import primitive
 
 @primitive(domain="real")
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Product of the elements over `axis` (all of them by default); of nothing it is 1.
+    """Product of the elements over `axis` (all of them by default); the product of no elements is 1.
 
-    The slope in an element is the product of all others: with one zero among them that element alone has a slope,
-    with two none has.
+    The slope of an element is the product of all others: if one element is zero, only that one has a slope; if two
+    are, none has.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def _product_before(rows: Any) -> Any:
 
 
 def _shifted(rows: Any, by: int, fill: float) -> Any:
-    """Move along the last axis, to the right, and fill up from the left."""
+    """Shift to the right along the last axis, and fill in from the left."""
     by = min(by, rows.shape[-1])
     return concatenate([
         np.full((*rows.shape[:-1], by), fill, rows.dtype), getitem(rows, (..., slice(rows.shape[-1] - by)))
@@ -69,7 +70,7 @@ def _shifted(rows: Any, by: int, fill: float) -> Any:
 
 
 def _flat(shape: tuple[int, ...], axis: int | None) -> tuple[tuple[int, ...], int]:
-    """Return the shape and the axis of what runs along an axis, or along the flattened array."""
+    """Return the shape and the axis to accumulate along: those given, or those of the flattened array."""
     return ((math.prod(shape),), 0) if axis is None else (shape, axis)
 
 
@@ -143,7 +144,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         0 leaves `x` as it is.
     axis : int
     prepend, append : number, array or Tensor, optional
-        What is joined to `x` along the axis first; a number stands at each place of the other axes.
+        What is joined to `x` along the axis first; a number is broadcast along the other axes.
 
     Raises
     ------

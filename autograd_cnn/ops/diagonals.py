@@ -16,7 +16,7 @@ from autograd_cnn.ops.reduction import sum
 
 
 def _places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
-    """Return where a diagonal stands in a matrix: its rows and its columns."""
+    """Return the rows and the columns of the elements on a diagonal."""
     first, second = builtins.max(-offset, 0), builtins.max(offset, 0)
     steps = np.arange(builtins.max(builtins.min(rows - first, columns - second), 0))
     return first + steps, second + steps
@@ -52,7 +52,7 @@ def diag(x: Any, k: int = 0) -> Any:
 
 @named
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Sum along a diagonal of the matrices that two axes make.
+    """Sum along a diagonal of the matrices that two axes form.
 
     Raises
     ------

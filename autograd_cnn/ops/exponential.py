@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and simple powers beside those in `elementwise`, one element at a time."""
+"""Elementwise exponentials, logarithms and simple powers, besides those in `elementwise`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def logaddexp(x: Any, y: Any) -> Array:
     """log(exp(x) + exp(y)) without overflow, with broadcasting.
 
     Each slope is the share of that operand in the sum. Two equal infinities share the
-    gradient evenly, where PyTorch has nan.
+    gradient evenly, while PyTorch returns nan.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def logaddexp(x: Any, y: Any) -> Array:
 
 
 def _share_of(x: Any, y: Any) -> Any:
-    """Return exp(x) / (exp(x) + exp(y)), where equal infinities have no difference."""
+    """Return exp(x) / (exp(x) + exp(y)), which is ½ for equal infinities."""
     same = multiply(equal(x, y), equal(abs(x), math.inf))
     return sigmoid(subtract(where(same, 0, x), where(same, 0, y)))
 
@@ -144,7 +144,7 @@ def _(grad, x):
 
 @primitive(domain="floating")
 def reciprocal(x: Any) -> Array:
-    """Reciprocal, `1 / x`; of integers it is floating point, where NumPy's is an integer.
+    """Reciprocal, `1 / x`; for integers it is floating point, while NumPy's is an integer.
 
     Examples
     --------

@@ -66,7 +66,7 @@ def scatter_add(*parts: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -
     This is the adjoint of indexing, for one or several indices at once.
     """
     dtype, like = np.result_type(*{part.dtype for part in parts}), np.asarray(parts[0])
-    # In the memory order of a part, which is that of the images it was taken of.
+    # In the memory order of a part, which is that of the array it was taken from.
     out = np.zeros_like(like, dtype, shape=shape, subok=False) if like.ndim == len(shape) else np.zeros(shape, dtype)
     for part, index in zip(parts, indices, strict=True):
         if _is_basic(index):
@@ -136,7 +136,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if indices.dtype.kind not in "iub":
         raise TypeError(f"take: indices are integers; got {short(given)}")
     if indices.dtype.kind == "b":
-        indices = indices.astype(np.intp)  # as NumPy counts them here
+        indices = indices.astype(np.intp)  # NumPy takes them as 0 and 1 here
     if axis is None:
         return getitem(reshape(x, -1), indices)
     return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim, "take") + (indices,))

@@ -131,22 +131,22 @@ def _(grad, x_shape, pad_width):
 
 @named
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
-    """Surround with a constant, or with elements of `x` itself.
+    """Pad with a constant, or with elements of `x` itself.
 
     Parameters
     ----------
     x : array or Tensor
-    pad_width : int, pair of int, or a pair an axis
-        As NumPy takes it: how many before and after.
+    pad_width : int, pair of int, or a pair for each axis
+        As in NumPy: how many elements before and after.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        As NumPy has them: `constant_values`; the last element; a mirror at the last element, and one behind it; the
-        other end. An element counts in the gradient as often as it stands in the result.
+        As in NumPy, the padding is: `constant_values`; the last element; a reflection without the last element; one
+        with it; the other end of the axis. An element's gradient is summed over all its copies in the result.
     constant_values : number
 
     Raises
     ------
     ValueError
-        If the mode is another, or `x` is of integers or booleans, which do not hold the constant.
+        If the mode is unknown, or `x` has integers or booleans, which cannot hold the constant.
 
     Examples
     --------

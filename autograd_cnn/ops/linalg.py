@@ -26,7 +26,7 @@ __all__ = ["cholesky", "det", "inv", "norm", "slogdet", "solve"]
 
 
 class SlogdetResult(NamedTuple):
-    """What `slogdet` returns."""
+    """The result of `slogdet`."""
 
     sign: Any
     logabsdet: Any
@@ -65,13 +65,13 @@ def _(grad, a):
 
 @named
 def solve(a: Any, b: Any) -> Any:
-    """The x of `a @ x = b`.
+    """Solve `a @ x = b` for x.
 
     Parameters
     ----------
     a : (…, N, N)
     b : (N,) or (…, N, K)
-        A vector if it has one axis, as in NumPy 2; else matrices, whose columns are solved for one by one.
+        A vector if it has one axis, as in NumPy 2; otherwise matrices, solved column by column.
 
     Returns
     -------
@@ -137,8 +137,8 @@ def _(grad, out):
 def det(a: Any) -> Array:
     """Determinant of each matrix (…, N, N).
 
-    Its slope is the matrix of cofactors, which a singular matrix has too. Second derivatives are right there as well;
-    third ones are refused.
+    Its gradient is the matrix of cofactors, which a singular matrix has too. Second derivatives of singular matrices
+    are right as well; third derivatives raise an error.
 
     Raises
     ------
@@ -163,15 +163,15 @@ def _(grad, a):
 
 
 def _factors(a: Array) -> tuple[Array, Array, Array, Array]:
-    """Return a = u @ diag(s) @ v, and the sign that det(u) · det(v) is."""
-    finite: Array = np.asarray(np.isfinite(a).all((-2, -1), keepdims=True))  # of other numbers LAPACK may look for ever
+    """Return u, s and v such that a = u @ diag(s) @ v, and the sign det(u) · det(v)."""
+    finite: Array = np.asarray(np.isfinite(a).all((-2, -1), keepdims=True))  # LAPACK may never return for others
     u, s, v = np.linalg.svd(np.where(finite, a, 0))
     s = np.where(finite[..., 0], s, np.nan)
     return u, s, v, np.linalg.det(u) * np.linalg.det(v)
 
 
 def _products_of_others(s: Array, left_out: int) -> Array:
-    """Return the product of all but one, or two, along the last axis; where both are the same it does not matter."""
+    """Return the product of all but one, or two, along the last axis; results that omit one twice are not used."""
     n = s.shape[-1]
     eye = np.eye(n, dtype=bool)
     out = eye if left_out == 1 else eye[:, None, :] | eye[None, :, :]
@@ -180,7 +180,7 @@ def _products_of_others(s: Array, left_out: int) -> Array:
 
 @primitive(domain="floating", products=True)
 def _cofactors(a: Any) -> Array:
-    """Return the cofactors by the singular values, which need no inverse: det(u) det(v) · u diag(Π others) v."""
+    """Return the cofactors from the singular values, without an inverse: det(u) det(v) · u diag(Π others) v."""
     u, s, v, parity = _factors(a)
     return (parity[..., None, None] * (u * _products_of_others(s, 1)[..., None, :])) @ v
 
@@ -194,8 +194,8 @@ def _(grad, a):
 def _cofactors_grad(cotangent: Any, a: Any) -> Array:
     """Gradient of `_cofactors`: the second derivative of the determinant.
 
-    In the axes of the singular vectors `a` is diagonal, and there det changes by entries ii and kk as the product of
-    the other singular values, by ik and ki as minus that, and by no other two.
+    In the basis of the singular vectors `a` is diagonal. There the second derivative of det with respect to entries ii
+    and kk is the product of the other singular values; with respect to ik and ki, minus that; for other pairs, 0.
     """
     u, s, v, parity = _factors(a)
     turned = np.swapaxes(u, -1, -2) @ cotangent @ np.swapaxes(v, -1, -2)
@@ -233,8 +233,8 @@ def _(grad, a):
 def slogdet(a: Any) -> SlogdetResult:
     """Sign of the determinant of each matrix (…, N, N), and the logarithm of its absolute value.
 
-    The sign is piecewise constant. Of a singular matrix it is 0 and the logarithm −∞; to differentiate that is an
-    error, where PyTorch has infinite slopes.
+    The sign is piecewise constant. For a singular matrix it is 0 and the logarithm is −∞; differentiating that is an
+    error, while PyTorch returns infinite slopes.
 
     Raises
     ------
@@ -272,7 +272,7 @@ def _cholesky(a: Any) -> Array:
 @_cholesky.backward("a")
 def _(grad, out):
     # Murray, "Differentiation of the Cholesky decomposition", 2016, equation (10), made symmetric.
-    transposed = _transposed(out.astype(np.float32) if out.dtype == np.float16 else out)  # which LAPACK lacks
+    transposed = _transposed(out.astype(np.float32) if out.dtype == np.float16 else out)  # LAPACK has no float16
     product = tril(matmul(transposed, grad))
     halved = product * (1 - np.eye(out.shape[-1], dtype=product.dtype) / 2)
     inside = _transposed(_solve(transposed, _transposed(_solve(transposed, halved))))
@@ -281,7 +281,7 @@ def _(grad, out):
 
 @named
 def cholesky(a: Any, *, upper: bool = False) -> Any:
-    """The lower triangular `l` of `a = l @ l.T`, for symmetric positive definite matrices (…, N, N).
+    """Return the lower triangular `l` with `a = l @ l.T`, for symmetric positive definite matrices (…, N, N).
 
     Only the lower triangle of `a` is read, or the upper for `upper`. The gradient is symmetric, as in PyTorch.
 

@@ -159,7 +159,7 @@ def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str]
 
 @functools.lru_cache(maxsize=256)
 def _alone(subscripts: str) -> tuple[list[tuple[int, ...]], str]:
-    """Return the axes of each operand that no other operand and no output has, and the subscripts without them."""
+    """Return each operand's axes that neither another operand nor the output has, and the subscripts without them."""
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
     axes = [tuple(i for i, c in enumerate(term) if inputs.count(c) == 1 and c not in output) for term in terms]

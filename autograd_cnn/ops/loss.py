@@ -21,7 +21,7 @@ _REDUCTIONS = ("mean", "sum", "none")
 
 
 def check_reduction(op: str, reduction: str) -> None:
-    """Refuse what is no way of combining losses."""
+    """Raise for an unknown way of combining losses."""
     if type(reduction) is not str or reduction not in _REDUCTIONS:
         raise ValueError(f"{op}: reduction is one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
 
@@ -100,7 +100,7 @@ def sigmoid_cross_entropy(logits: Any, targets: Any, reduction: str = "mean") ->
     return reduced(add(multiply(subtract(1, targets), logits), softplus(negative(logits))), reduction)
 
 
-_LEAST_LOG = -100.0  # PyTorch's: what a probability of 0 costs
+_LEAST_LOG = -100.0  # as in PyTorch: the logarithm of a probability of 0
 
 
 @primitive(domain="floating")
@@ -127,9 +127,9 @@ _TINY = 3.7e-44  # exp(−100)
 
 @named
 def binary_cross_entropy(x: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
-    """Binary cross-entropy of probabilities: −target · log x − (1 − target) · log(1 − x), each element.
+    """Binary cross-entropy of probabilities: −target · log x − (1 − target) · log(1 − x), for each element.
 
-    A logarithm below −100 counts as −100, as in PyTorch, so that no loss is infinite. Of log-odds take
+    A logarithm below −100 counts as −100, as in PyTorch, so that no loss is infinite. For log-odds, use
     `sigmoid_cross_entropy`, which is exact.
 
     Parameters
@@ -145,7 +145,7 @@ def binary_cross_entropy(x: Any, target: Any, weight: Any = None, reduction: str
     Raises
     ------
     ValueError
-        If the shapes differ, `x` is no probability, the weight requires a gradient, or the reduction is unknown.
+        If the shapes differ, `x` is not a probability, the weight requires a gradient, or the reduction is unknown.
 
     Examples
     --------
@@ -203,7 +203,7 @@ def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
 def _smooth_l1(difference: Any, beta: float) -> Array:
     size = np.abs(difference)
     near = np.minimum(size, beta)
-    return near * (size - 0.5 * near) / beta  # whose square cannot overflow
+    return near * (size - 0.5 * near) / beta  # without size², which could overflow
 
 
 @_smooth_l1.backward("difference")
@@ -215,7 +215,7 @@ def _(grad, difference, beta):
 def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """½ · d² / beta for errors d = |x − target| below `beta`, else d − ½ · beta.
 
-    Girshick, "Fast R-CNN", 2015, equation 3, with `beta` for 1. With a `beta` of 0 it is `l1_loss`.
+    Girshick, "Fast R-CNN", 2015, equation 3, with `beta` instead of 1. With a `beta` of 0 it is `l1_loss`.
 
     Raises
     ------

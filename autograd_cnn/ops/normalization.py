@@ -37,9 +37,9 @@ _shared_by: ContextVar[Total | None] = ContextVar("_shared_by", default=None)
 
 @contextmanager
 def shared_batch(total: Total) -> Iterator[None]:
-    """Let `batch_norm` take the statistics of a batch of which each process has a share, inside the block.
+    """Let `batch_norm` use the statistics of a batch that several processes share, inside the block.
 
-    Every process calls the same ops in the same order, backward too.
+    Every process must call the same ops in the same order, in the backward pass too.
     """
     token = _shared_by.set(total)
     try:
@@ -49,7 +49,7 @@ def shared_batch(total: Total) -> Iterator[None]:
 
 
 class Share(NamedTuple):
-    """A process's share of a batch: how to sum over all shares, and the elements of a channel in all of them."""
+    """A process's share of a batch: how to sum over all shares, and how many elements of a channel they all have."""
 
     total: Total
     elements: int
@@ -71,19 +71,19 @@ def standardize(x: Any, axis: tuple[int, ...], eps: float) -> Any:
 def _(grad, x, moments, axis, eps):
     if not grad.size:
         return grad
-    # To be differentiated itself, a rule has the moments as functions of x.
+    # For this rule to be differentiated itself, the moments must be functions of x.
     center, variance = moments if isinstance(x, np.ndarray) else (mean(x, axis, True), var(x, axis, 0, True))
     return _standardize_grad(grad, (x - center) / sqrt(variance + eps), variance, axis, eps)
 
 
 def _standardize_grad(grad: Any, out: Any, variance: Any, axis: tuple[int, ...], eps: float) -> Any:
-    """Return the gradient of what was standardized; Ioffe and Szegedy, 2015, section 3, with the sums collected."""
+    """Return the gradient with respect to the input; Ioffe and Szegedy, 2015, section 3, with the sums collected."""
     return (grad - mean(grad, axis, True) - out * mean(grad * out, axis, True)) / sqrt(variance + eps)
 
 
 @primitive(domain="floating", differentiable=False)
 def batch_moments(x: Any, share: Share | None = None) -> Array:
-    """Return the mean and the biased variance of each channel, (2, C); of all shares of a batch, if it is shared."""
+    """Return the mean and the biased variance of each channel, (2, C); over all shares, if the batch is shared."""
     means, variances = kernels.moments(x)
     if share is None:
         return np.array([means, variances], x.dtype)
@@ -131,7 +131,7 @@ def _batch_standardize_grad(
     inverse = 1 / np.sqrt(variances + np.float64(eps))
     products *= inverse  # sums of grad · normalized x
     count = x.size // len(means)
-    # Those of a weight and a bias are of this process's share: they are summed with all others.
+    # The gradients of weight and bias are those of this process's share: they are summed later, like all others.
     of_all = slope, products
     if share is not None:
         of_all, count = (share.total(slope), share.total(products)), share.elements
@@ -270,7 +270,7 @@ def batch_norm(
             raise ValueError(f"batch_norm: for x {shape} the {name} is ({shape[1]},); got shape {value.shape}")
     eps = checks.number("batch_norm", "eps", eps, least=0)
     dtype = np.result_type(*(v.dtype for v in (x, weight, bias) if v is not None and v.dtype.kind == "f"))
-    if x.dtype == np.float16:  # which moments may be beyond
+    if x.dtype == np.float16:  # the moments may be beyond its range
         x = astype(x, np.float32)
     if training:
         out = _by_batch(x, running_mean, running_var, weight, bias, momentum, eps)

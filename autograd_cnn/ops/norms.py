@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices; `linalg` has them beside the rest of linear algebra."""
+"""Norms of vectors and matrices; `linalg` exports them with the rest of linear algebra."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _(grad, x, out, x_shape, p, axis):
 
 @primitive(domain="floating")
 def _largest(x: Any, axis: Axis, keepdims: bool) -> Array:
-    """Maximum over `axis`, of which equal ones share the gradient, as in PyTorch's norms."""
+    """Maximum over `axis`; equal maxima share the gradient, as in PyTorch's norms."""
     return np.asarray(np.max(x, axis, keepdims=keepdims))
 
 
@@ -73,14 +73,14 @@ def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any
         out = _largest(sums, across, True) if ord > 0 else -_largest(-sums, across, True)
         return out if keepdims else squeeze(out, axes)
     raise ValueError(
-        f"norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got {short(ord)}: those by singular values have "
+        f"norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got {short(ord)}: norms by singular values have "
         "no op"
     )
 
 
 @named
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Norm of vectors or matrices, as `numpy.linalg.norm` has it.
+    """Norm of vectors or matrices, as in `numpy.linalg.norm`.
 
     The slope of the norm of zeros is 0, and equal largest elements share the gradient, as in PyTorch.
 
@@ -88,9 +88,10 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     ----------
     x : array or Tensor
     ord : None, number, inf, -inf or "fro"
-        Of vectors (Σ |x|ᵖ) ** (1 / p) for a number p, the number of nonzero elements for 0, the largest or smallest
-        size for ±inf. Of matrices "fro" is the root of the sum of squares, 1 and inf are the largest sum of sizes of a
-        column and of a row, −1 and −inf the smallest. None is 2 or "fro", of `x` as a whole for no axis.
+        For vectors: (Σ |x|ᵖ) ** (1 / p) for a number p, the number of nonzero elements for 0, the largest or smallest
+        absolute value for ±inf. For matrices: "fro" is the root of the sum of squares; 1 and inf are the largest sum of
+        absolute values of a column and of a row, −1 and −inf the smallest. None is 2 or "fro"; without an axis, it
+        takes `x` as a whole.
     axis : int or pair of int, optional
         One axis for vectors, two for matrices.
     keepdims : bool
@@ -98,7 +99,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     Raises
     ------
     ValueError
-        For another `ord`, such as those that singular values give, or other axes.
+        For another `ord`, such as those based on singular values, or other axes.
 
     Examples
     --------

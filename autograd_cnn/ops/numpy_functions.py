@@ -1,4 +1,4 @@
-"""NumPy's functions, other than ufuncs, that are ops of Tensors: with NumPy's arguments, and what ops lack refused."""
+"""NumPy's functions, other than ufuncs, on Tensors: they take NumPy's arguments, and refuse options that ops lack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograd_cnn import ops
 from autograd_cnn.graph import Variable
 from autograd_cnn.ops import linalg
 
-#: Each function with an op's meaning, and what is called in its place.
+#: Each NumPy function that has an op, and what is called instead.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 DEFAULT: Any = np._NoValue
@@ -28,7 +28,7 @@ def without_op(name: str) -> TypeError:
     )
 
 
-#: What options are by default, other than None.
+#: Values of options that count as the default, besides None.
 _USUAL = {
     "where": (True,),
     "subok": (True,),
@@ -42,7 +42,7 @@ _USUAL = {
 
 
 def refuse(name: str, **options: Any) -> None:
-    """Raise for options that have been given and that no op has."""
+    """Raise if an option has been given that no op has."""
     for option, value in options.items():
         if value is None or value is DEFAULT or (isinstance(value, (str, bool)) and value in _USUAL.get(option, ())):
             continue
@@ -57,12 +57,12 @@ def _refusal(name: str, option: str, value: Any) -> TypeError:
 
 
 def as_dtype(x: Any, dtype: Any) -> Any:
-    """Convert to the dtype that a function was given, if it was."""
+    """Convert to `dtype`, if one was given."""
     return x if dtype is None or dtype is DEFAULT else ops.astype(x, dtype)
 
 
 def plain(value: Any) -> Any:
-    """Return arrays, which cannot be written to, in place of Tensors, at any depth of lists."""
+    """Replace Tensors with read-only arrays, at any depth of lists."""
     if isinstance(value, (tuple, list)):
         return type(value)(map(plain, value))
     if not isinstance(value, Variable):
@@ -73,7 +73,7 @@ def plain(value: Any) -> Any:
 
 
 def _is(function: Any, op: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter an adapter as what a function of NumPy's is; named as the op that it is, if it is one."""
+    """Register an adapter for one of NumPy's functions, under the name of the op that it calls, if there is one."""
 
     def enter(adapter: Callable[..., Any]) -> Callable[..., Any]:
         adapter.__name__ = adapter.__name__ if op is None else op.__name__
@@ -83,12 +83,12 @@ def _is(function: Any, op: Any = None) -> Callable[[Callable[..., Any]], Callabl
     return enter
 
 
-#: What NumPy calls an input that has another name here.
+#: NumPy's names of inputs that have another name here.
 _INPUTS = {"a": "x", "array": "x", "ary": "x", "m": "x", "v": "x", "A": "x", "b": "y", "tup": "arrays"}
 
 
 def _same(function: Any, op: Any, arguments: str) -> None:
-    """Enter an op as what a function of NumPy's is, which takes these arguments by position."""
+    """Register an op for one of NumPy's functions, which takes these arguments by position."""
     label = f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
     own = list(inspect.signature(op).parameters)
     named = {name: name if name in own else _INPUTS.get(name, name) for name in arguments.split()}
@@ -100,7 +100,7 @@ def _same(function: Any, op: Any, arguments: str) -> None:
             return op(*args)
         given = dict(zip(names, args, strict=False)) | {named.get(name, name): kwargs[name] for name in kwargs}
         dtype = given.pop("dtype", None)
-        if given.get("order") == "K":  # in memory: what is asked for of an array alone
+        if given.get("order") == "K":  # an order in memory, which only an array has
             raise _refusal(label, "order", "K")
         refuse(label, **{name: value for name, value in given.items() if name not in own})
         taken = {name: value for name, value in given.items() if name in own and value is not DEFAULT}

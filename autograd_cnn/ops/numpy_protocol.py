@@ -71,7 +71,7 @@ _COMPOSED_UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.rint: ops.round,
 }
 
-#: What a ufunc's `reduce` is.
+#: The op that a ufunc's `reduce` calls.
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: ops.sum,
     np.maximum: ops.max,

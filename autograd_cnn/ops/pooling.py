@@ -89,7 +89,7 @@ def max_pool2d(
 def _max_pool2d(
     x: Any, kernel_size: PairLike, stride: PairLike | None, padding: PairLike, dilation: PairLike, ceil_mode: bool
 ) -> Any:
-    """Pool a batch of images; what is kept for the way back is who won, and not the images."""
+    """Pool a batch of images; the positions of the maxima are kept for the backward pass, not the images."""
     checks.images("max_pool2d", "x", x.shape)
     window = _window("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     if x.dtype.kind != "f" and window.misses((x.shape[2], x.shape[3])):

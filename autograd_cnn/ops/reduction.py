@@ -20,7 +20,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    if ndim == 0 and (axis == 0 or axis == -1):  # as NumPy's ufuncs and PyTorch have it
+    if ndim == 0 and (axis == 0 or axis == -1):  # as in NumPy's ufuncs and PyTorch
         return ()
     return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
@@ -133,7 +133,7 @@ def _extreme_gradient(grad: Any, x: Any, out: Any, axis: Axis) -> Any:
 
 def _check_something(op: str, shape: tuple[int, ...], axis: Axis) -> None:
     if 0 in shape and _count(shape, axis) == 0:
-        raise ValueError(f"{op}: of nothing there is no {op}; got shape {shape} and axis {axis}")
+        raise ValueError(f"{op}: there are no elements to choose from; got shape {shape} and axis {axis}")
 
 
 @primitive(domain="real")

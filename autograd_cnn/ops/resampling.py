@@ -1,4 +1,4 @@
-"""Images of other sizes: (…, C, H, W) to more or fewer pixels."""
+"""Resizing of images (…, C, H, W), to more or fewer pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _images(op: str, x: Any) -> Any:
 
 @named
 def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
-    """Make r × r pixels of every r² channels: (…, C · r², H, W) to (…, C, H · r, W · r).
+    """Turn every r² channels into r × r pixels: (…, C · r², H, W) to (…, C, H · r, W · r).
 
     Shi and others, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
     neural network", 2016, section 2.2.
@@ -62,7 +62,7 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
 
 @named
 def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
-    """Mean of windows that divide an image evenly into `output_size` places, whatever its size.
+    """Mean of windows that divide an image of any size evenly into `output_size` places.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     Raises
     ------
     ValueError
-        If `x` is no image, or the size is none.
+        If `x` is not an image, or the size is invalid.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
 
 
 def _means(x: Any, axis: int, places: int) -> Any:
-    """Average along an axis, over so many windows."""
+    """Average along an axis, over this number of windows."""
     length, after = x.shape[axis], (slice(None),) * (-axis - 1)
     if places == 0:
         return mean(x, axis, True)[(..., slice(0), *after)]
@@ -108,7 +108,7 @@ def _means(x: Any, axis: int, places: int) -> Any:
 
 @named
 def upsample_nearest(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
-    """Enlarge images by repeating the nearest pixel up and left, as PyTorch's function of that name.
+    """Enlarge images: each pixel copies the nearest one above and to the left, as in PyTorch's function of that name.
 
     Parameters
     ----------
@@ -116,12 +116,12 @@ def upsample_nearest(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
     size : int or pair of int, optional
         Rows and columns of the result.
     scale_factor : number or pair of numbers, optional
-        How many times as many as `x` has, rounded down. Either this or `size` is given.
+        The factor by which rows and columns grow; the result is rounded down. Either this or `size` is given.
 
     Raises
     ------
     ValueError
-        If `x` is no image, or not one of the two is given.
+        If `x` is not an image, or not exactly one of the two is given.
 
     Examples
     --------
@@ -156,6 +156,6 @@ def _nearest(x: Any, axis: int, places: int, step: float) -> Any:
     length = x.shape[axis]
     if length and places % length == 0 and places * step == length:
         return repeat(x, places // length, axis)
-    # In float32, as PyTorch counts.
+    # In float32, as in PyTorch.
     sources = np.floor(np.arange(places, dtype=np.float32) * np.float32(step)).astype(np.intp)
     return take(x, np.minimum(sources, length - 1), axis)

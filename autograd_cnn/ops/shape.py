@@ -1,4 +1,4 @@
-"""Ops that give an array another shape: axes merged, split, exchanged, inserted and removed."""
+"""Ops that change an array's shape: axes merged, split, exchanged, inserted and removed."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _(grad, x_shape):
 
 @named
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Flatten the axes from `start_dim` to `end_dim`, both included, into one: all of them, unless told otherwise.
+    """Flatten the axes from `start_dim` to `end_dim`, both included, into one; by default all axes.
 
     The layer `autograd_cnn.nn.flatten` keeps the first axis, which is the batch's.
 

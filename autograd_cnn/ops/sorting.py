@@ -1,4 +1,4 @@
-"""Sorted elements, and the indices that sort and of extremes."""
+"""Sorting, and the indices of sorted elements and of extremes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autograd_cnn.primitive import primitive
 
 
 def _indices(index: Any, op: str, x: Any, *options: Any) -> Array:
-    """Return what a primitive finds, as a plain array."""
+    """Return the indices that a primitive finds, as a plain array."""
     found = index(operand(op, "x", x), *options)
     array: Array = found._data if isinstance(found, Variable) else found
     return array
@@ -35,7 +35,7 @@ def _(grad, order, axis):
 def sort(x: Any, axis: int | None = -1) -> Any:
     """Elements in ascending order along an axis, or of the flattened array; nan comes last.
 
-    Equal elements keep their order, so each has the gradient of its own place, as in PyTorch's stable sort.
+    Equal elements keep their order, so each gets the gradient of its own place, as in PyTorch's stable sort.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def std(x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> A
     Raises
     ------
     ValueError
-        If there are not more than `ddof` values, where NumPy warns and gives nan.
+        If there are not more than `ddof` values; NumPy warns and returns nan.
 
     Examples
     --------
@@ -45,16 +45,16 @@ def _(grad, x, out, x_shape, axis, ddof):
 
 @named
 def average(x: Any, axis: Axis = None, weights: Any = None, returned: bool = False, keepdims: bool = False) -> Any:
-    """Mean over `axis`, by `weights` if there are any: Σ weight · x / Σ weight.
+    """Mean over `axis`, weighted if `weights` are given: Σ weight · x / Σ weight.
 
     Parameters
     ----------
     x : array or Tensor
     axis : int or tuple of int, optional
     weights : array or Tensor, optional
-        Of the shape of `x`, or with the axes that are averaged over alone.
+        Of the shape of `x`, or with only the axes that are averaged over.
     returned : bool
-        Whether the sums of the weights come with the mean.
+        Whether to return the sums of the weights with the mean.
     keepdims : bool
 
     Raises
@@ -88,7 +88,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
 
 
 def _spread(op: str, weights: Any, shape: tuple[int, ...], axis: Axis) -> Any:
-    """Return weights of the shape of what they weigh."""
+    """Return weights in the shape of the array that they weight."""
     if weights.shape == shape:
         return weights
     axes = _axes(axis, len(shape))

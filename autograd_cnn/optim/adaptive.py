@@ -204,7 +204,7 @@ class AdamW(Adam):
     lr : float
     betas : pair of float
     eps : float
-        As Adam has them.
+        As in Adam.
     weight_decay : float
         λ.
 

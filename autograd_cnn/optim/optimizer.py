@@ -19,7 +19,7 @@ from autograd_cnn.transforms import trees
 
 
 class Optimizer:
-    """The base class of optimizers: it holds the parameters and what a rule keeps of each from step to step.
+    """The base class of optimizers: it holds the parameters and what a rule keeps for each from step to step.
 
     A subclass writes one method, `update`, the rule for one parameter. Arrays that the rule keeps are named in
     `slots`: each has the shape and dtype of its parameter, starts at zero, is passed to `update` by its name, and is
@@ -38,12 +38,12 @@ class Optimizer:
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not such a leaf, there are no parameters at all, or a setting is out of range.
+        If a parameter is not a leaf that requires a gradient, there are no parameters, or a setting is out of range.
 
     Examples
     --------
-    Adadelta (Zeiler, 2012, algorithm 1). Its rule for the gradient g of one parameter w changes both arrays that it
-    keeps, and w, in place:
+    Adadelta (Zeiler, 2012, algorithm 1). Its rule, for one parameter w with gradient g, changes in place w and the two
+    arrays that it keeps:
 
     >>> import numpy as np
     >>> import autograd_cnn as ac
@@ -96,7 +96,7 @@ class Optimizer:
         self.params: dict[str, Tensor] = {name: p for name, p in named.items() if self._names[name] == name}
         self.lr = lr
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
-        # Each parameter counts its own: one without a gradient does not take part in a step.
+        # Counted per parameter: one without a gradient does not take part in a step.
         self.steps = dict.fromkeys(self.params, 0)
         self.state: dict[str, dict[str, Array]] = {
             name: {slot: np.zeros_like(p._data) for slot in self.slots} for name, p in self.params.items()
@@ -132,7 +132,7 @@ class Optimizer:
         g : ndarray, shape and dtype of `w`
             The gradient, not to be changed.
         scratch : ndarray, shape and dtype of `w`
-            To compute in; its contents mean nothing.
+            Memory to compute in; its contents mean nothing.
         step : int
             Which step of this parameter it is, from 1.
         **slots : ndarray
@@ -148,10 +148,10 @@ class Optimizer:
         Raises
         ------
         RuntimeError
-            If the parameters that the optimizer was made with are other Tensors by now; nothing is changed.
+            If a parameter has been replaced by another Tensor since the optimizer was made; nothing is changed.
         """
         given: Any = self._given
-        given = given.values() if self._is_flat else trees.leaves(given)  # names would take longer
+        given = given.values() if self._is_flat else trees.leaves(given)  # looking up names would take longer
         if any(map(is_not, given, self._tensors.values())) or len(given) != len(self._tensors):
             self._refuse_other_tensors(named_parameters(self._given))
         found = [(name, p._data, _plain(p.grad)) for name, p in self.params.items() if p.grad is not None]
@@ -172,11 +172,11 @@ class Optimizer:
 
     @cached_property
     def _sums(self) -> dict[str, Array]:
-        """Where the gradient and the weight decay are added, which no optimizer without weight decay needs."""
+        """Memory for the sum of gradient and weight decay, allocated only if there is weight decay."""
         return _views_of_one_array(self.params)
 
     def _refuse_other_tensors(self, given: Mapping[str, Any]) -> None:
-        """Raise an error if what was given holds a parameter that is not trained; it may hold fewer."""
+        """Raise an error if `given` holds a parameter that would not be trained; parameters may be missing."""
         for name, p in given.items():
             known = name in self._tensors
             if self._tensors.get(name) is not p and (known or p.requires_grad):
@@ -188,7 +188,7 @@ class Optimizer:
                 )
 
     def zero_grad(self) -> None:
-        """Drop every parameter's gradient."""
+        """Set every parameter's gradient to None."""
         for p in self.params.values():
             p.grad = None
 
@@ -206,13 +206,13 @@ class Optimizer:
         Parameters
         ----------
         state : dict
-            What belongs to a tensor under several names may stand under any of them. ``"steps"`` may be one number
+            The state of a tensor that has several names may be given under any of them. ``"steps"`` may be one number
             for all parameters.
 
         Raises
         ------
         ValueError
-            If it is another optimizer's, or for other parameters; then nothing is changed.
+            If the state belongs to another optimizer or to other parameters; then nothing is changed.
         """
         arrays = self._by_parameter(
             ((name, slot), np.asarray(v)) for name, slots in state["state"].items() for slot, v in slots.items()
@@ -265,7 +265,7 @@ def _views_of_one_array(params: Mapping[str, Tensor]) -> dict[str, Array]:
 
 @lru_cache(maxsize=64)
 def scalar(value: float, dtype: np.dtype[Any]) -> Array:
-    """Return a number as an array without axes, which a ufunc takes in half the time of a float."""
+    """Return a number as a 0-d array, which a ufunc handles 2 × faster than a float."""
     number = np.array(value, dtype)
     number.flags.writeable = False  # it is shared
     return number

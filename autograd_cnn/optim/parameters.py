@@ -19,7 +19,7 @@ def named_parameters(params: Parameters) -> dict[str, Any]:
     Raises
     ------
     TypeError
-        If they are one Tensor.
+        If `params` is a single Tensor.
     ValueError
         If two have the same name.
 
@@ -41,7 +41,7 @@ def named_parameters(params: Parameters) -> dict[str, Any]:
 
 
 def lasting(params: Parameters) -> Parameters:
-    """Return parameters in a form that can be looked at more than once, as an iterator cannot."""
+    """Return parameters in a form that can be iterated over more than once."""
     if isinstance(params, Tensor):
         raise TypeError(f"parameters are a dict or a list of Tensors; got a Tensor {params.shape}: put it in a list")
     return params if isinstance(params, (Mapping, list, tuple)) or dataclasses.is_dataclass(params) else list(params)

@@ -129,7 +129,7 @@ def one_cycle(warm_up: float = 0.3, start: float = 1 / 25, end: float = 4e-6) ->
 
 
 def warm_up(share: float, then: Schedule = cosine) -> Schedule:
-    """Return a schedule that rises from 0 to 1 along a line, then follows another schedule.
+    """Return a schedule that rises linearly from 0 to 1, then follows another schedule.
 
     Goyal and others, "Accurate, large minibatch SGD", 2017, section 2.2: gradual warmup.
 
@@ -138,7 +138,7 @@ def warm_up(share: float, then: Schedule = cosine) -> Schedule:
     share : float
         The share of training in which the rate rises, at least 0 and below 1.
     then : callable
-        The schedule of the rest, which is called with a progress from 0 to 1 of its own.
+        The schedule for the rest of training, over which its own progress runs from 0 to 1.
 
     Raises
     ------

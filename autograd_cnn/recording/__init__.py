@@ -1,1 +1,1 @@
-"""What a node of the graph is told beside its arrays: where it was called, and who has overwritten an array since."""
+"""What a node of the graph knows besides its arrays: where its op was called, and which were overwritten since."""

@@ -1,11 +1,11 @@
-"""The order of things: when a node was made, and when memory that one may keep was overwritten.
+"""When a node was made, and when memory that a node may keep was overwritten.
 
-A backward rule computes with arrays that were kept at the forward. Two kinds of hands may overwrite one in between:
-the package's own (an optimizer's step, running statistics), which say so with `overwritten`; and the user's, by an
-array that `.data` or `.numpy()` handed out. From then on its memory is lent: of lent memory a node keeps a copy, and
-those that kept it before are held to its contents as they were.
+A backward rule computes with arrays that were kept in the forward pass. Two parties may overwrite one in between: the
+package (an optimizer's step, running statistics), which reports it with `overwritten`; and the user, through an array
+that `.data` or `.numpy()` returned. From then on its memory is lent: new nodes keep a copy of lent memory, and for
+nodes that kept it before, its contents are checked for changes.
 
-Memory is known by the object that owns it, so that no view is a way round.
+Memory is identified by the object that owns it, so that writing through a view is noticed too.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Array = NDArray[Any]
 #: Return a moment; later ones are larger.
 now: Callable[[], int] = functools.partial(next, itertools.count())
 
-#: When memory was last overwritten at all: nothing needs a look that was made later.
+#: When any memory was last overwritten: what was made later needs no check.
 latest = -1
 
-# By the id of the memory's owner. What is known of it is forgotten as it is freed, before its id is given anew.
-# Memory that was overwritten together shares the moment, in a list: an optimizer's next step only changes that.
+# By the id of the memory's owner. An entry is removed when the memory is freed, before its id can be reused.
+# Memory that was overwritten together shares the moment, in a list, so that an optimizer's next step only changes that.
 _overwritten: dict[int, list[int]] = {}
 _last: tuple[list[int], list[int]] = [], [-1]
 lent: dict[int, _Loan] = {}
@@ -43,13 +43,13 @@ class Holder(Protocol):
 
 
 class _Loan:
-    """Memory that somebody outside may write to."""
+    """Memory that the user may write to."""
 
     __slots__ = ("arrays", "contents", "moment")
 
     def __init__(self, contents: int | None) -> None:
-        self.arrays: list[weakref.ref[Array]] = []  # what was handed out; views of it keep it alive
-        self.contents = contents  # a digest of the memory; None if nothing can have kept it by then
+        self.arrays: list[weakref.ref[Array]] = []  # what the user got; views of it keep it alive
+        self.contents = contents  # a digest of the memory; None if no node can have kept it before
         self.moment = now()
 
     def outstanding(self) -> list[Array]:
@@ -62,7 +62,7 @@ def overwritten(arrays: Iterable[Array]) -> None:
 
 
 def lend(holder: Holder) -> Array:
-    """Return the array of `holder` for somebody outside, who may write to it: the same one as long as it is in use."""
+    """Return the array of `holder` for the user, who may write to it: the same object as long as it is in use."""
     array = holder._data
     memory = _owner(array)
     loan = lent.get(id(memory))
@@ -76,15 +76,15 @@ def lend(holder: Holder) -> Array:
             _compare(loan, memory)
         _watch(memory)
         loan = lent[id(memory)] = _Loan(None if _is_held_alone(array, memory) else _digest(memory))
-    # NumPy has a view refer to the array that owns the memory, past all views between; but it stops at a memoryview.
-    # So whatever is made of what is handed out keeps it alive, and tells that somebody can still write.
+    # A view refers to the array that owns the memory, skipping the views in between; but NumPy stops at a memoryview.
+    # So every view of the returned array keeps it alive, which shows that somebody can still write.
     given = np.asarray(memoryview(array))  # type: ignore[arg-type]
     loan.arrays.append(weakref.ref(given))
     return given
 
 
 def kept(array: Array) -> Array:
-    """Return what a node may keep of an array that a variable holds: the array, or a copy where its memory is lent."""
+    """Return what a node may keep of an array that a variable holds: the array, or a copy if its memory is lent."""
     memory = _owner(array)
     loan = lent.get(id(memory))
     if loan is None:
@@ -110,7 +110,7 @@ def own(value: Any) -> Any:
 
 
 def remember(array: Array) -> None:
-    """Hold an array that is not kept but read again to its contents as they are; `changed` was asked just before."""
+    """Note the contents of an array that is read again instead of kept; `changed` was called just before."""
     memory = _owner(array)
     loan = lent.get(id(memory))
     if loan is not None:
@@ -127,7 +127,7 @@ def changed(array: Array, moment: int) -> bool:
 
 
 def _owner(array: Any) -> Any:
-    """Return what owns the memory of an array: an array, or the buffer that it was made of."""
+    """Return what owns the memory of an array: an array, or the buffer that it was made from."""
     base = array.base
     while base is not None:
         array, base = base, getattr(base, "base", None)
@@ -152,7 +152,7 @@ def _watch(memory: Any) -> None:
     if key not in _watched:
         try:
             _watched[key] = weakref.ref(memory, lambda _: _forget(key))
-        except TypeError:  # bytes take no weak reference: held, so that their id is not given anew
+        except TypeError:  # bytes allow no weak reference: kept alive, so that their id is not reused
             _watched[key] = lambda: memory
 
 
@@ -164,7 +164,7 @@ def _forget(key: int) -> None:
 
 
 def _compare(loan: _Loan, memory: Any) -> None:
-    """Note if lent memory has other contents by now."""
+    """Note lent memory as overwritten if its contents have changed."""
     if loan.contents is not None and loan.contents != (contents := _digest(memory)):
         loan.contents = contents
         _note([memory])
@@ -178,7 +178,7 @@ _NEVER = [-1]
 
 
 class _Cell:
-    """A holder to count by."""
+    """A holder for counting references."""
 
     __slots__ = ("_data",)
 
@@ -191,7 +191,7 @@ def _references(array: Array, memory: Any) -> tuple[int, int]:
 
 
 def _is_held_alone(array: Array, memory: Any) -> bool:
-    """Whether nothing but a holder, and `lend` itself, refers to an array and its owner: then no node has kept it."""
+    """Whether only a holder and `lend` itself refer to an array and its owner, so that no node has kept it."""
     return _references(array, memory) == (_ALONE if array.base is None else _ALONE_BY_A_VIEW)
 
 

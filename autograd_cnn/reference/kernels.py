@@ -11,7 +11,7 @@ from autograd_cnn.kernels.window import Window
 
 
 def _padded(x: Array, window: Window, value: float = 0) -> Array:
-    """Return images (N, C, H, W) surrounded by `value`, as far as a window reaches."""
+    """Return images (N, C, H, W) padded with `value`, as far as a window reaches."""
     n, c, h, w = x.shape
     padded = np.full((n, c, *window.padded((h, w))), value, x.dtype)
     _inside(padded, window, (h, w))[:] = x
@@ -38,7 +38,7 @@ def _split(channels: Array, groups: int) -> Array:
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int = 1) -> Array:
-    """Sum, over the taps, of the pixels times the tap's weights."""
+    """Sum, over the taps, the pixels times the tap's weights."""
     filters, image = len(weight), x.shape[2:]
     weight = weight.reshape(groups, filters // groups, *weight.shape[1:])
     out = np.zeros((len(x), groups, filters // groups, *window.positions(image)), np.result_type(x, weight))
@@ -49,7 +49,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
 
 
 def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
-    """For each tap: sum, over images and positions, of the pixels times the output's gradient."""
+    """Sum, for each tap, the pixels times the output's gradient over images and positions."""
     filters, channels, *size = weight_shape
     total = np.zeros((groups, filters // groups, channels, *size), np.result_type(grad, x))
     for i, j, met in _taps(_padded(x, window), window, x.shape[2:]):
@@ -68,7 +68,7 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
-    """Maximum over the taps; padding counts as the least number of the dtype, and a nan as the maximum."""
+    """Return the maximum over the taps; padding counts as the least number of the dtype, and a nan as the maximum."""
     padded = _padded(x, window, least(x.dtype))
     out: Array = np.max([met for _, _, met in _taps(padded, window, x.shape[2:])], 0)
     return out

@@ -126,7 +126,7 @@ def _is_double(x: Any) -> bool:
 
 
 def _tensors(inputs: tuple[Any, ...], floats: list[int], dtype: Any) -> list[Any]:
-    """Wrap the inputs to differentiate by as Tensors; other inputs stay as they are."""
+    """Wrap the floating point inputs as Tensors that require a gradient; other inputs stay as they are."""
     return [Tensor(x, requires_grad=True, dtype=dtype) if i in floats else x for i, x in enumerate(inputs)]
 
 

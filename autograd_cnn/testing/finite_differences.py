@@ -92,7 +92,7 @@ def gradcheck(
     arguments = [_double(x) for x in inputs]
     checked = [i for i, x in enumerate(arguments) if isinstance(x, Tensor)]
     if not checked:
-        raise ValueError("gradcheck needs a floating point input to differentiate by; it was given none")
+        raise ValueError("gradcheck needs a floating point input; it was given none")
     out = f(*arguments)
     if not isinstance(out, Tensor) or not out.requires_grad:
         raise ValueError(f"gradcheck: f should return a Tensor computed from its inputs by ops; it returned {out!r}")

@@ -1,4 +1,4 @@
-"""Functions of functions: derivatives of plain functions, and memory traded for time."""
+"""Transforms of plain functions: derivatives, and gradient checkpointing."""
 
 from autograd_cnn.recording.call_site import machinery
 from autograd_cnn.transforms.derivatives import grad, hessian, jacobian, value_and_grad

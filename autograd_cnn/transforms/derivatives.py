@@ -30,7 +30,7 @@ Function = Callable[..., Any]
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """Make the function that returns the gradient of `f`.
+    """Return a function that computes the gradient of `f`.
 
     Parameters
     ----------
@@ -41,27 +41,27 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
         Whether `f` returns a pair ``(value, aux)``, of which the first is differentiated; the result is then a pair
         ``(gradient, aux)``, with the Tensors in `aux` detached.
     argnums : int or tuple of int
-        Which arguments to differentiate by. Each is a Tensor, an array, or a (nested) dict, list or
-        tuple of them; a list of numbers is an array.
+        The arguments to differentiate with respect to. Each is a Tensor, an array, or a (nested) dict, list or tuple of
+        them; a list of numbers is an array.
 
     Returns
     -------
     callable
-        Takes what `f` takes, and returns what looks like the argument, or a tuple of such: a Tensor for a
-        Tensor, an array for an array, a dict for a dict. For an argument that does not matter it is zeros. A
-        result that can be differentiated further, as inside another transform, is always a Tensor.
+        Takes what `f` takes, and returns a gradient of the argument's kind, or a tuple of them: a Tensor for a Tensor,
+        an array for an array, a dict for a dict. It is zero for an argument that does not affect the value. A result
+        that can be differentiated further, as inside another transform, is always a Tensor.
 
     Raises
     ------
     ValueError
-        When called: if `f` returns more than one number, or has no argument of that number.
+        When called: if `f` returns more than one number, or has no argument with that number.
     TypeError
         When called: if an argument is not floating point.
 
     Notes
     -----
-    Where an argument is a Tensor that requires a gradient, the gradient is recorded as it is made, so that it
-    can itself be differentiated. Under `no_grad`, or with arrays, it is not, and costs what `backward` does.
+    If an argument is a Tensor that requires a gradient, the computation of the gradient is recorded, so that it can
+    itself be differentiated. Under `no_grad`, or with arrays, it is not recorded, and costs as much as `backward`.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """Make the function that returns the value of `f` and its gradient, at the cost of the gradient alone; see `grad`.
+    """Return a function that computes the value of `f` and its gradient, at the cost of the gradient; see `grad`.
 
     With `has_aux` the value is the pair ``(value, aux)``.
 
@@ -109,17 +109,17 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
-    """Make the function that returns the Jacobian of `f`, of the output's shape followed by the argument's.
+    """Return a function that computes the Jacobian of `f`, whose shape is the output's followed by the argument's.
 
-    One pass back for each element of the output. For an output or argument that is a dict (or tuple), the
-    Jacobian is a dict of the output's structure whose leaves have the argument's.
+    It takes one backward pass for each element of the output. For an output or argument that is a dict (or tuple), the
+    Jacobian has the output's structure, and each of its leaves has the argument's structure.
 
     Parameters
     ----------
     f : callable
         Returns a Tensor of any shape, or a (nested) dict, list or tuple of them.
     argnums : int or tuple of int
-        Which arguments to differentiate by; see `grad`, also for what is raised.
+        The arguments to differentiate with respect to; see `grad`, also for the errors.
 
     Examples
     --------
@@ -133,14 +133,14 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Function:
-    """Make the function that returns the matrix of second derivatives of `f`, of the argument's shape twice.
+    """Return a function that computes the Hessian of `f`, whose shape is the argument's shape twice.
 
     Parameters
     ----------
     f : callable
         Returns one number: a Tensor of one element.
     argnums : int or tuple of int
-        Which arguments to differentiate by; see `grad`, also for what is raised.
+        The arguments to differentiate with respect to; see `grad`, also for the errors.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def _gradient(name: str, f: Function, argnums: Argnums, has_aux: bool = False) -> Function:
-    """Make the function that returns the recorded call of `f`, what it returned beside its value, and the gradient."""
+    """Return a function that calls `f` and returns the recorded call, the `aux` of `f`, and the gradient."""
     wanted = argument_numbers(name, argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> tuple[Linearization, Any, Any]:
@@ -177,7 +177,7 @@ def _gradient(name: str, f: Function, argnums: Argnums, has_aux: bool = False) -
 
 
 def _jacobian(name: str, f: Function, argnums: Argnums) -> Function:
-    """Make the function that returns the Jacobian."""
+    """Return a function that computes the Jacobian."""
     wanted = argument_numbers(name, argnums)
 
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
@@ -189,7 +189,7 @@ def _jacobian(name: str, f: Function, argnums: Argnums) -> Function:
 
 
 def _rows(call: Linearization, index: int) -> list[Any]:
-    """Pull back a one for each element of an output, and gather the rows of the Jacobian by every argument."""
+    """Pull back a one for each element of an output, and gather the rows of the Jacobian for every argument."""
     out = call.outputs[index]
     zeros = [Tensor(np.zeros_like(other._data)) for other in call.outputs]
     gathered: list[list[Any]] = [[] for _ in call.inputs]

@@ -34,7 +34,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]
     f : callable
         Returns a Tensor of any shape, or a (nested) dict, list or tuple of them.
     *args : Tensors, arrays, or (nested) dicts, lists and tuples of them
-        All are differentiated by.
+        The arguments to differentiate with respect to.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]
     TypeError
         If an argument is not floating point.
     ValueError
-        By the pullback, for a cotangent of another structure or shape.
+        Raised by the pullback, for a cotangent of another structure or shape.
 
     Examples
     --------
@@ -72,18 +72,18 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]
 def jvp(f: Function, args: Any, tangents: Any) -> tuple[Any, Any]:
     """Return the value of `f` and its directional derivative, the product of its Jacobian with the tangents.
 
-    It is taken by differentiating twice: the product of a cotangent with the Jacobian is linear in the
-    cotangent, and its own transpose is the product wanted (Townsend, "A new trick for calculating Jacobian
-    vector products", 2017).
+    It is computed by differentiating twice: the product of a cotangent with the Jacobian is linear in the cotangent,
+    and the transpose of that linear map is the product with the tangents (Townsend, "A new trick for calculating
+    Jacobian vector products", 2017).
 
     Parameters
     ----------
     f : callable
         Returns a Tensor of any shape, or a (nested) dict, list or tuple of them.
     args : tuple of Tensors, arrays, or (nested) dicts, lists and tuples of them
-        The arguments, all of which are differentiated by; or the only argument itself.
+        The arguments to differentiate with respect to; or the only one itself.
     tangents
-        As `args`, in structure and shapes.
+        Of the same structure and shapes as `args`.
 
     Returns
     -------
@@ -126,13 +126,13 @@ def hvp(f: Function, args: Any, vectors: Any) -> Any:
     f : callable
         Returns one number: a Tensor of one element.
     args : tuple of Tensors, arrays, or (nested) dicts, lists and tuples of them
-        The arguments, all of which are differentiated by; or the only argument itself.
+        The arguments to differentiate with respect to; or the only one itself.
     vectors
-        As `args`, in structure and shapes.
+        Of the same structure and shapes as `args`.
 
     Returns
     -------
-    The product, like the only argument; or a tuple of one for each of several arguments
+    The product, structured like the only argument; or a tuple of products, one for each of several arguments
 
     Raises
     ------

@@ -1,11 +1,11 @@
 """A recorded call of a function, and products with its Jacobian.
 
-An argument to differentiate by enters the function as a variable of its own, so that transforms nest without confusing
-their variables: what is computed from it leads back to it, and through it, if the caller's own argument wants a
-gradient, to what that came from.
+Each argument to differentiate with respect to enters the function as a new variable, so that transforms nest without
+confusing their variables: the graph leads back to the new variable and, if the caller's argument requires a gradient,
+through it to where that argument came from.
 
-Words are those of the literature: a pullback takes a cotangent of the output to one of each input, the product with the
-Jacobian's transpose; a tangent goes the other way.
+The terms are those of the literature: a pullback maps a cotangent of the output to one of each input, by multiplying it
+with the transposed Jacobian; a tangent goes the other way.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ class Linearization(NamedTuple):
     """A call of a function, recorded."""
 
     transform: str
-    """What it was recorded for; errors begin with it."""
+    """The name of the transform; errors begin with it."""
     arguments: tuple[Any, ...]
-    """The arguments to differentiate by, as the caller gave them."""
+    """The arguments to differentiate with respect to, as the caller gave them."""
     inputs: list[Tensor]
-    """The variables that stood for their leaves."""
+    """The variables that stand for their leaves."""
     output: Any
     """What the function returned, with a Tensor for each leaf."""
     outputs: list[Tensor]
     """Its leaves."""
     connected: bool
-    """Whether something outside the function could differentiate the results; elsewhere nothing is recorded twice."""
+    """Whether something outside the function could differentiate the results; if not, the pullback is not recorded."""
     since: int
     """The moment of the call."""
     nodes: list[Node]
-    """What was recorded between them, the oldest first."""
+    """The nodes between the inputs and the outputs, the oldest first."""
     given: list[Any]
     """The leaves of the arguments."""
 
@@ -63,7 +63,7 @@ def linearize(
     places: Sequence[int],
     kwargs: dict[str, Any] | None = None,
 ) -> Linearization:
-    """Call `f`, recorded, with variables of its own for the arguments in `places`."""
+    """Call `f` and record it, with new variables for the arguments in `places`."""
     since = history.now()
     chosen = tuple(args[i] for i in places)
     given = trees.leaves(chosen)
@@ -85,7 +85,7 @@ def linearize(
 
 
 def _enter(transform: str, given: Sequence[Any], places: Sequence[int], chosen: tuple[Any, ...]) -> list[Tensor]:
-    """Return the leaves of arguments as variables that are nobody else's."""
+    """Return the leaves of arguments as new variables."""
 
     def refusal(index: int, what: str) -> TypeError:
         arguments = zip(places, chosen, strict=True)
@@ -99,14 +99,13 @@ def _enter(transform: str, given: Sequence[Any], places: Sequence[int], chosen: 
         except (TypeError, ValueError) as error:
             raise refusal(
                 i,
-                f"is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of them to differentiate by "
-                f"({error})",
+                f"is {short(value)}; expected a Tensor, an array, or a dict, list or tuple of them ({error})",
             ) from None
         if x.dtype.kind != "f":
             raise refusal(
                 i,
                 f"has dtype {x.dtype}, which has no derivative; convert it to a floating point type, or leave it out "
-                "of those to differentiate by",
+                "of the differentiated arguments",
             )
         array = history.kept(x._data)
         if x.requires_grad and is_grad_enabled():
@@ -117,13 +116,13 @@ def _enter(transform: str, given: Sequence[Any], places: Sequence[int], chosen: 
 
 
 def _leave(transform: str, output: Any) -> list[Tensor]:
-    """Return the leaves of what a function returned as Tensors."""
+    """Return the leaves of a function's output, as Tensors."""
     outputs = []
     for i, out in enumerate(trees.leaves(output)):
         if isinstance(out, Tensor):
             outputs.append(out)
         elif isinstance(out, (np.ndarray, np.generic, int, float, list)):
-            outputs.append(Tensor(out))  # computed from nothing that was differentiated by
+            outputs.append(Tensor(out))  # it does not depend on the inputs
         else:
             path = [path for path, _ in trees.leaves_with_paths(output)][i]
             raise TypeError(f"{transform}: f should give a Tensor; it gave {out!r}{f' at {path}' if path else ''}")
@@ -144,7 +143,7 @@ def cotangent_of_number(call: Linearization) -> list[Tensor]:
 def pull_back(
     call: Linearization, cotangents: Sequence[Tensor], *, create_graph: bool, again: bool = False
 ) -> list[Any]:
-    """Return the product of cotangents with the Jacobian by each input; `again`, if another will be asked for."""
+    """Return the product of cotangents with the Jacobian for each input; `again` allows for another call."""
     if not call.outputs:
         return [None] * len(call.inputs)
     return differentiate(
@@ -160,7 +159,7 @@ def pull_back(
 def differentiate_pullback(
     call: Linearization, products: Sequence[Any], vectors: Sequence[Tensor], by: Sequence[Tensor]
 ) -> list[Any]:
-    """Return the product of `vectors` with the Jacobian, by each of `by`, of what `pull_back` returned."""
+    """Return the product of `vectors` with the Jacobian of what `pull_back` returned, with respect to each of `by`."""
     pairs = [(p, v) for p, v in zip(products, vectors, strict=True) if isinstance(p, Tensor) and p.requires_grad]
     if not pairs:
         return [None] * len(by)
@@ -176,13 +175,13 @@ def differentiate_pullback(
 
 
 def pullback(call: Linearization, cotangents: Sequence[Tensor], *, again: bool = False) -> list[Any]:
-    """Return the product of cotangents with the Jacobian by each argument, in the argument's likeness."""
+    """Return the product of cotangents with the Jacobian for each argument, structured like the argument."""
     connected = is_grad_enabled() and (call.connected or any(v.requires_grad for v in cotangents))
     return like_arguments(call, filled(call, pull_back(call, cotangents, create_graph=connected, again=again)))
 
 
 def filled(call: Linearization, results: Sequence[Any]) -> list[Any]:
-    """Return one result for each input, with zeros for an input that does not matter."""
+    """Return one result for each input, with zeros for an input that does not affect the outputs."""
     return own(results, call.inputs)
 
 
@@ -193,14 +192,14 @@ def like_arguments(call: Linearization, results: Sequence[Any]) -> list[Any]:
 
 
 def value_of(call: Linearization) -> Any:
-    """Return what `f` returned, in the kind that the arguments have."""
+    """Return what `f` returned, as Tensors or arrays like the arguments."""
     if call.connected:
         return call.output
     return detached(call, call.output)
 
 
 def detached(call: Linearization, tree: Any) -> Any:
-    """Return dicts, lists and tuples with their Tensors cut off from the graph, in the kind that the arguments have."""
+    """Cut the Tensors in dicts, lists and tuples off from the graph; return Tensors or arrays like the arguments."""
     if call.connected:
         return tree
     tensors = call.of_tensors
@@ -208,14 +207,14 @@ def detached(call: Linearization, tree: Any) -> Any:
     def plain(x: Any) -> Any:
         if not isinstance(x, Tensor):
             return x
-        # A copy, as the graph may keep the array: what is lent is looked at again before every pullback.
+        # A copy, as the graph may keep the array: lent memory would be checked again before every pullback.
         return x.detach() if tensors else x._data.copy(order="K")
 
     return trees.rebuild(tree, [plain(x) for x in trees.leaves(tree)])
 
 
 def own(results: Sequence[Any], inputs: Sequence[Tensor]) -> list[Any]:
-    """Return results that can be differentiated as they are, and others (None is zeros) in arrays of their own.
+    """Return differentiable results as they are, and others (None is zeros) in arrays of their own.
 
     An array has the memory order of its input.
     """
@@ -223,15 +222,15 @@ def own(results: Sequence[Any], inputs: Sequence[Tensor]) -> list[Any]:
 
 
 def _own(result: Any, like: Array, alone: bool) -> Any:
-    """Return one result; `alone` tells that nobody else holds it."""
+    """Return one result; `alone` says that nobody else holds it."""
     if isinstance(result, Tensor):
         if result.requires_grad:
             return result
         result = result._data
     elif alone and (result.shape, result.strides, result.dtype) == (like.shape, like.strides, like.dtype):
-        return result  # what a rule has just made is no one's
+        return result  # nobody else holds it
     array = np.empty_like(like, subok=False)
-    np.copyto(array, False if result is None else result)  # which every dtype takes
+    np.copyto(array, False if result is None else result)  # False fits every dtype
     return array
 
 
@@ -251,11 +250,11 @@ def argument_numbers(transform: str, argnums: Argnums) -> tuple[int, ...]:
 
 
 def argument_places(transform: str, wanted: tuple[int, ...], args: tuple[Any, ...]) -> list[int]:
-    """Return where the arguments of these numbers stand among those given."""
+    """Return the positions of the arguments with the `wanted` numbers, which may be negative."""
     for i in wanted:
         if not -len(args) <= i < len(args):
             raise ValueError(
-                f"{transform}: there is no argument {i} to differentiate by; f was called with {len(args)} positional "
+                f"{transform}: there is no argument {i}; f was called with {len(args)} positional "
                 "argument(s), numbered from 0"
             )
     places = [i % len(args) for i in wanted]
@@ -265,9 +264,9 @@ def argument_places(transform: str, wanted: tuple[int, ...], args: tuple[Any, ..
 
 
 def vectors_like(what: str, like: Any, given: Any, *, read_once: bool = False) -> list[Tensor]:
-    """Check vectors against what they go with, and return them as Tensors of the same dtypes.
+    """Check that vectors match `like` in structure and shape, and return them as Tensors of its dtypes.
 
-    Arrays that are only read, and before anybody can write to them, are `read_once` and not copied.
+    With `read_once`, arrays are not copied, since they are only read before anybody can write to them.
     """
     vectors: list[Any] = []
     for path, x, v in trees.matching(like, given, what):

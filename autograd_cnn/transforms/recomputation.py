@@ -1,4 +1,4 @@
-"""Gradient checkpointing: values are computed again instead of kept, which trades time for memory.
+"""Gradient checkpointing: values are recomputed instead of kept, which trades time for memory.
 
 Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
 """
@@ -22,17 +22,17 @@ from autograd_cnn.transforms import trees
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function that returns what `f` returns, and keeps only its input and output for backward.
+    """Return a function that computes what `f` does, but keeps only its input and output for the backward pass.
 
-    Backward runs `f` again, with recording, when it gets there. A deep model cut into parts, each under
-    `checkpoint`, needs the memory of its longest part and of the values between parts, for one more forward.
+    The backward pass runs `f` again, with recording, when it gets there. A deep model that is cut into parts, each
+    under `checkpoint`, needs memory for its longest part and the values between parts, for one more forward pass.
 
     Parameters
     ----------
     f : callable
         Returns one Tensor. Its Tensors may be arguments, (nested) dicts and tuples of them, or come from outside. It
-        must return the same when it is called again: random generators among the arguments are put back to where they
-        were, and batch_norm updates its running statistics only the first time.
+        must return the same value when it is called again: random generators among the arguments are reset to their
+        earlier state, and batch_norm updates its running statistics only the first time.
 
     Returns
     -------
@@ -44,8 +44,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     TypeError
         When called: if `f` returns something other than one Tensor.
     RuntimeError
-        By backward: if `f` raises an error then, reads other values than before, or returns another one, as when it
-        draws from a generator that is not among its arguments.
+        In the backward pass: if `f` then raises an error, reads other values than before, or returns another value, for
+        instance because it draws from a generator that is not among its arguments.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def _frozen(x: Any) -> tuple[Array | None, Callable[[], Any]]:
 
 
 class _Segment(Node):
-    """A part of the graph that is made when its gradients are asked for."""
+    """A part of the graph that is built when its gradients are needed."""
 
     __slots__ = ("read",)
 
@@ -111,7 +111,7 @@ class _Segment(Node):
         read: list[tuple[str, str, Any]],
     ) -> None:
         edges = [Edge(f"source {i}", None, _NO_RULE) for i in range(len(sources))]
-        # Leaves from outside are read again by the replay: they are watched, as no copy of them would be.
+        # The replay reads leaves from outside again, and no copies of them, so they are watched for changes.
         leaves = {f"source {i}": x._data for i, x in enumerate(sources) if isinstance(x, Variable)}
         for array in leaves.values():
             history.changed(array, -1)  # what was overwritten until now is noted before this node is made
@@ -125,7 +125,7 @@ class _Segment(Node):
     def pull(
         self, grad: Any, kept: dict[str, Any], along: Collection[Place] | None, observers: Sequence[Observer]
     ) -> list[tuple[Place, Any]]:
-        """Run the part again, and differentiate it by the places it starts from."""
+        """Run the part again, and differentiate it with respect to the places it starts from."""
         for edge, source in zip(self.edges, self.sources, strict=True):
             array = kept.get(edge.name)
             if isinstance(source, Variable) and source._data is not (
@@ -165,15 +165,15 @@ class _Segment(Node):
 
 
 def _read(nodes: list[Node], arguments: Sequence[Any]) -> list[tuple[str, str, Any]]:
-    """Return a digest of each thing from elsewhere that the rules of nodes need; None where it is watched.
+    """Return a digest of each outside value that the rules of nodes need; None for arguments, which are watched.
 
-    So are leaves and the arguments; and what the nodes themselves made comes of the rest.
+    Left out are leaves, which are watched too, and the nodes' own results, which follow from the rest.
     """
     made = set(map(id, nodes))
     given = {id(array) for array in arguments if array is not None}
     found: list[tuple[str, str, Any]] = []
     for node in nodes:
-        if node.op == "identity":  # as an argument may come in by one, instead of a leaf
+        if node.op == "identity":  # an argument may come in through one, instead of a leaf
             continue
         inside = {
             (edge.name, edge.place)
@@ -203,12 +203,12 @@ def _digest(value: Any) -> Any:
         return value.shape, value.dtype.str, hash(value.tobytes())
     if isinstance(value, (tuple, list)):
         return tuple(map(_digest, value))
-    # Of numbers and slices the look tells; of other objects it may hold their place in memory.
+    # The repr of numbers and slices tells their value; that of other objects may hold their address in memory.
     return repr(value) if isinstance(value, (int, float, str, slice, type(None))) else type(value)
 
 
 def _same(x: Array, y: Array) -> bool:
-    """Whether two values are equal but for rounding, of which a replay should have none."""
+    """Whether two values are equal except for rounding, though a replay should not differ even by that."""
     if x.shape != y.shape:
         return False
     slack = 100 * np.finfo(x.dtype).eps

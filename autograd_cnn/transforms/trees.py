@@ -1,6 +1,6 @@
-"""Nested dicts, lists, tuples and dataclasses of arrays, as rows of leaves and back.
+"""Nested dicts, lists, tuples and dataclasses of arrays: flattened to a list of leaves, and rebuilt from one.
 
-A list of numbers alone, nested or not, is no tree but a leaf: it stands for the array that NumPy makes of it.
+A list of numbers only, nested or not, is not a tree but a leaf: it stands for the array that NumPy makes from it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def leaves_with_paths(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
-    """Return what is nested as `tree` is, with `values` for its leaves.
+    """Return a tree that is nested like `tree`, with `values` as its leaves.
 
     Named tuples and dataclasses stay what they are; other tuples, lists and mappings become plain ones.
 
@@ -65,7 +65,7 @@ def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, 
     Raises
     ------
     ValueError
-        If the two are nested otherwise, with the path to where.
+        If the two are nested differently; the message names the path.
     """
     parts, others = _parts(tree), _parts(other)
     if parts is None:
@@ -96,7 +96,7 @@ def matching(tree: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, 
 
 
 def dotted(path: str) -> str:
-    """Write a path as PyTorch does the names of parameters.
+    """Write a path the way PyTorch names parameters.
 
     Examples
     --------
@@ -107,9 +107,9 @@ def dotted(path: str) -> str:
 
 
 def _parts(tree: Any) -> Sequence[Any] | None:
-    """Return what a tree is made of; of a leaf None."""
+    """Return the parts of a tree, or None for a leaf."""
     if isinstance(tree, (np.ndarray, Variable)):
-        return None  # which most leaves are: Mapping takes longer to ask
+        return None  # most leaves are; a check for Mapping takes longer
     if isinstance(tree, Mapping):
         return [*tree.values()]
     if isinstance(tree, tuple) or (isinstance(tree, list) and not _are_numbers(tree)):
@@ -153,7 +153,7 @@ def _are_numbers(values: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """Tell in a few words what was given."""
+    """Describe a value in a few words."""
     if isinstance(value, Mapping):
         return f"a dict with the keys {sorted(map(str, value))}"
     if isinstance(value, (tuple, list)):

@@ -99,8 +99,8 @@ CASES = {
     ),
     "of one k; got () and (3,)": lambda: ac.matmul(zeros(), zeros(3)),
     # reductions
-    "max: of nothing there is no max; got shape (2, 0) and axis 1": lambda: ac.max(zeros(2, 0), 1),
-    "min: of nothing there is no min; got shape (0,) and axis None": lambda: ac.min(zeros(0)),
+    "max: there are no elements to choose from; got shape (2, 0) and axis 1": lambda: ac.max(zeros(2, 0), 1),
+    "min: there are no elements to choose from; got shape (0,) and axis None": lambda: ac.min(zeros(0)),
     "var: takes more values than ddof=0; got 0 for each result, over axis 1 of shape (2, 0)": lambda: ac.var(
         zeros(2, 0), 1
     ),
@@ -253,7 +253,7 @@ OF_ARRAYS = {
     "norm: ord of a vector is a number, inf or -inf; got 'fro'": lambda: ac.linalg.norm(zeros(2), "fro"),
     "norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got 'nuc': those by singular": lambda: ac.linalg.norm(
         zeros(2, 2), "nuc"),
-    "inf or -inf; got 2: those by singular values have no op": lambda: ac.linalg.norm(zeros(2, 2), 2),
+    "inf or -inf; got 2: norms by singular values have no op": lambda: ac.linalg.norm(zeros(2, 2), 2),
     "binary_cross_entropy: x are probabilities, from 0 to 1; got 1.5 among them": lambda: ac.binary_cross_entropy(
         np.array([0.5, 1.5]), zeros(2)),
     "probabilities, from 0 to 1; got nan among them": lambda: ac.binary_cross_entropy(np.array([np.nan]), zeros(1)),
