@@ -1,4 +1,4 @@
-"""What goes wrong in training, told in one line."""
+"""Errors of trainings and runs, whose messages are one line."""
 
 from __future__ import annotations
 
