@@ -16,7 +16,7 @@ def add_parser(commands: options.Commands) -> None:
         "figures go into a folder too, with pictures. The scripts under benchmarks/ in the repository measure more.",
     )
     parser.add_argument("--quick", action="store_true", help="small cases and few rounds, to see that it runs")
-    parser.add_argument("--threads", type=options.positive, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument("--threads", type=options.positive, default=1, metavar="N", help="threads (default: 1)")
     options.add_out(parser)
     parser.set_defaults(run=run)
 

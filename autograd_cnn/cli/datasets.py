@@ -51,7 +51,7 @@ def _add_export(verbs: options.Commands) -> None:
 
 
 def fetch(given: argparse.Namespace) -> None:
-    """Download a data set's files if they are missing, and print where they are."""
+    """Download a data set's files if missing, and print where they are."""
     paths = data.fetch(given.name)
     print("\n".join(map(shown, paths)) or f"{given.name} is part of the package")
 

@@ -55,5 +55,5 @@ def run(given: argparse.Namespace) -> None:
     print(f"{given.out}: images (batch, {shape}), {what}, to logits (batch, {len(saved.class_names)})")
 
 
-#: Metadata left out with --normalize: the graph applies these itself, and nobody should apply them again.
+#: Metadata left out with --normalize, because the graph applies these itself.
 _APPLIED = ("mean", "std", "temperature")

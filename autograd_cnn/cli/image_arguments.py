@@ -22,7 +22,7 @@ ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".
 
 
 def image_files(arguments: Sequence[str], list_file: str | None = None) -> Iterator[str | DataError]:
-    """Yield the path of each image that the arguments stand for, or an error for an argument that stands for none.
+    """Yield the path of each image that is meant, or an error for an argument without any.
 
     A folder stands for all image files in it and its folders, in natural order; a pattern for the files that match it,
     unless a file has that very name. `list_file` is a text file with more arguments, one a line. "-" is an image on
@@ -67,8 +67,8 @@ def on_disk(path: str) -> Iterator[Path]:
 
 def _lines(name: str) -> Iterator[str | DataError]:
     """Yield the lines of a text file that are not empty."""
-    # For standard input, a copy of its descriptor is opened, because closing the file closes the descriptor too. Names
-    # that are not valid in the system's encoding are kept by surrogate escapes, as elsewhere in Python.
+    # For standard input, a copy of its descriptor is opened, because closing the file closes that too. Names that are
+    # not valid in the system's encoding are kept by surrogate escapes, as elsewhere in Python.
     encoding = sys.getfilesystemencoding()
     try:
         source = os.dup(sys.stdin.fileno()) if name == STDIN else name

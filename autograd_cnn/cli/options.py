@@ -106,7 +106,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_weights(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add --weights, and --model for a file that does not name its model; `default` says what stands for it."""
+    """Add --weights, and --model for a file that does not name its model; `default` describes the default."""
     parser.add_argument(
         "--weights", type=Path, required=default is None, metavar="FILE",
         help="a weights.safetensors file, a checkpoint, or the folder of a run"

@@ -38,8 +38,8 @@ def run(function: Callable[[Communicator, contextlib.ExitStack], None]) -> int:
             raise
         return options.FAILURE
     except Exception:
-        # Only this rank failed, and the others wait for it. If it left MPI normally, it would wait for them; if it just
-        # exits, mpiexec ends them all.
+        # Only this rank failed, and the others wait for it. Leaving MPI would wait for them; just exiting makes mpiexec
+        # end them all.
         atexit.register(_leave, options.FAILURE)
         raise
     return 0

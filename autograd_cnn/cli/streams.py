@@ -13,9 +13,9 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE, as in shells
 
 
 def open_all() -> None:
-    """Make sure that the three standard streams are open: closed ones are redirected to the null device.
+    """Make sure that the three standard streams are open, closed ones on the null device.
 
-    Otherwise the next file opened would take the place of a closed stream, and output would be written into it.
+    Otherwise the next file opened would take a closed one's place, and be written into.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:

@@ -117,7 +117,7 @@ def _run(sweep: Sweep, folder: Path, executor: Executor) -> list[Trained]:
 
 @contextlib.contextmanager
 def _workers(given: argparse.Namespace) -> Iterator[Executor | None]:
-    """Yield an executor that shares trainings among processes; None if this process is only a worker."""
+    """Yield an executor that shares trainings among processes; None in a worker."""
     if given.distributed:
         from autograd_cnn.distributed import shared_executor
 

@@ -59,7 +59,7 @@ def add_settings(parser: Any) -> None:
     options.add_data(parser)
     parser.add_argument("--gray", action="store_true", help="read colour images in grey")
     options.add_model(parser)
-    parser.add_argument("--depth", type=options.positive, metavar="N", help="depth of resnet: 8, 14 or 20 (default: 14)")
+    parser.add_argument("--depth", type=options.positive, metavar="N", help="for resnet: 8, 14 or 20 (default: 14)")
     _add_recipe(parser.add_argument_group("how to train"))
     _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
     options.add_skip_bad(parser)
@@ -86,7 +86,7 @@ def _add_recipe(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         "--schedule", metavar="NAME",
-        help="of the learning rate: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
+        help="learning rate schedule: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
         "warm-up (over 10 %%, then cosine) (default: cosine; one-cycle for resnet)",
     )  # fmt: skip
     group.add_argument(

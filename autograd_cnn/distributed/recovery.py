@@ -1,8 +1,8 @@
 """Going on without ranks that have failed.
 
 MPI's User Level Failure Mitigation (Bland et al., "Post-failure recovery of MPI communication capability", 2013) lets
-the remaining ranks revoke a communicator, and shrink it to themselves. Open MPI 5 has it under `mpiexec --with-ft
-ulfm`; otherwise `mpiexec` ends all ranks when one fails.
+the remaining ranks revoke a communicator, and shrink it to themselves. Open MPI 5 has it under
+`mpiexec --with-ft ulfm`; otherwise `mpiexec` ends all ranks when one fails.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WAIT = 2.0  # seconds until the failure of a rank is known everywhere
 
 
 def may_lose_ranks() -> bool:
-    """Whether others go on when a rank fails: `mpiexec --with-ft ulfm` says so to the processes that it starts."""
+    """Whether the others go on when a rank fails: `mpiexec --with-ft ulfm` says so to the processes that it starts."""
     return os.environ.get("OMPI_MCA_mpi_ft_enable") == "1"  # noqa: SIM112 -- Open MPI's name
 
 

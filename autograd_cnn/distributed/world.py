@@ -116,7 +116,7 @@ def world() -> Communicator:
 
 
 def share_of(count: int, comm: Communicator) -> slice:
-    """Return which of `count` items are this rank's: neighbours, and as many as any other's to within one.
+    """Return which of `count` items are this rank's: a contiguous range, of equal length on all ranks to within one.
 
     Examples
     --------
@@ -223,8 +223,8 @@ def together(function: Callable[[], R], comm: Communicator) -> R:
 def synchronized_batch_norm(comm: Communicator) -> Iterator[None]:
     """Inside the block, let batch norm use the statistics of the whole batch, of which each rank has a share.
 
-    Every rank must call the same ops in the same order, even if its share is empty: in both passes, the ranks wait for
-    one another at every batch norm.
+    Every rank must call the same ops in the same order, even with an empty share: in both passes, they wait for one
+    another at every batch norm.
 
     Examples
     --------

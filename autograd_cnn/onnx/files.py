@@ -1,4 +1,4 @@
-"""ONNX files from outside, read with bounds: every number is checked before anything is made of it."""
+"""Read ONNX files from untrusted sources, with bounds: every number is checked before it is used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Node(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A graph as a row of nodes."""
+    """A graph as a sequence of nodes."""
 
     nodes: list[Node]
     initializers: dict[str, Array]
@@ -85,7 +85,7 @@ def read_graph(model: Any, name: str) -> Graph:
     Raises
     ------
     OnnxError
-        If it is no graph whose nodes each take what is there before them, or a tensor does not hold what it says.
+        If the graph is not valid, with its nodes in order, or a tensor's content does not match its shape or dtype.
     """
     if not model.HasField("graph"):
         raise OnnxError(f"{name} has no graph; expected an ONNX file")

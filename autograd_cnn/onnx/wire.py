@@ -1,4 +1,4 @@
-"""How much an ONNX file says beside its numbers, counted before it is parsed: two bytes can become five hundred."""
+"""Count what an ONNX file holds besides numbers before it is parsed: two bytes can become five hundred in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBERS = {"raw_data", "float_data", "double_data"}
 
 
 def check_size(data: bytes, descriptor: Any, name: str) -> None:
-    """Check that a message holds no more than so many fields, and bytes of other content than numbers.
+    """Check that a message holds at most `MOST_FIELDS` fields, and `MOST_BYTES` bytes besides numbers.
 
     Raises
     ------

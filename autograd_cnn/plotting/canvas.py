@@ -61,7 +61,7 @@ def on_axes(ax: Axes | None, size: tuple[float, float]) -> Iterator[Axes]:
 
 
 def legend_below(ax: Axes, columns: int) -> None:
-    """Put a legend below the axes, with so many `columns`, so that it covers no data.
+    """Put a legend with `columns` columns below the axes, so that it covers no data.
 
     A user's figure without a layout engine has no room there: the legend then goes where it covers least.
 

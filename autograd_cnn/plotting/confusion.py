@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_NUMBERED_CLASSES = 30
 _MOST_NAMED_CLASSES = 100
 _LONGEST_NAME = 20
-_FAINTEST = 0.2  # position in the colour map of the rarest mistake
+_FAINTEST = 0.2  # where in the colour map the smallest shares are; 0 is white
 
 
 def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], *, ax: Axes | None = None) -> Axes:

@@ -12,7 +12,7 @@ from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.graph import Array
 
-#: Larger pixels than this cannot come from the range 0 to 1, even if they are standardised.
+#: Larger pixels than this were not scaled to [0, 1], standardised or not.
 LARGE = 30
 
 Apply = Callable[..., Any]

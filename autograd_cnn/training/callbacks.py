@@ -47,8 +47,8 @@ class Callback:
 class EarlyStopping(Callback):
     """A callback that ends training when it has stopped getting better.
 
-    If training reaches its last epoch, the parameters of that epoch are kept, so that it can go on from there. Put
-    callbacks that save the parameters after this one, because it may restore the best.
+    If training reaches its last epoch, that epoch's parameters are kept, so that it can go on from there. Put callbacks
+    that save the parameters after this one, because it may restore the best.
 
     One object watches one training. To go on with that training in the same process, pass the same object to `fit`;
     in another process, save `state_dict()` with the parameters and load it into a new object.

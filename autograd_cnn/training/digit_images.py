@@ -32,7 +32,7 @@ def as_digits(images: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises
     ------
     DataError
-        If a picture has no digit or several; the message says which picture.
+        If a picture has no digit or several; the message says which.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Errors of trainings and runs, whose messages are one line."""
+"""Errors in training, with messages of one line."""
 
 from __future__ import annotations
 

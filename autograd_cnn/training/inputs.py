@@ -32,7 +32,7 @@ class Inputs:
     size : tuple of int, optional
         Height and width; None for the data set's own, brought between `SMALLEST` and `LARGEST`.
     own : bool
-        Whether to keep the data set's own size, even outside these limits.
+        Whether to keep the data set's own size in any case.
 
     Examples
     --------

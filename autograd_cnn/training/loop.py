@@ -48,8 +48,8 @@ def fit(
 ) -> History:
     """Train `params` in place by minimizing a loss of `apply(params, images)`.
 
-    The random numbers of an epoch depend only on the loader's seed and the epoch's number. So training that stops after
-    any step and is resumed later ends with the same bits.
+    An epoch's random numbers depend only on the loader's seed and the epoch's number, so training that is stopped after
+    any step and resumed ends with the same bits.
 
     Parameters
     ----------
@@ -68,27 +68,26 @@ def fit(
     test : Dataset, or pair (images, labels), optional
         Evaluated at the end of every epoch.
     validation : Dataset, or pair (images, labels), optional
-        Likewise evaluated: images that are neither trained nor tested on, used to choose settings or an epoch.
+        Likewise, for images that are neither trained nor tested on: to choose settings or an epoch.
     loss : callable
         `loss(logits, labels)` returns what is minimized. The test loss is the softmax cross-entropy in any case.
     schedule : callable, optional
-        The factor of the learning rate as a function of progress, from 0 to 1, as in `optim.schedules`. With None the
-        rate is constant.
+        The factor of the learning rate at a given progress, 0 to 1, as in `optim.schedules`. With None the rate is
+        constant.
     clip_norm : float, optional
         The largest norm of all gradients taken as one vector; larger gradients are scaled down before the step.
     callbacks : sequence of Callback
         Called in this order.
     history : History, optional
-        Training to resume, in the middle of an epoch if one is `underway`. If it was stopped early, the history is
-        returned unchanged.
+        Training to resume, in the middle of an epoch if one is `underway`. If it was stopped early, it is returned
+        unchanged.
     progress : bool, optional
         Whether to show a progress bar; by default where standard error is a terminal, or in a notebook.
     comm : Communicator, optional
         The processes that train together, as `distributed.world()` returns them: each makes the same call and computes
-        its share of every batch. Batch norm uses the statistics of each process's own share, and rank 0's running
-        statistics are kept.
+        its share of every batch. Batch norm uses each share's own statistics, and rank 0's running statistics are kept.
     sync_batch_norm : bool
-        Whether batch norm uses the statistics of the whole batch in all processes.
+        Whether batch norm uses the whole batch's statistics.
 
     Returns
     -------
@@ -231,7 +230,7 @@ class _Trainer:
         cost, right_here = None, 0
         if self.sharing.is_needed(part):
             logits = self.apply(self.params, images[part], **options)
-            # An empty share has loss 0, and its gradient of 0 takes the same path through the graph as the others'.
+            # An empty share has loss 0 and gradient 0, by the same path through the graph as the others.
             cost = self.loss(logits, labels[part]) if weight else logits.sum()
             right_here = count_right(logits, labels[part])
         value, right = self.sharing.total(0.0 if cost is None else weight * cost.item(), right_here)

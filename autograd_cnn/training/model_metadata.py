@@ -95,7 +95,7 @@ class ModelMetadata:
         return found
 
     def shape(self, file: Path, usual: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Return the shape (C, H, W) of the model's images, which is `usual` unless the file says otherwise."""
+        """Return the shape (C, H, W) of the model's images, by default `usual`."""
         options = self.model_options or {}
         sides = options.get("image_size", usual[1:])
         sides = sides if isinstance(sides, tuple) else (sides, sides)

@@ -13,7 +13,7 @@ class Recovery:
     """Bring a run back to the last step that any of the remaining ranks has taken.
 
     All ranks hold the same parameters after a step. If a step is interrupted, only the running statistics have changed,
-    in its forward pass; so copies of them are kept.
+    in its forward pass; so these are copied.
     """
 
     def __init__(self) -> None:

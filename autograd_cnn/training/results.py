@@ -14,7 +14,7 @@ from autograd_cnn.graph import Array
 from autograd_cnn.output import text
 from autograd_cnn.training.schema import Count, Positive, Where, convert
 
-#: How many of its first and last epochs a History shows, if there are many.
+#: How many first and last epochs a History shows, if there are many.
 FIRST_ROWS, LAST_ROWS = 2, 5
 
 
@@ -154,7 +154,7 @@ class History:
         Raises
         ------
         SchemaError
-            If `plain` does not come from `to_dict`; this is a ValueError.
+            If `plain` is not from `to_dict`; it is a ValueError.
         """
         course = convert(dict(plain), Course, "history")
         return cls(list(course.steps.loss), course.epochs, seconds, course.stopped)

@@ -84,7 +84,7 @@ class SavedModel:
     polarity : {"bright on dark", "dark on bright", "mixed"}
         Polarity of the training images. Files of the opposite polarity are inverted.
     mean, std : tuple of float
-        Mean and standard deviation of each channel, for standardising images; empty if they are not standardised.
+        Of each channel, for standardising images; empty if they are not standardised.
     reading : str
         "digit" if files are read as handwritten digits; "" if they are read as they are.
     temperature : float

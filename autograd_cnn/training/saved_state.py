@@ -37,8 +37,8 @@ class SavedState:
     fingerprint : str, optional
         A digest of the training images' pixels and labels.
     steps : dict of str to int, optional
-        The number of optimizer steps of each parameter. Files of earlier versions lack it: in them, every parameter
-        took part in every step.
+        The number of optimizer steps of each parameter. Files of earlier versions lack it: every parameter took part in
+        every step.
     """
 
     settings: Settings

@@ -29,7 +29,7 @@ def variation(dataset: Dataset, reading: str) -> Transform:
     """Return the random augmentation for images of this kind; see `digit_images.reading_of`."""
     if in_colour(dataset):
         return crop_and_flip
-    # The default shift is meant for images of 28×28, so it is scaled to the size.
+    # The default shift is meant for images of 28×28.
     shifted = functools.partial(augment, shift=2 * min(dataset.images.shape[2:]) / 28)
     return vary_handwriting if reading else shifted
 

@@ -10,7 +10,7 @@ from autograd_cnn.data.images import border, resize
 #: In pixels: longer side of the picture in which paper is first estimated, and extents of the rings whose median it is.
 COARSE, RINGS = 48, ((6, 9), (16, 20))
 
-#: What counts as near the border, as a share of the distance from the border to the middle.
+#: What counts as near the border, as a share of the way from there to the middle.
 NEAR_BORDER = 0.15
 
 #: A drawing, unlike a photograph, has a flat background: this share of its border differs by at most this from one

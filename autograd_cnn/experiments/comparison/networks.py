@@ -93,6 +93,6 @@ def _fast(first: int, second: int) -> Network:
 
 
 FAST, FAST_WIDE = _fast(24, 32), _fast(32, 64)
-"""What learns MNIST in an epoch, and what learns more of it in a few."""
+"""A network that learns MNIST in an epoch, and one that learns more of it in a few."""
 
 NETWORKS = {network.name: network for network in (LENET5, VGG)}
