@@ -1,4 +1,4 @@
-"""How much memory does one training step take at its highest, beside PyTorch's?
+"""How much memory does one training step take at its peak, compared with PyTorch?
 
 This measures the resident memory of the whole process, as the system counts it: its high-water mark during the step
 minus what was resident before. Each network in each framework runs in a process of its own, once a round. Before the

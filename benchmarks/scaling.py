@@ -1,8 +1,8 @@
 """How much faster do many machines train, each with a share of every batch?
 
 On this machine the time of a LeNet-5 step is measured in one process and in two, with 128 images each, and the time of
-an all-reduce between two for several lengths. The usual model is fitted to the latter: among p ranks n bytes take 2
-log2(p) α + 2 (p − 1) / p · n / β seconds, with a latency α and a bandwidth β (Thakur, Rabenseifner and Gropp,
+an all-reduce between two for several lengths. The usual model is fitted to the latter: among p ranks n bytes take
+2 log2(p) α + 2 (p − 1) / p · n / β seconds, with a latency α and a bandwidth β (Thakur, Rabenseifner and Gropp,
 "Optimization of Collective Communication Operations in MPICH", 2005, section 4.4). It predicts how much faster 1 to
 1,024 ranks take a step of 1,024 images, on networks of 1, 10 and 100 Gbit/s with the latency of --latency: for LeNet-5,
 and for a network of the size of ResNet-18 (11.7 million parameters, 1.8 billion multiply-adds an image of 224×224; He
@@ -125,7 +125,7 @@ def speed_up(work, length, ranks, latency, bandwidth, *, overlap):
 
 
 def predict(work, length, ranks, gigabits, overlap):
-    """Predict the same on a network of so many Gbit/s."""
+    """Predict the same on a network of this many Gbit/s."""
     return speed_up(work, length, ranks, options.latency * 1e-6, gigabits * 1e9 / 8, overlap=overlap)
 
 

@@ -1,4 +1,4 @@
-"""How long does training take until 99 % of MNIST's test images are right, beside PyTorch's identical program?
+"""How long does training take until 99 % of MNIST's test images are right, compared with the identical PyTorch program?
 
 A small network learns for a fixed number of epochs, so that the mean over all seeds is 99 %. Each training is a process
 of its own, or two with half of every batch each, and is timed from reading the data to the last step; the test images

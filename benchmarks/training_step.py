@@ -1,4 +1,4 @@
-"""How long does one training step take, beside PyTorch's and those of other frameworks in NumPy?
+"""How long does one training step take, compared with PyTorch and other frameworks in NumPy?
 
 All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum, on
 the same batch from the same weights, for LeNet-5 and for a VGG-like network of 3×3 convolutions. The losses are

@@ -12,7 +12,7 @@ def add_parser(commands: options.Commands) -> None:
     parser = commands.add_parser(
         "bench",
         help="time training steps, inference and single ops",
-        description="Time training steps, inference and single ops, beside PyTorch's where that is installed. The "
+        description="Time training steps, inference and single ops, compared with PyTorch if it is installed. The "
         "figures go into a folder too, with pictures. The scripts under benchmarks/ in the repository measure more.",
     )
     parser.add_argument("--quick", action="store_true", help="small cases and few rounds, to see that it runs")

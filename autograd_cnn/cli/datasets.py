@@ -33,7 +33,7 @@ def _add_export(verbs: options.Commands) -> None:
     parser = verbs.add_parser(
         "export-png",
         help="write a data set as PNG files",
-        description="Write a data set as 8-bit grey PNG files under DIR/train and DIR/test. The layout folders, with a "
+        description="Write a data set as 8-bit grey PNG files under DIR/train and DIR/test. Layout 'folders', with a "
         "folder for each class, is what --data folder:DIR reads; files are named idx-N-label-L.png.",
     )
     parser.add_argument("name", metavar="NAME", help=options.one_of(data.NAMES))

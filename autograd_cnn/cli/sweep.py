@@ -71,7 +71,7 @@ def add_parser(commands: options.Commands) -> None:
     )  # fmt: skip
     options.add_out(parser)
     parser.add_argument(
-        "--resume", type=Path, metavar="DIR", help="go on with the sweep in this folder; leave all settings out"
+        "--resume", type=Path, metavar="DIR", help="resume the sweep in this folder; leave out all settings"
     )
     kept = {name: value for name, value in vars(parser.parse_args([])).items() if name not in _RESUMING}
     parser.set_defaults(run=functools.partial(run, defaults=kept))

@@ -126,7 +126,7 @@ def _add_evaluation(group: Any) -> None:
 def _add_checkpoints(group: Any) -> None:
     group.add_argument(
         "--resume", type=Path, metavar="DIR",
-        help="go on with the run in this folder; its settings are kept, and only --epochs may be changed",
+        help="resume the run in this folder; its settings are kept, and only --epochs may be changed",
     )  # fmt: skip
     group.add_argument(
         "--checkpoint-every", type=options.interval, metavar="N", default=(None, None),

@@ -238,4 +238,4 @@ def _as_array(values: Any, what: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths
-        raise TypeError(f"the {what} are no array ({error}): expected the same shape for each image") from error
+        raise TypeError(f"the {what} are not an array ({error}): expected the same shape for each image") from error

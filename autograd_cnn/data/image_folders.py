@@ -135,7 +135,7 @@ def write_files(
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which gets its name once it is complete; after a failure nothing is left of it."""
+    """Yield a folder to fill, which gets its name once it is complete; after a failure it is removed."""
     check_absent(path)
     target = Path(os.path.realpath(path))
     try:

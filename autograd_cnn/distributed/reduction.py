@@ -130,7 +130,7 @@ class _Bucket:
         self.sent, self.received = np.zeros(self.ends[-1], dtype), np.zeros(self.ends[-1], dtype)
 
     def slot(self, i: int) -> _Slot:
-        """Return where the gradient of the i-th parameter stands."""
+        """Return the place of the i-th parameter's gradient."""
         p = self.params[i]
         place = slice(self.ends[i] - p._data.size, self.ends[i])
         return _Slot(self.sent[place].reshape(p.shape), self.received[place].reshape(p.shape))

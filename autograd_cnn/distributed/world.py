@@ -208,7 +208,7 @@ def together(function: Callable[[], R], comm: Communicator) -> R:
     failed: Exception | None = None
     try:
         result = function()
-    except Exception as error:  # noqa: BLE001 -- whatever it is, every rank is told
+    except Exception as error:  # noqa: BLE001 -- whatever it is, every rank has to know
         failed = error
     said = comm.allgather(None if failed is None else str(failed))
     first = next((rank for rank, text in enumerate(said) if text is not None), None)

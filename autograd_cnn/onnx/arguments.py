@@ -81,7 +81,7 @@ def names_of(what: str, given: Sequence[str] | None, stem: str, count: int, take
     proper = all(isinstance(name, str) and name for name in names)
     if not proper or len(names) != count or len({*names, *taken}) < count + len({*taken}):
         raise OnnxError(
-            f"export_onnx: {what} are {count} names, each other than the rest and than those of parameters; got {names}"
+            f"export_onnx: {what} should be {count} different names, other than those of parameters; got {names}"
         )
     return names
 

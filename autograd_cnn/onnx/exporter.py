@@ -59,7 +59,7 @@ def export_onnx(
     opset : int
         Version of the operators, 18 to 22.
     metadata : dict of str to str, optional
-        Kept in the file beside the graph.
+        Kept in the file with the graph.
 
     Raises
     ------

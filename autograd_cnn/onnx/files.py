@@ -98,7 +98,7 @@ def read_graph(model: Any, name: str) -> Graph:
     initializers: dict[str, Array] = {}
     for tensor in proto.initializer:
         if not tensor.name or tensor.name in initializers:
-            raise OnnxError(f"{name}: a tensor is named {tensor.name!r}, as another is or not at all")
+            raise OnnxError(f"{name}: the tensor name {tensor.name!r} is empty or used twice")
         initializers[tensor.name] = read_tensor(tensor, f"{name}: the tensor {tensor.name!r}")
     inputs = [item.name for item in proto.input if item.name not in initializers]
     known = {"", *initializers, *inputs}
@@ -110,7 +110,7 @@ def read_graph(model: Any, name: str) -> Graph:
             raise OnnxError(f"{name}: {node} takes {missing[0]!r}, which nothing before it makes")
         made = [x for x in node.outputs if x]
         if not made or len(set(made)) < len(made) or not known.isdisjoint(made):
-            raise OnnxError(f"{name}: {node} has the outputs {node.outputs}, of which one is nothing or made already")
+            raise OnnxError(f"{name}: {node} has the outputs {node.outputs}; expected one or more new names")
         known.update(made)
     outputs = [item.name for item in proto.output]
     if not outputs or any(not x or x not in known for x in outputs):

@@ -24,7 +24,7 @@ CONSTANTS = {
 }
 #: Inputs that are running statistics: kept with the parameters, but without a gradient.
 STATISTICS = {"BatchNormalization": {3, 4}}
-#: The bytes that the values of one call may take: a minimum, and an allowance for each byte of the inputs.
+#: The bytes that the values of one call may take: a minimum, and an allowance for each byte of inputs and weights.
 _LEAST_ROOM, _ROOM_PER_BYTE = 2**26, 1024
 
 

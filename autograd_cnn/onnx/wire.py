@@ -8,7 +8,7 @@ from autograd_cnn.onnx.errors import OnnxError
 
 #: Graphs of a thousand nodes have a tenth of that. Parsed, and read as nodes, it takes less than 256 MiB.
 MOST_FIELDS, MOST_BYTES = 200_000, 4 * 2**20
-#: Numbers in a row, which take as much memory as they have bytes.
+#: Arrays of numbers, which take as much memory as they have bytes.
 _NUMBERS = {"raw_data", "float_data", "double_data"}
 
 
@@ -40,7 +40,7 @@ def check_size(data: bytes, descriptor: Any, name: str) -> None:
             at += length
             if fields > MOST_FIELDS or content > MOST_BYTES:
                 raise OnnxError(
-                    f"{name} says more beside its numbers than is read: over {MOST_FIELDS:,} parts, or "
+                    f"{name} holds more besides its numbers than is read: over {MOST_FIELDS:,} parts, or "
                     f"{MOST_BYTES:,} bytes of names and the like"
                 )
 

@@ -150,7 +150,7 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int
     Returns
     -------
     ndarray of int64, shape (C, C)
-        A row for each true class, a column for each predicted class, as scikit-learn has it.
+        A row for each true class, a column for each predicted class, as in scikit-learn.
 
     Raises
     ------

@@ -90,7 +90,7 @@ class ModelMetadata:
             raise RunError(f"{file} has the reading {found.reading!r}; expected {DIGIT!r}, or none")
         if len(found.mean) != len(found.std):
             raise RunError(
-                f"{file} has {len(found.mean)} numbers under mean and {len(found.std)} under std; expected as many"
+                f"{file} has {len(found.mean)} numbers under mean and {len(found.std)} under std; expected equally many"
             )
         return found
 

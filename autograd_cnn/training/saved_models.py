@@ -223,7 +223,7 @@ class SavedModel:
         if not split:
             return np.stack([self.read_image(path) for path in paths])
         if self.reading != DIGIT:
-            raise RunError(f"{self.name} takes whole images, in which no digits are told apart; leave out --split")
+            raise RunError(f"{self.name} takes whole images, and cannot tell digits apart; leave out --split")
         return np.stack([digit for path in paths for digit in read_digits(Path(path))])
 
     def prepare(self, images: Any) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The state of a run after an epoch, in one file: what it takes to go on with the same bits."""
+"""The state of a run after an epoch, in one file: all that is needed to resume with the same bits."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _astype(g: Builder, c: Call) -> str:
 
 
 def _remainder(g: Builder, c: Call, dtype: Any) -> str:
-    """Return x mod y with the sign of y, as NumPy has it."""
+    """Return x mod y with the sign of y, as in NumPy."""
     x, y = g.cast(c["x"], dtype), g.cast(c["y"], dtype)
     if dtype.kind != "f":
         return g.node("Mod", x, y)
