@@ -127,7 +127,7 @@ REFUSED = {
     _cut: r"'w' of shape \(3,\) has 1 numbers; expected 3",
     _wide: r"'w' of shape \(1099511627776,\) has 3 numbers",
     _text: "'w' asks for other numbers than float32 and float64",
-    _twice: "a tensor is named 'w', as another is",
+    _twice: "the tensor name 'w' is empty or used twice",
     _loop: "takes 'y', which nothing before it makes",
     _body: "has an attribute 'body' of the kind GRAPH, which is not read",
     lambda model: model.graph.node.add().CopyFrom(model.graph.node[0]): "expected one or more new names",
