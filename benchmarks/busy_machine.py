@@ -1,7 +1,7 @@
 """Is a training step slower with several threads than with one, while other processes keep the machine's cores busy?
 
 LeNet-5 is trained in this process with one thread and with `--threads` (2, unless told otherwise), in turn: on the
-machine as it is, and beside as many processes as threads that do nothing but count.
+machine as it is, and beside as many other processes as threads, which do nothing but count.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The time of a 3×3 convolution, forward and backward, is divided by its multiply-adds, one of them changed at a time from
 32 images of 16 channels and 16×16 pixels. Where that quotient stays level, cost grows as the work does; where it falls,
-a fixed cost is spread over more work, and where it rises, something outgrows a cache. Threads are varied only where
-this package's version has them.
+a fixed cost is spread over more work, and where it rises, something outgrows a cache. Threads are varied only if this
+version of the package has them.
 """
 
 from __future__ import annotations

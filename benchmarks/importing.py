@@ -1,8 +1,8 @@
-"""How long does `import autograd_cnn` take, beside `import numpy`, which is part of it?
+"""How long does `import autograd_cnn` take, compared with `import numpy`, which is part of it?
 
 Each import happens in a fresh interpreter, which times the one statement; its own start is not counted. The two take
-turns, after imports that are not counted, so that files are in the system's cache, and compiled, for both: into a
-folder of their own, whatever the environment says of bytecode.
+turns, after imports that are not counted, so that for both the files are in the system's cache and compiled, into a
+separate folder whatever the environment says about bytecode.
 """
 
 from __future__ import annotations

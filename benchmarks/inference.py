@@ -1,7 +1,7 @@
-"""How long does LeNet-5 take to classify images, beside PyTorch?
+"""How long does LeNet-5 take to classify images, compared with PyTorch?
 
-Forward alone, in the same process, from the same weights: on plain arrays here, under `inference_mode` in PyTorch. The
-logits are compared first.
+The forward pass alone, in the same process, from the same weights: on plain arrays here, under `inference_mode` in
+PyTorch. The logits are compared first.
 """
 
 from __future__ import annotations

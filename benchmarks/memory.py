@@ -1,15 +1,15 @@
-"""How much memory does one training step take at its highest, beside PyTorch's?
+"""How much memory does one training step take at its peak, compared with PyTorch?
 
-Measured is the resident memory of the whole process, as the system counts it: its high-water mark during the step less
-what was resident before. Each network in each framework runs in a process of its own, once a round. Before the step,
-the process holds the framework, the weights, the batch, and what a first step on two images leaves behind: libraries
-that are initialised, compiled kernels, the optimizer's momentum. What is counted is then what a step needs for its own
-sake: activations, gradients, columns and scratch. Memory that an allocator keeps for later counts as well, as nobody
-else can have it.
+This measures the resident memory of the whole process, as the system counts it: its high-water mark during the step
+minus what was resident before. Each network in each framework runs in a process of its own, once a round. Before the
+step, the process holds the framework, the weights, the batch, and what a first step on two images leaves behind:
+libraries that are initialised, compiled kernels, the optimizer's momentum. So what is counted is what the step itself
+needs: activations, gradients, columns and scratch. Memory that an allocator keeps for later counts as well, because no
+other program can use it.
 
 On Linux the high-water mark is set back just before the step; elsewhere it is that of the process's whole life, and
-would be too high if loading the libraries had taken more than the step. Where the C library can, it has given freed
-memory back by then. What this package asks of the allocator as it is imported is not asked for in PyTorch's process.
+would be too high if loading the libraries had taken more than the step. Where the C library can, it returns freed
+memory first. The allocator settings that this package makes on import are not made in PyTorch's process.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def train(seed: int) -> dict[str, tuple[float, float]]:
 
 
 def accuracy(program: Any) -> float:
-    """Return the share of test images that are classified rightly, in per cent."""
+    """Return the share of test images that are classified correctly, in per cent."""
     right = 0
     for index in ac.training.batches(len(test_set), 256):
         right += int((program.logits(test_set.images[index]).argmax(1) == test_set.labels[index]).sum())

@@ -1,12 +1,12 @@
 """How much faster do many machines train, each with a share of every batch?
 
 On this machine the time of a LeNet-5 step is measured in one process and in two, with 128 images each, and the time of
-an all-reduce between two by its length. The usual model is fitted to the latter: among p ranks n bytes take
+an all-reduce between two for several lengths. The usual model is fitted to the latter: among p ranks n bytes take
 2 log2(p) α + 2 (p − 1) / p · n / β seconds, with a latency α and a bandwidth β (Thakur, Rabenseifner and Gropp,
 "Optimization of Collective Communication Operations in MPICH", 2005, section 4.4). It predicts how much faster 1 to
 1,024 ranks take a step of 1,024 images, on networks of 1, 10 and 100 Gbit/s with the latency of --latency: for LeNet-5,
 and for a network of the size of ResNet-18 (11.7 million parameters, 1.8 billion multiply-adds an image of 224×224; He
-et al., 2015), whose step is taken to have the rate of the VGG-like network's here.
+et al., 2015), whose step is assumed to run at the rate of the VGG-like network's here.
 
 Without overlap, gradients travel once the step's work is done. With it, they travel during the backward pass, two
 thirds of the step, but for the last bucket. Left out: that few images take longer each, stragglers, jitter, other
@@ -48,7 +48,7 @@ LENGTHS = [8, 2**12] if options.quick else [8, 2**12, 2**15, 2**18, 2**20, 2**22
 GLOBAL_BATCH = 1024
 RANKS = [2**k for k in range(11)]
 GIGABITS = [1, 10, 100]
-BACKWARD = 2 / 3  # of a step: a gradient of the input and one of the weight beside the forward pass
+BACKWARD = 2 / 3  # of a step: the gradients of the input and of the weight, besides the forward pass
 VGG_POSITIONS = {"conv1": 32**2, "conv2": 32**2, "conv3": 16**2, "conv4": 16**2, "fc": 1}
 RESNET18 = {"parameters": 11_689_512, "multiply_adds": 1.814e9}
 
@@ -70,7 +70,7 @@ def lenet_step(comm):
 
 
 def seconds(call, comm):
-    """Time a call as often as there are rounds, and once before that is not counted; all ranks begin together."""
+    """Time a call in every round, after one call that is not counted; all ranks begin together."""
     samples = []
     for _ in range(options.rounds + 1):
         distributed.total(np.zeros(1), comm)
@@ -104,7 +104,7 @@ def measure_two():
 
 
 def fit(reduce):
-    """Return latency (s) and bandwidth (bytes/s) of all-reduces between two, by their relative errors."""
+    """Fit the latency (s) and bandwidth (bytes/s) of all-reduces between two, by relative errors."""
     lengths = np.array([float(length) for length in reduce])
     times = np.array([np.median(samples) for samples in reduce.values()])
     per_byte, constant = np.polyfit(lengths, times, 1, w=1 / times)
@@ -125,7 +125,7 @@ def speed_up(work, length, ranks, latency, bandwidth, *, overlap):
 
 
 def predict(work, length, ranks, gigabits, overlap):
-    """Predict the same on a network of so many Gbit/s."""
+    """Predict the same on a network of this many Gbit/s."""
     return speed_up(work, length, ranks, options.latency * 1e-6, gigabits * 1e9 / 8, overlap=overlap)
 
 

@@ -22,12 +22,12 @@ def parser(question: str, *, rounds: int = 30) -> argparse.ArgumentParser:
 
 
 def start(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the options, and limit BLAS and OpenMP to so many threads, which they learn as they are loaded."""
+    """Read the options, and limit the threads of BLAS and OpenMP, which read the limit as they are loaded."""
     options = made.parse_args()
     options.rounds = options.rounds or (3 if options.quick else options.usual_rounds)
     for library in ("OPENBLAS", "MKL", "OMP", "VECLIB_MAXIMUM"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
-    # Each library takes the kernels it finds best for the processor: PyTorch does so whatever is said here.
+    # Let each library choose the kernels it finds best for the processor: PyTorch does so whatever this variable says.
     os.environ.pop("OPENBLAS_CORETYPE", None)
     return options
 

@@ -1,4 +1,4 @@
-"""How long do single ops take, forward and backward, beside PyTorch's, and how near do they come to the peak?
+"""How long do single ops take, forward and backward, compared with PyTorch, and how near do they come to the peak?
 
 Forward is timed with a graph recorded, as in training; backward is timed alone, to all inputs, on a graph kept for the
 purpose. Each framework gets images in the memory order that its own ops leave them in, PyTorch (N, C, H, W) and this

@@ -1,7 +1,7 @@
 """How fast are small programs, where each op takes longer to call than to compute?
 
-The ten programs of `tests/programs` are run as they stand and, the same source, with the names that they import
-standing for HIPS autograd's or PyTorch's. Run it in the folder of the repository: `tests` is not installed.
+The ten programs of `tests/programs` are run as they are and, from the same source, with the names that they import
+bound to HIPS autograd's or PyTorch's. Run it in the folder of the repository: `tests` is not installed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RIVALS = {
     **dict.fromkeys(frameworks.IN_PYTORCH, ("PyTorch", "torch", frameworks.pytorch)),
 }
 
-warnings.simplefilter("ignore")  # PyTorch's of cycles that `create_graph` makes
+warnings.simplefilter("ignore")  # PyTorch warns of cycles that `create_graph` makes
 programs = options.programs or (["newton"] if options.quick else list(RIVALS))
 heading = "Time of small programs"
 report = benchmark.Report("small_programs", heading, ["theirs", "ours"], "ms", options.threads, options.rounds)

@@ -1,10 +1,10 @@
-"""How long does training take until 99 % of MNIST's test images are right, beside PyTorch's identical program?
+"""How long does training take until 99 % of MNIST's test images are right, compared with the identical PyTorch program?
 
 A small network learns for a fixed number of epochs, so that the mean over all seeds is 99 %. Each training is a process
 of its own, or two with half of every batch each, and is timed from reading the data to the last step; the test images
 are looked at once, off the clock. PyTorch's program starts from the same weights, sees the same batches, and has the
 same optimizer and schedule; it has one thread or two. All of them run from as many seeds as there are rounds, in turn.
-`--target 99.5` takes a wider network and longer.
+`--target 99.5` uses a wider network and more epochs.
 
 MNIST is looked for in $AUTOGRAD_CNN_DATA, and else downloaded. With --quick, it is the embedded digits.
 """
@@ -56,7 +56,7 @@ class Recipe:
 
 RECIPES = {"99": Recipe(FAST, epochs=1, shift=0), "99.5": Recipe(FAST_WIDE, epochs=8, shift=1)}
 BATCH_SIZE, LABEL_SMOOTHING = 64, 0.05
-ADAM = {"lr": 0.006, "betas": (0.9, 0.98)}  # of a single epoch, a second moment over 1,000 steps would be too slow
+ADAM = {"lr": 0.006, "betas": (0.9, 0.98)}  # in a single epoch, a second moment over 1,000 steps would be too slow
 SCHEDULE = schedules.one_cycle(warm_up=0.1)
 WAYS = {
     "PyTorch, 1 thread": (PyTorch, 1),
@@ -67,7 +67,7 @@ WAYS = {
 
 
 def train(way: str, recipe: Recipe, seed: int) -> dict[str, float]:
-    """Train once; return the seconds it took, and then the share of test images that are classified rightly."""
+    """Train once; return the seconds it took, and then the share of test images that are classified correctly."""
     framework, threads = WAYS[way]
     framework.use_threads(1 if framework is Shared else threads)
     start = time.perf_counter()

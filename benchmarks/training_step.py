@@ -1,13 +1,13 @@
-"""How long does one training step take, beside PyTorch's and those of other frameworks in NumPy?
+"""How long does one training step take, compared with PyTorch and other frameworks in NumPy?
 
 All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum, on
 the same batch from the same weights: for LeNet-5, for a VGG-like network of 3×3 convolutions, and for two networks with
-batch normalization, `convnet_bn` and a ResNet of depth 14. The losses are compared first. What this package asks of the
-allocator, as it is imported, PyTorch gains from here as well.
+batch normalization, `convnet_bn` and a ResNet of depth 14. The losses are compared first. PyTorch benefits here too
+from the allocator settings that this package makes on import.
 
-MyGrad and HIPS autograd, where installed, do LeNet-5. MyGrad has convolution and pooling of its own; HIPS autograd has
+MyGrad and HIPS autograd, if installed, run LeNet-5. MyGrad has convolution and pooling of its own; HIPS autograd has
 `scipy.signal.convolve`, and pools by a reshape and two maxima, as its own example of a convolutional network does. They
-are timed once PyTorch and this package are: in turn with them, PyTorch took up to a fifth longer.
+are timed after PyTorch and this package: when all took turns, PyTorch took up to a fifth longer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import script
 
 parser = script.parser(__doc__)
-parser.add_argument("--batch-size", type=script.positive, nargs="+", metavar="N", help="of LeNet-5 (1 32 128 256)")
+parser.add_argument("--batch-size", type=script.positive, nargs="+", metavar="N", help="for LeNet-5 (1 32 128 256)")
 parser.add_argument("--no-peers", action="store_true", help="leave out MyGrad and HIPS autograd, which take long")
 options = script.start(parser)
 
@@ -30,7 +30,7 @@ from autograd_cnn.experiments.comparison.questions import rivals
 
 
 class Peer(Framework):
-    """A framework that has no optimizers: momentum is done here, in NumPy, for `loss_and_gradients` of its own."""
+    """A framework that has no optimizers: momentum is done here, in NumPy, on the gradients of `loss_and_gradients`."""
 
     def __init__(self, network: Network, weights: dict) -> None:
         self.network = network

@@ -29,7 +29,7 @@ from autograd_cnn.experiments.comparison.frameworks import Shared
 
 BATCHES = [8] if options.quick else [128, 256]
 THEIRS, OURS = "PyTorch, 2 threads", "ours, 2 processes"
-AWAKE = 2e-3  # seconds in which the second process waits for another step of the same turn before it sleeps
+AWAKE = 2e-3  # seconds that the second process waits for another step of the same turn before it sleeps
 
 
 def on_all_cores(call: Callable[[], float]) -> Callable[[], float]:

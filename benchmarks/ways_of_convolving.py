@@ -1,15 +1,15 @@
-"""What does each step pay, on the way from the definition of a convolution to the one used here?
+"""What does each step gain, on the way from the definition of a convolution to the one used here?
 
-Published write-ups convolve in NumPy in three ways: by loops over pixels, which is the definition; by a matrix of
-columns, one for each place of the window, filled by Python loops over the places; and by that matrix filled by slices,
-one for each pixel of the window. They stand here written plainly, forward and backward, beside this package's kernels.
-All are given the same arrays in C order, and have to agree first.
+Published write-ups convolve in NumPy in three ways: with loops over pixels, which is the definition; with a matrix of
+columns, one for each place of the window, filled by Python loops over the places; and with that matrix filled by
+slices, one for each pixel of the window. Here they are written plainly, forward and backward, beside this package's
+kernels. All get the same arrays in C order, and have to agree first.
 
 A second table measures what this package chooses among its own algorithms: for each line of the tables in
 `kernels/conv.py` and `kernels/pool.py`, and for `_turns`, the time of the alternative divided by that of the choice, at
-shapes on both sides of each threshold. A ratio below 1 is a choice that does not pay on this machine.
+shapes on both sides of each threshold. A ratio below 1 means that the choice does not pay off on this machine.
 
-Of an image (C, H, W) under windows of K × K, the matrix has a row for each place of the window and C·K·K columns.
+For an image (C, H, W) and windows of K × K, the matrix has a row for each place of the window and C·K·K columns.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def choose_algorithm(line, x_shape, features, size, *, stride=1, backward=True):
 
 
 def choose_turning(x_shape, features, size, groups=1, padding=0):
-    """Compare the two gradients of the input: a convolution by turned filters, and the algorithm's own."""
+    """Compare the two gradients of the input: a convolution with turned filters, and the algorithm's own."""
     problem, _, weight, grad = draw_conv(x_shape, features, size, groups, padding=padding)
     way, window = conv.first(problem, "grad_input"), problem.window.turned()
     calls = {
@@ -240,7 +240,7 @@ def choose_pooling(x_shape):
     """Compare the lines of the pooling's table: the maxima, and their gradient."""
     problem = Pooling(x_shape, np.dtype(np.float32), Window((2, 2), (2, 2)))
     x = np.random.default_rng(0).standard_normal(x_shape, np.float32)
-    if not problem.has_few_images:  # as a convolution before it stores them
+    if not problem.has_few_images:  # stored as by a convolution before it
         x = ROWS.images(ROWS.store(x))
     out = pool.max_pool2d(x, problem.window)
 

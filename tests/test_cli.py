@@ -241,7 +241,7 @@ class TestEvaluateAndPredict:
         params = mlp.init(np.random.default_rng(0))
         ac.save_weights(tmp_path / "odd.safetensors", params, metadata={"model": "mlp", "class_names": names})
         done = call("evaluate", "--weights", "odd.safetensors", cwd=tmp_path)
-        assert_refused(done, "error: odd.safetensors does not say rightly what it is for: class_names")
+        assert_refused(done, "error: odd.safetensors has invalid metadata: class_names")
 
 
 def assert_refused(done, beginning):

@@ -252,7 +252,7 @@ class TestResume:
         succeed(*arguments, cwd=tmp_path)
         Image.new("L", (8, 8)).save(tmp_path / "png" / "train" / "5" / "new.png")
         done = call("train", "--resume", "run", "--epochs", "2", cwd=tmp_path)
-        assert_refused(done, f"error: folder:{tmp_path}/png has not the training images that it had when run was begun")
+        assert_refused(done, f"error: folder:{tmp_path}/png no longer has the training images that it had when run")
         shutil.rmtree(tmp_path / "png")
         done = call("train", "--resume", "run", "--epochs", "2", cwd=tmp_path)
         assert_refused(done, f"error: {tmp_path}/png cannot be read: No such file or directory")

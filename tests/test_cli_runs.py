@@ -191,7 +191,7 @@ class TestResume:
             one.write_bytes(other.read_bytes())
             status, _, err = run("train", "--resume", "run", "--epochs", "2")
             assert status == 2
-            assert "has not the training images that it had when run was begun: put them back" in err
+            assert "no longer has the training images that it had when run was begun: put them back" in err
             one.write_bytes(before)
         assert run("train", "--resume", "run", "--epochs", "2")[0] == 0
 

@@ -1,7 +1,7 @@
 """The command line: `python -m autograd_cnn`, also installed as `autograd-cnn`.
 
-A module a command holds its options (`add_parser`) and what it does. What a command needs is imported when it runs, so
-that `--help` is quick.
+Each command has a module with its options (`add_parser`) and its action. What a command needs is imported when it runs,
+so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         streams.abandon()
         return streams.BROKEN_PIPE
     except OSError as error:
-        # For a disk that is full, or a folder that may not be written: the system's message, and the file's name.
+        # As for a full disk, or a folder that may not be written to: show the file's name and the system's message.
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except KeyboardInterrupt as error:
         _say("interrupted")
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     given, unknown = make_parser().parse_known_args(arguments)
-    if unknown:  # argparse itself would name the help of the whole, which does not list the command's options
+    if unknown:  # argparse itself would name the general help, which does not list the command's options
         program = f"autograd-cnn {given.command}" if given.command else "autograd-cnn"
         return _fail(f"unrecognized arguments: {' '.join(unknown)} (see {program} --help)")
     given.arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -111,7 +111,7 @@ def _fail(error: object) -> int:
 
 
 def _say(text: str) -> None:
-    """Print a line on standard error, whether or not anybody reads it."""
+    """Print a line on standard error, and ignore errors if nobody reads it."""
     with suppress(OSError):
         print(text, file=sys.stderr)
 
@@ -137,7 +137,7 @@ def _signals() -> Iterator[None]:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Show warnings as errors are shown, without the line of code that warns."""
+    """Show warnings in one line, as errors are, without the line of code that warns."""
 
     def show(message: Any, *_: Any, **__: Any) -> None:
         print(f"warning: {shown(message)}", file=sys.stderr)

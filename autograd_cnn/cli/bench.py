@@ -12,11 +12,11 @@ def add_parser(commands: options.Commands) -> None:
     parser = commands.add_parser(
         "bench",
         help="time training steps, inference and single ops",
-        description="Time training steps, inference and single ops, beside PyTorch's where that is installed. The "
-        "figures go into a folder too, with pictures. The scripts under benchmarks/ in the repository ask more.",
+        description="Time training steps, inference and single ops, compared with PyTorch if it is installed. The "
+        "figures go into a folder too, with pictures. The scripts under benchmarks/ in the repository measure more.",
     )
     parser.add_argument("--quick", action="store_true", help="small cases and few rounds, to see that it runs")
-    parser.add_argument("--threads", type=options.positive, default=1, metavar="N", help="to compute with (default: 1)")
+    parser.add_argument("--threads", type=options.positive, default=1, metavar="N", help="threads (default: 1)")
     options.add_out(parser)
     parser.set_defaults(run=run)
 

@@ -33,15 +33,15 @@ def _add_export(verbs: options.Commands) -> None:
     parser = verbs.add_parser(
         "export-png",
         help="write a data set as PNG files",
-        description="Write a data set as PNG files, grey of 8 bits, under DIR/train and DIR/test. Folders, a folder a "
-        "class, are what --data folder:DIR reads; files go by the name idx-N-label-L.png.",
+        description="Write a data set as 8-bit grey PNG files under DIR/train and DIR/test. Layout 'folders', with a "
+        "folder for each class, is what --data folder:DIR reads; files are named idx-N-label-L.png.",
     )
     parser.add_argument("name", metavar="NAME", help=options.one_of(data.NAMES))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the images")
     parser.add_argument("--split", choices=(*data.SPLITS, "both"), default="both", help="which part (default: both)")
     parser.add_argument(
         "--layout", choices=("folders", "files"), default="folders",
-        help="a folder a class, or labels in file names (default: folders)",
+        help="a folder for each class, or labels in file names (default: folders)",
     )  # fmt: skip
     parser.add_argument(
         "--limit", type=options.positive, metavar="N",
@@ -51,7 +51,7 @@ def _add_export(verbs: options.Commands) -> None:
 
 
 def fetch(given: argparse.Namespace) -> None:
-    """Print where a data set's files are, once they are there."""
+    """Download a data set's files if missing, and print where they are."""
     paths = data.fetch(given.name)
     print("\n".join(map(shown, paths)) or f"{given.name} is part of the package")
 

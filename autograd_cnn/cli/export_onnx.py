@@ -13,9 +13,9 @@ def add_parser(commands: options.Commands) -> None:
     parser = commands.add_parser(
         "export-onnx",
         help="write a trained model as an ONNX file",
-        description="Write a trained model as an ONNX file, for onnxruntime and other programs: images (batch, C, H, "
-        "W) go in, logits come out, of any number of images at once. The file is checked, and its logits compared "
-        "with the model's, before it gets its name.",
+        description="Write a trained model as an ONNX file, for onnxruntime and other programs. It takes any "
+        "number of images (batch, C, H, W) and returns their logits. The file is checked, and its logits compared "
+        "with the model's, before it appears under its name.",
     )
     options.add_weights(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
@@ -55,5 +55,5 @@ def run(given: argparse.Namespace) -> None:
     print(f"{given.out}: images (batch, {shape}), {what}, to logits (batch, {len(saved.class_names)})")
 
 
-#: What the graph does itself with --normalize, so that nobody does it again.
+#: Metadata left out with --normalize, because the graph applies these itself.
 _APPLIED = ("mean", "std", "temperature")

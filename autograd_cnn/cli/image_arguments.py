@@ -1,4 +1,4 @@
-"""What `predict` is given on the command line, as image files: paths, folders, patterns, and standard input."""
+"""The image files that `predict` is given on the command line: paths, folders, patterns, and standard input."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from autograd_cnn.data.image_files import EXPECTED
 
 STDIN = "-"
 
-#: Endings of the files that are taken from a folder; a file that is named is read whatever it is called.
+#: Suffixes of the files that are read from a folder; a file that is named itself is read whatever its suffix.
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
 
 
 def image_files(arguments: Sequence[str], list_file: str | None = None) -> Iterator[str | DataError]:
-    """Yield the path of each image that is meant, or an error where an argument stands for none.
+    """Yield the path of each image that is meant, or an error for an argument without any.
 
     A folder stands for all image files in it and its folders, in natural order; a pattern for the files that match it,
     unless a file has that very name. `list_file` is a text file with more arguments, one a line. "-" is an image on
@@ -43,12 +43,12 @@ def image_files(arguments: Sequence[str], list_file: str | None = None) -> Itera
 
 @contextmanager
 def on_disk(path: str) -> Iterator[Path]:
-    """Have an image at a path; one on standard input is kept in a file of its own meanwhile.
+    """Yield the path of an image; one on standard input is kept in a temporary file meanwhile.
 
     Raises
     ------
     DataError
-        If standard input is empty, or what is done with the file raises one; it names standard input.
+        If standard input is empty, or the block raises one; the message then names standard input.
     """
     if path != STDIN:
         yield Path(path)
@@ -67,8 +67,8 @@ def on_disk(path: str) -> Iterator[Path]:
 
 def _lines(name: str) -> Iterator[str | DataError]:
     """Yield the lines of a text file that are not empty."""
-    # Of standard input a copy of the descriptor is opened, because closing the file closes that too. Names that are not
-    # text in the system's encoding are kept as Python keeps them everywhere.
+    # For standard input, a copy of its descriptor is opened, because closing the file closes that too. Names that are
+    # not valid in the system's encoding are kept by surrogate escapes, as elsewhere in Python.
     encoding = sys.getfilesystemencoding()
     try:
         source = os.dup(sys.stdin.fileno()) if name == STDIN else name

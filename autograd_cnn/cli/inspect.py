@@ -75,7 +75,7 @@ def inspect_step(
 ) -> tuple[Summary, Profile]:
     """Take one training step with Adam, and write its summary, graph and profile to a folder.
 
-    One step comes first that is not timed, as some work is done only once.
+    An untimed step comes first, because some work is done only once.
     """
     import numpy as np
 

@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all other errors here."""
 
     def print_help(self, file: Any = None) -> None:
-        """Print the help; a pipe that nobody reads is an error, which argparse itself passes over."""
+        """Print the help; a pipe that nobody reads is an error, which argparse itself ignores."""
         print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
@@ -95,18 +95,18 @@ def one_of(names: Sequence[str], default: str | None = None) -> str:
 
 
 def add_data(parser: argparse.ArgumentParser, default: str | None = "digits", otherwise: str | None = None) -> None:
-    """Add --data; `otherwise` says what stands for it where there is no default."""
+    """Add --data; `otherwise` describes what is used if there is no default."""
     parser.add_argument("--data", default=default, metavar="NAME", help=one_of(data.NAMES, default or otherwise))
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add --model, of a model to be made."""
+    """Add --model, for a new model."""
     known = one_of([*models.names(), "your own, FILE.py or FILE.py:NAME, which has init and apply"], "lenet5")
     parser.add_argument("--model", default="lenet5", type=models.canonical, metavar="NAME", help=known)
 
 
 def add_weights(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add --weights, and --model for a file that does not name its model; `default` says what stands for it."""
+    """Add --weights, and --model for a file that does not name its model; `default` describes the default."""
     parser.add_argument(
         "--weights", type=Path, required=default is None, metavar="FILE",
         help="a weights.safetensors file, a checkpoint, or the folder of a run"
@@ -114,7 +114,7 @@ def add_weights(parser: argparse.ArgumentParser, default: str | None = None) -> 
     )  # fmt: skip
     parser.add_argument(
         "--model", type=models.canonical, metavar="NAME",
-        help="the weights' model, where they do not name it, or your own in FILE.py or FILE.py:NAME",
+        help="the model, if the weights do not name it, or your own in FILE.py or FILE.py:NAME",
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def add_skip_bad(parser: argparse.ArgumentParser) -> None:
     """Add --skip-bad."""
     parser.add_argument(
         "--skip-bad", action="store_true",
-        help="leave out the files of a folder that cannot be read, and list them, instead of an error",
+        help="skip and list the files of a folder that cannot be read, instead of ending with an error",
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
 
 
 def refuse_with_resume(given: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
-    """Refuse options that --resume takes from what it goes on with.
+    """Refuse options that --resume takes from the run that it resumes.
 
     Raises
     ------
@@ -162,5 +162,5 @@ def show_skipped(*datasets: data.Dataset) -> None:
 
 
 def new_folder(name: str) -> Path:
-    """Return the path of a folder under runs/, named after what is done and the time it is done."""
+    """Return the path of a folder under runs/, named after the command and the current time."""
     return Path("runs", f"{name}-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}")

@@ -25,9 +25,9 @@ def add_parser(commands: options.Commands) -> None:
         description="Serve a page to this machine alone: draw a digit, and see what the network reads, why, and how "
         "to change its mind. It needs the extra play. Ctrl-C ends it.",
     )
-    options.add_weights(parser, "a new lenet5, or --model, which is trained on digits first as train does")
+    options.add_weights(parser, "a new lenet5, or --model, trained on digits first, as train does")
     parser.add_argument(
-        "--port", type=port, default=PORT, metavar="N", help=f"where to serve it; 0 for any (default: {PORT})"
+        "--port", type=port, default=PORT, metavar="N", help=f"port of the page; 0 for any free one (default: {PORT})"
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     parser.set_defaults(run=run)

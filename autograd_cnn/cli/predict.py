@@ -16,7 +16,7 @@ from autograd_cnn.output.text import shown
 if TYPE_CHECKING:
     from autograd_cnn.training.saved_models import SavedModel
 
-#: Pictures that --show draws: one of thousands could not be looked at.
+#: The most images that --show draws: nobody could look at thousands.
 MOST_SHOWN = 60
 THUMBNAIL = (160, 160)
 
@@ -48,7 +48,7 @@ def add_parser(commands: options.Commands) -> None:
     parser.add_argument(
         "--top-k", type=options.positive, default=1, metavar="N", help="name the N most probable classes (default: 1)"
     )
-    parser.add_argument("--format", choices=list(_WRITERS), default="text", help="of the lines (default: text)")
+    parser.add_argument("--format", choices=list(_WRITERS), default="text", help="output format (default: text)")
     parser.add_argument(
         "--split", action="store_true", help="read several digits in a picture one by one, from left to right"
     )
@@ -121,7 +121,7 @@ def _text(_: int) -> Callable[[str, Answer], None]:
 
 
 def _csv(classes: int) -> Callable[[str, Answer], None]:
-    """Quote names as in RFC 4180. What a name would do to a terminal is shown there; in a file it stands as it is."""
+    """Quote names as in RFC 4180. Control characters are escaped on a terminal, and kept in a file."""
     rows = csv.writer(sys.stdout, lineterminator="\n")
     numbers = ["", *(f"_{k}" for k in range(2, classes + 1))]
     rows.writerow(["file", *(f"{column}{k}" for k in numbers for column in ("label", "probability"))])
@@ -142,5 +142,5 @@ def _jsonl(_: int) -> Callable[[str, Answer], None]:
     return write
 
 
-#: By --format, what makes a function that prints one image's answer, given the number of classes that is to be named.
+#: For each --format, a function that takes the number of classes to name and returns one that prints an image's answer.
 _WRITERS: dict[str, Callable[[int], Callable[[str, Answer], None]]] = {"text": _text, "csv": _csv, "jsonl": _jsonl}

@@ -1,4 +1,4 @@
-"""A training in several processes: who speaks, and what becomes of one that fails."""
+"""Training in several processes: which of them prints, and what happens if one fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def run(function: Callable[[Communicator, contextlib.ExitStack], None]) -> int:
     """Call a function as one of several processes, and return the exit status.
 
-    All but rank 0 are silent, until the second argument is closed, and leave what all have to say to it.
+    All ranks but rank 0 print nothing until the second argument is closed, and leave common errors to rank 0.
     """
     from autograd_cnn.distributed import DistributedError, world
     from autograd_cnn.training.errors import TrainingError
@@ -38,7 +38,8 @@ def run(function: Callable[[Communicator, contextlib.ExitStack], None]) -> int:
             raise
         return options.FAILURE
     except Exception:
-        # On this rank alone: the others wait for it, and it for them as MPI is left; without that mpiexec ends all.
+        # Only this rank failed, and the others wait for it. Leaving MPI would wait for them; just exiting makes mpiexec
+        # end them all.
         atexit.register(_leave, options.FAILURE)
         raise
     return 0
@@ -56,9 +57,9 @@ def train(
     held: contextlib.ExitStack,
     silence: contextlib.ExitStack | None,
 ) -> Results | None:
-    """Call what trains, again without the ranks that have failed, where MPI lets the others go on.
+    """Call a training function; if ranks fail and MPI lets the others go on, call it again without them.
 
-    The first of those that are left speaks, and keeps the folder.
+    The first of the remaining ranks prints, and locks the folder.
     """
     from autograd_cnn.distributed import has_lost_a_rank
     from autograd_cnn.training.run_folder import hold

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells have it
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as in shells
 
 
 def open_all() -> None:
-    """See that the three standard streams are there: what has been closed leads nowhere.
+    """Make sure that the three standard streams are open, closed ones on the null device.
 
-    Without it, the next file to be opened would take its place, and be written into.
+    Otherwise the next file opened would take a closed one's place, and be written into.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -29,13 +29,13 @@ def open_all() -> None:
 
 
 def abandon() -> None:
-    """Let standard output lead nowhere, so that what is left in its buffer raises no more errors."""
+    """Redirect standard output to the null device, so that what is left in its buffer raises no more errors."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Lossy:
-    """A stream whose text is lost where it cannot be written."""
+    """A stream that drops text that cannot be written."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -55,7 +55,7 @@ class _Lossy:
 
 @contextlib.contextmanager
 def lossy() -> Iterator[None]:
-    """Let work go on, whether or not anybody still reads what it prints."""
+    """Let work go on even if nobody reads its output any more."""
     out, err = sys.stdout, sys.stderr
     try:
         with contextlib.redirect_stdout(_Lossy(out)), contextlib.redirect_stderr(_Lossy(err)):

@@ -19,10 +19,10 @@ from autograd_cnn.output.text import count, shown
 if TYPE_CHECKING:
     from autograd_cnn.training.sweeps import Sweep, Trained
 
-#: Options of a single value: trainings on different data are not compared.
+#: Options that take a single value: trainings on different data are not compared.
 _SINGLE = {"--data"}
 
-#: What may be said when a sweep goes on.
+#: Options allowed with --resume.
 _RESUMING = {"resume", "processes", "distributed"}
 
 
@@ -71,7 +71,7 @@ def add_parser(commands: options.Commands) -> None:
     )  # fmt: skip
     options.add_out(parser)
     parser.add_argument(
-        "--resume", type=Path, metavar="DIR", help="go on with the sweep in this folder; leave all settings out"
+        "--resume", type=Path, metavar="DIR", help="resume the sweep in this folder; leave out all settings"
     )
     kept = {name: value for name, value in vars(parser.parse_args([])).items() if name not in _RESUMING}
     parser.set_defaults(run=functools.partial(run, defaults=kept))
@@ -117,7 +117,7 @@ def _run(sweep: Sweep, folder: Path, executor: Executor) -> list[Trained]:
 
 @contextlib.contextmanager
 def _workers(given: argparse.Namespace) -> Iterator[Executor | None]:
-    """Yield what shares trainings among processes; None where this process only serves."""
+    """Yield an executor that shares trainings among processes; None in a worker."""
     if given.distributed:
         from autograd_cnn.distributed import shared_executor
 

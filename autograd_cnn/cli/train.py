@@ -32,7 +32,7 @@ def add_parser(commands: options.Commands) -> None:
     )
     add_settings(parser)
     parser.add_argument(
-        "--threads", type=options.positive, metavar="N", help="to share convolutions among (default: 1)"
+        "--threads", type=options.positive, metavar="N", help="threads that share convolutions (default: 1)"
     )
     parser.add_argument(
         "--processes", type=options.positive, metavar="N",
@@ -45,11 +45,11 @@ def add_parser(commands: options.Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--sync-batch-norm", action="store_true",
-        help="let processes that train together take batch norm's statistics of the whole batch, not of their shares",
+        help="with several processes, use batch norm statistics of the whole batch, not of each one's share",
     )  # fmt: skip
     options.add_max_pixels(parser)
     options.add_out(parser)
-    _add_checkpoints(parser.add_argument_group("stopping and going on"))
+    _add_checkpoints(parser.add_argument_group("stopping and resuming"))
     defaults = {name: parser.get_default(name) for name in _KEPT}
     parser.set_defaults(run=functools.partial(run, defaults=defaults))
 
@@ -59,7 +59,7 @@ def add_settings(parser: Any) -> None:
     options.add_data(parser)
     parser.add_argument("--gray", action="store_true", help="read colour images in grey")
     options.add_model(parser)
-    parser.add_argument("--depth", type=options.positive, metavar="N", help="of resnet: 8, 14 or 20 (default: 14)")
+    parser.add_argument("--depth", type=options.positive, metavar="N", help="for resnet: 8, 14 or 20 (default: 14)")
     _add_recipe(parser.add_argument_group("how to train"))
     _add_evaluation(parser.add_argument_group("what to evaluate on the way"))
     options.add_skip_bad(parser)
@@ -86,16 +86,16 @@ def _add_recipe(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         "--schedule", metavar="NAME",
-        help="of the learning rate: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
+        help="learning rate schedule: cosine (down to 0), constant, one-cycle, step (a tenth at 50 %% and 75 %%) or "
         "warm-up (over 10 %%, then cosine) (default: cosine; one-cycle for resnet)",
     )  # fmt: skip
     group.add_argument(
         "--weight-decay", type=options.at_least_zero, metavar="X",
-        help="how far each step draws the weights to 0 (default: 0.01 for adamw, 0.0005 for resnet, else 0)",
+        help="how strongly each step pulls the weights to 0 (default: 0.01 for adamw, 0.0005 for resnet, else 0)",
     )  # fmt: skip
     group.add_argument(
         "--clip-norm", type=options.above_zero, metavar="X",
-        help="scale the gradients down where their norm is larger (default: never)",
+        help="scale the gradients down if their norm is larger (default: never)",
     )  # fmt: skip
     group.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
@@ -126,11 +126,11 @@ def _add_evaluation(group: Any) -> None:
 def _add_checkpoints(group: Any) -> None:
     group.add_argument(
         "--resume", type=Path, metavar="DIR",
-        help="go on with the run in this folder; its settings are kept, and only --epochs may be changed",
+        help="resume the run in this folder; its settings are kept, and only --epochs may be changed",
     )  # fmt: skip
     group.add_argument(
         "--checkpoint-every", type=options.interval, metavar="N", default=(None, None),
-        help="save a checkpoint every N steps, or minutes, as in 10min, too (default: after every epoch)",
+        help="also save a checkpoint every N steps, or minutes, as in 10min (default: only after every epoch)",
     )  # fmt: skip
     group.add_argument(
         "--keep", type=options.whole_number, metavar="K", default=0,
@@ -138,7 +138,7 @@ def _add_checkpoints(group: Any) -> None:
     )  # fmt: skip
 
 
-#: What --resume takes from the run itself.
+#: Options that --resume takes from the run itself.
 _KEPT = (
     "data", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "clip_norm", "augment", "validation",
     "label_smoothing", "gray", "depth", "patience", "test_every_epoch", "skip_bad", "seed", "threads", "out",
@@ -239,7 +239,7 @@ def settings_of(given: argparse.Namespace) -> Settings:
     from autograd_cnn.training.settings import OPTIMIZERS, SCHEDULES, Settings
 
     kept: dict[str, Any] = {
-        name: getattr(given, name, None)  # a sweep has not all of them
+        name: getattr(given, name, None)  # a sweep lacks some of them
         for name in _KEPT
         if name not in ("out", "optimizer", "schedule")
     }
@@ -277,7 +277,7 @@ def _known(option: str, given: str, known: Mapping[str, Any]) -> str:
 
 
 def _is_finished(given: argparse.Namespace, defaults: Mapping[str, Any]) -> bool:
-    """Check what goes with --resume, and say so if there is nothing to go on with."""
+    """Check the options with --resume, and tell whether the run is finished; if so, print that."""
     from autograd_cnn.training.run_results import tested_epochs
     from autograd_cnn.training.saved_state import SavedState
 

@@ -85,7 +85,7 @@ def crop_and_flip(
 ) -> NDArray[np.float32]:
     """Move each image by a random number of whole pixels, and mirror half of them, left to right.
 
-    This is how photographs are augmented. What comes in at an edge is the image's own reflection there.
+    This is the usual augmentation of photographs. Pixels that come in at an edge are the image's reflection there.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def crop_and_flip(
     padding : int, default 4
         Largest shift along each axis, in pixels.
     flip : bool, default True
-        Whether to mirror; not for signs and letters, which mean something else in a mirror.
+        Whether to mirror; not for signs and letters, whose mirror images mean something else.
 
     Returns
     -------

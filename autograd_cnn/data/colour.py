@@ -1,4 +1,4 @@
-"""Colour and grey: which of the two images are, and how one becomes the other."""
+"""Colour and grey: tell whether images have colour, and convert between the two."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from autograd_cnn.data.images import read_image
 #: The share of red, green and blue in grey: ITU-R BT.601, as Pillow has it.
 LUMA = (0.299, 0.587, 0.114)
 
-# Channels that differ by no more are those of a grey picture that a lossy format kept as colour.
+# Channels that differ by no more than this belong to a grey picture that a lossy format stored as colour.
 _TOLERANCE = 8 / 255
-_SIZE = (32, 32)  # in which files are looked at
+_SIZE = (32, 32)  # files are checked at this size
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 
 def has_colour(paths: Iterable[str | Path], max_pixels: int | None = None) -> bool:
     """Return whether one of these image files shows colour; files that cannot be read do not.
 
-    Files that are kept as grey are told by their headers, and the first with colour ends the search.
+    Files stored as grey are recognised by their headers, and the search ends at the first file with colour.
 
     Examples
     --------
@@ -54,12 +54,12 @@ def with_channels(images: NDArray[np.float32], channels: int) -> NDArray[np.floa
     Returns
     -------
     ndarray of float32, shape (N, channels, H, W)
-        `images` themselves if they have so many channels.
+        `images` themselves if they have this number of channels.
 
     Raises
     ------
     DataError
-        If either number of channels is another.
+        If either number of channels is not 1 or 3.
 
     Examples
     --------
@@ -84,5 +84,5 @@ def _is_coloured(path: Path, max_pixels: int | None) -> bool:
             if image.mode in _GREY_MODES or image.mode.startswith("I;16"):
                 return False
         return bool(np.ptp(read_image(path, 3, _SIZE, max_pixels=max_pixels), axis=0).max() > _TOLERANCE)
-    except Exception:  # noqa: BLE001 -- whatever is wrong with a file is told when it is read
+    except Exception:  # noqa: BLE001 -- whatever is wrong with a file is reported when it is read
         return False

@@ -42,7 +42,7 @@ class Dataset:
         Pixels from 0 (black) to 1 (white). Those of uint8 are divided by 255; floats are taken as they are, and kept
         as float32.
     labels : array_like or Tensor, shape (N,)
-        Class of each image: an index into `class_names`. Floats that are whole numbers will do, and so will one-hot
+        Class of each image: an index into `class_names`. Floats that are whole numbers are accepted, and so are one-hot
         rows, (N, num_classes).
     class_names : sequence of str, optional
         One name for each class; by default their numbers, up to the largest label.
@@ -115,14 +115,14 @@ class Dataset:
         return zip(self.images, self.labels.tolist(), strict=True)
 
     def split(self, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """Part the images at random, with each class in the same proportion.
+        """Split the images at random, with each class in the same proportion.
 
         Parameters
         ----------
         fraction : float
             The share of the first part, between 0 and 1.
         seed : int
-            Of the draw.
+            Seed of the split.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class Dataset:
 
 
 def as_dataset(data: Any) -> Dataset:
-    """Return a pair (images, labels) as a data set, whose classes are named by their numbers, and a data set as it is.
+    """Convert a pair (images, labels) to a data set with classes named by their numbers; return a data set as it is.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def as_pixels(images: Any) -> NDArray[np.float32]:
 
 
 def _as_classes(labels: Any) -> tuple[NDArray[np.int64], int]:
-    """Return labels as int64 of shape (N,), and the number of classes that they tell of."""
+    """Return labels as int64 of shape (N,), and the number of classes that they imply."""
     array = _as_array(labels, "labels")
     if array.dtype.kind in "USO":
         raise TypeError(
@@ -238,4 +238,4 @@ def _as_array(values: Any, what: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths
-        raise TypeError(f"the {what} are no array ({error}): expected the same shape for each image") from error
+        raise TypeError(f"the {what} are not an array ({error}): expected the same shape for each image") from error

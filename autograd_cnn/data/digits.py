@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that come with the package; `digits.txt` gives credit to their makers."""
+"""The 1,797 handwritten digits that come with the package; `digits.txt` credits their makers."""
 
 from importlib import resources
 

@@ -24,7 +24,7 @@ CODES = {dtype.newbyteorder("="): code for code, dtype in DTYPES.items()}
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_NDIM = 64  # NumPy's
 MAX_BYTES = 2**27  # nearly three times MNIST's training images
-CHUNK = 2**20  # bytes read at a time, so that memory grows with what a file holds, not with what it promises
+CHUNK = 2**20  # bytes read at a time, so that memory grows with what a file holds, not with what it claims
 
 
 def read_idx(path: str | Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
@@ -114,7 +114,7 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file to read its content, decompressed if it is gzipped; raise DataError for whatever goes wrong."""
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise DataError(f"{path} cannot be read: it is not a regular file")  # a pipe would be waited for
+            raise DataError(f"{path} cannot be read: it is not a regular file")  # reading a pipe would block
         with Path(path).open("rb") as file:
             gzipped = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             yield io.BufferedReader(_Decompressed(file)) if gzipped else file
@@ -154,7 +154,7 @@ def _decode(stream: BinaryIO, path: str | Path, max_bytes: int) -> NDArray[Any]:
     """Read an array of at most `max_bytes`, and nothing after it."""
     dtype, shape = _read_header(stream, path)
     start = 4 + 4 * len(shape)
-    size = math.prod(shape) * dtype.itemsize  # in Python's integers: a header may promise more than 2⁶⁴ bytes
+    size = math.prod(shape) * dtype.itemsize  # in Python's integers: a header may claim more than 2⁶⁴ bytes
     content, most = bytearray(), min(size, max_bytes) + 1
     while part := stream.read(min(CHUNK, most - len(content))):
         content += part
@@ -168,7 +168,7 @@ def _decode(stream: BinaryIO, path: str | Path, max_bytes: int) -> NDArray[Any]:
         raise DataError(f"{path} {defect}: {seen}, expected {start + size} for the shape {shape}")
     try:
         array = np.frombuffer(content, dtype).reshape(shape)
-    except ValueError as error:  # an empty array may have a shape that NumPy does not have
+    except ValueError as error:  # an empty array may have a shape that NumPy does not allow
         raise DataError(f"{path} has the shape {shape}, which NumPy cannot hold ({error})") from error
     return array.astype(dtype.newbyteorder("="), copy=False)
 

@@ -1,4 +1,4 @@
-"""Decoding image files from anywhere: formats of a list, sizes up to a limit, and memory that follows from them."""
+"""Decode image files from untrusted sources: listed formats only, sizes up to a limit, and so bounded memory."""
 
 import contextlib
 import logging
@@ -20,9 +20,9 @@ from autograd_cnn.data.dataset import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-#: The formats that are read, by Pillow's names. It knows more, and for PostScript it would start a program.
+#: The formats that are read, by Pillow's names. Pillow knows more, and for PostScript it would start a program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-#: More than telephones' cameras have by default; Pillow takes up to 10 bytes for each while it decodes.
+#: More than phone cameras take by default; Pillow takes up to 10 bytes for each pixel while it decodes.
 MAX_PIXELS = 25_000_000
 _most_pixels: ContextVar[int] = ContextVar("_most_pixels", default=MAX_PIXELS)
 
@@ -30,10 +30,10 @@ EXPECTED = "expected an image file, such as a PNG or a JPEG"
 EXIF_ORIENTATION = 0x0112
 
 _DECODED_TWICE = {"WEBP"}  # formats that take twice the memory of others
-_MAX_SIDE = 2**16 - 1  # JPEG's; Pillow takes minutes to read a row of millions of pixels
+_MAX_SIDE = 2**16 - 1  # JPEG's limit; Pillow takes minutes to read a row of millions of pixels
 _BYTES_A_PIXEL = 4  # the most that a file has, uncompressed
 _TILE = 1024  # pixels along each side of what is averaged at a time
-_OVERSAMPLED = 4  # how many pixels a side of the result has at least before it is resized
+_OVERSAMPLED = 4  # averaging leaves at least this many pixels along a side for each of the result
 
 _NOWHERE = logging.NullHandler()
 _STANDARD_ERROR = threading.Lock()  # belongs to the whole process
@@ -47,7 +47,7 @@ _UPRIGHT = {
 
 @contextmanager
 def largest_image(pixels: int) -> Iterator[None]:
-    """Let images of so many pixels be decoded inside the block, in this thread, where no other limit is given.
+    """Set the largest image to decode inside the block, in this thread, where no other limit is given.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def largest_image(pixels: int) -> Iterator[None]:
 
 
 def most_pixels(given: int | None = None) -> int:
-    """Return how many pixels an image may have: what is given, or else what `largest_image` says, or `MAX_PIXELS`."""
+    """Return how many pixels an image may have: as given, or else as `largest_image` says, or `MAX_PIXELS`."""
     return _most_pixels.get() if given is None else given
 
 
@@ -72,8 +72,8 @@ def decode(
 ) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """Return an image file's pixels, (C, H, W) in [0, 1], upright, and the height and width that it has in the file.
 
-    An image that is many times larger than `size`, in which it is wanted, is averaged over blocks of pixels, so that
-    it takes little memory beyond Pillow's.
+    An image that is many times larger than the requested `size` is averaged over blocks of pixels, so that it takes
+    little memory beyond Pillow's.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def decode(
         with open_image(path, max_pixels) as image:
             width, height = image.size
             if size is not None:
-                # Of a JPEG, no more is decoded than is needed, whichever way up it is.
+                # A JPEG is decoded no larger than needed, whichever way up it is.
                 image.draft(None, (_OVERSAMPLED * max(size), _OVERSAMPLED * max(size)))
             with _silent_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
                 image.load()
@@ -106,7 +106,7 @@ def decode(
         raise DataError(
             f"{path} is not an image in a format that is read ({', '.join(FORMATS)}): {EXPECTED}"
         ) from error
-    except Exception as error:  # Pillow's readers let out whatever a damaged file leads them to
+    except Exception as error:  # Pillow's readers may raise anything on a damaged file
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}): {EXPECTED}") from error
 
@@ -158,12 +158,12 @@ def _silent_libtiff() -> Iterator[None]:
 
 
 def lies_on_its_side(orientation: int) -> bool:
-    """Return whether an image with this EXIF orientation has its rows as columns."""
+    """Return whether this EXIF orientation means that an image's rows are stored as columns."""
     return 5 <= orientation <= 8
 
 
 def _averaged(image: "Image.Image", size: tuple[int, int]) -> "Image.Image":
-    """Return an image averaged over blocks of pixels, such that several are left for each that it has within `size`."""
+    """Return an image averaged over blocks of pixels, but with several left for each that it has within `size`."""
     from PIL import Image
 
     step = max(have / (_OVERSAMPLED * want) for have, want in zip(image.size, size, strict=True))
@@ -195,7 +195,7 @@ def _pieces(length: int, step: float) -> Iterator[tuple[int, int]]:
 
 
 def _white(image: "Image.Image") -> float:
-    """Return the level that stands for white in an image; raise ValueError if it has levels that stand for nothing."""
+    """Return the level that stands for white in an image; raise ValueError if its levels are out of range."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return 255
     white = 1 if image.mode == "F" else 65535
@@ -211,7 +211,7 @@ def _to_array(image: "Image.Image", channels: int) -> NDArray[np.float32]:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         # Pillow's own conversion to 8 bits clips these instead of scaling them.
         grey = np.asarray(image, np.float32)
-        if np.isnan(grey).any():  # of which Pillow's extremes say nothing
+        if np.isnan(grey).any():  # Pillow's extremes do not show NaN
             raise ValueError(f"values from nan to nan, expected 0 to {white:g}")
         return np.repeat(grey[np.newaxis] / white, channels, axis=0)
     if image.mode == "L" and channels == 1 and not image.has_transparency_data:

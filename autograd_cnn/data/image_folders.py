@@ -47,7 +47,7 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 
 def common_size(size: Size | Callable[[Size], Size] | None, files: list[Path], max_pixels: int | None) -> Size:
-    """Return the size to read images in: the one that is given, or made of the most common among the files."""
+    """Return the size to read images in: the one that is given, or one derived from the most common among the files."""
     if isinstance(size, tuple):
         return size
     own = _most_common_size(files, max_pixels)
@@ -135,7 +135,7 @@ def write_files(
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which gets its name once it is complete; after a failure nothing is left of it."""
+    """Yield a folder to fill, which gets its name once it is complete; after a failure it is removed."""
     check_absent(path)
     target = Path(os.path.realpath(path))
     try:

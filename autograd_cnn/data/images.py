@@ -67,7 +67,7 @@ def read_image(
 ) -> NDArray[np.float32]:
     """Read an image file as an array for a model.
 
-    PNG, JPEG, BMP, GIF, TIFF, WebP and the PPM family are read, whatever a file is called. Every mode of theirs is
+    PNG, JPEG, BMP, GIF, TIFF, WebP and the PPM family are read, whatever a file is called. All their modes are
     converted: black and white, grey of any depth, palette, colour, CMYK and so on. The orientation in the EXIF data is
     applied. Only the first frame of an animation is read. Transparent pixels become white, or black if all visible
     pixels are bright. An image whose proportions differ from those of `size` is padded evenly with the median colour of
@@ -146,7 +146,7 @@ def read_images(
     >>> white.shape, type(none).__name__
     ((1, 4, 4), 'DataError')
     """
-    most = most_pixels(max_pixels)  # here, as threads have a context of their own
+    most = most_pixels(max_pixels)  # here, because each thread has its own context
 
     def read(path: str | Path) -> NDArray[np.float32] | DataError:
         try:
@@ -172,7 +172,7 @@ def image_sizes(paths: Sequence[str | Path], *, max_pixels: int | None = None) -
                     # Without this test Pillow would decode a whole PNG to look for EXIF data after the pixels.
                     lies = "exif" in image.info and lies_on_its_side(image.getexif().get(EXIF_ORIENTATION, 1))
                     yield image.size if lies else image.size[::-1]
-            except Exception:  # noqa: BLE001 -- Pillow's readers let out whatever a damaged file leads them to
+            except Exception:  # noqa: BLE001 -- Pillow's readers may raise anything on a damaged file
                 yield None
 
 

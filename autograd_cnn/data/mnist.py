@@ -24,7 +24,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-# Uncompressed, and the same in every data set: no more is read of a file, nor downloaded.
+# Uncompressed sizes, the same in every data set: no more is read or downloaded.
 BYTES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
     "train-labels-idx1-ubyte": 8 + 60_000,
@@ -32,16 +32,16 @@ BYTES = {
     "t10k-labels-idx1-ubyte": 8 + 10_000,
     "cifar-10-binary.tar": 2**18 * 704,  # 60,000 records of 3,073 bytes, and the archive's own
 }
-ABANDONED = 3600  # seconds after which the part of a download belongs to no process any more
+ABANDONED = 3600  # seconds after which a partial download counts as abandoned
 
 
 @dataclass(frozen=True)
 class Source:
     """Where the files of a data set come from, and their digests."""
 
-    mirrors: tuple[str, ...]  # over https, which they all have, and without redirections
-    # By file name: of each gzipped file as published, and of the uncompressed content where that is known too, so that
-    # files that somebody has compressed again are taken.
+    mirrors: tuple[str, ...]  # all over https, without redirects
+    # By file name: of each gzipped file as published and, where known, of the uncompressed content, so that files that
+    # were compressed again are accepted.
     md5: dict[str, str]
     class_names: tuple[str, ...]
     # Without .gz.
@@ -196,7 +196,7 @@ def _download(name: str, file: str) -> Path:
 
 
 class _LimitedFile(io.FileIO):
-    """A file that takes no more than it is meant to hold."""
+    """A file that refuses more bytes than it is meant to hold."""
 
     def __init__(self, path: Path, most_bytes: int) -> None:
         super().__init__(path, "w")
@@ -217,7 +217,7 @@ class _LimitedFile(io.FileIO):
 def _remove_abandoned(folder: Path, name: str) -> None:
     """Remove what is left of downloads of processes that were killed."""
     for part in folder.glob(f".{name}.*.part"):
-        with contextlib.suppress(FileNotFoundError):  # another process may be at it
+        with contextlib.suppress(FileNotFoundError):  # another process may have removed it
             if part.stat().st_mtime < time.time() - ABANDONED:
                 part.unlink()
 
@@ -228,9 +228,9 @@ def _most_bytes(file: str) -> int:
 
 
 def _verify(name: str, file: str, path: Path, as_published: bool = False) -> bytes:
-    """Return a file's uncompressed content, once a digest says that it is right.
+    """Return a file's uncompressed content, once its digest is verified.
 
-    That of the file as it is comes first. Only if it is unknown, and not `as_published`, that of the content does.
+    The digest of the file itself is checked first. If that is unknown, and unless `as_published`, the content's is.
     """
     md5 = SOURCES[name].md5
     with path.open("rb") as opened:

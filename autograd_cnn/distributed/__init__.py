@@ -1,11 +1,12 @@
 """Data-parallel training: the same program in several processes, each with its share of every batch.
 
 Processes are started together, as by ``mpiexec -n 4 python train.py``, and each is told its rank. All hold the same
-parameters and take the same steps. Of a batch each computes the gradient of its share, and the sum of these over all
+parameters and take the same steps. Each computes the gradient of its share of a batch, and the sum of these over all
 ranks is the gradient of the whole batch. MPI carries the sums, through mpi4py; where it is not installed, an error says
 what to install.
 
-The words are MPI's: a rank is the number of a process, from 0; all-reduce gives every rank the sum of what each has.
+The terms are MPI's: a rank is the number of a process, from 0; all-reduce gives every rank the sum of all ranks'
+values.
 """
 
 from autograd_cnn.distributed.derivatives import value_and_grad

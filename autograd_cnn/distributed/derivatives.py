@@ -20,8 +20,8 @@ def value_and_grad(
     """Make the function that returns the mean of `f` over a batch and its gradient, with the batch shared among ranks.
 
     Every rank passes the same parameters and the same whole batch, computes its share, and receives the result for the
-    whole: what `autograd_cnn.value_and_grad(f)` returns on one, but for rounding. The sums over the ranks travel while
-    the backward pass goes on.
+    whole batch: what `autograd_cnn.value_and_grad(f)` returns in a single process, up to rounding. The sums over the
+    ranks are communicated during the backward pass.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def value_and_grad(
     comm : Communicator, optional
         By default `world()`.
     sync_batch_norm : bool
-        Whether batch norm in `f` takes the statistics of the whole batch; of a share, by default.
+        Whether batch norm in `f` uses the statistics of the whole batch; by default, those of each share.
 
     Returns
     -------
     callable
-        Takes parameters (a dict, list or tuple of arrays or Tensors, nested or not, or one of these) and arrays of one
-        length, of each of which a rank takes its share along the first axis. Returns a pair: the mean, as a float, and
+        Takes parameters (a dict, list or tuple of arrays or Tensors, nested or not, or one of these) and arrays of
+        equal length, of which each rank takes its share along the first axis. Returns a pair: the mean, as a float, and
         arrays nested as the parameters are.
 
     Raises

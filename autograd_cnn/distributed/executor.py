@@ -12,7 +12,7 @@ from autograd_cnn.distributed.world import world
 
 @contextmanager
 def shared_executor() -> Iterator[Executor | None]:
-    """Yield, on rank 0, an executor whose calls the other ranks make; on those, None once there is no more to do.
+    """Yield, on rank 0, an executor that runs calls on the other ranks; on those, None once there is no more to do.
 
     Raises
     ------

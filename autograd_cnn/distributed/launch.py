@@ -1,4 +1,4 @@
-"""The command line started in several processes on this machine."""
+"""Start the command line in several processes on this machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from autograd_cnn.distributed.world import DistributedError
 
-# One BLAS thread each: the processes are what shares the cores.
+# One BLAS thread each, because the processes share the cores.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "MKL", "OMP", "VECLIB_MAXIMUM")}
 #: Open MPI refuses to start as root unless told twice; in a container there is nobody else.
 AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
-    """Run the command line in so many processes, pinned to a core each where there are enough, and return its status.
+    """Run the command line in several processes, each pinned to a core if there are enough, and return its status.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
 
 def mpiexec(processes: int) -> list[str]:
-    """Return how to start Python in so many processes on this machine."""
+    """Return the command that starts Python in several processes on this machine."""
     beside = Path(sys.executable).parent
     found = shutil.which("mpiexec", path=os.pathsep.join([str(beside), os.environ.get("PATH", "")]))
     if found is None or importlib.util.find_spec("mpi4py") is None:

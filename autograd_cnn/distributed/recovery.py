@@ -1,7 +1,7 @@
-"""Going on without the ranks that have failed.
+"""Going on without ranks that have failed.
 
 MPI's User Level Failure Mitigation (Bland et al., "Post-failure recovery of MPI communication capability", 2013) lets
-those that are left revoke a communicator, and shrink it to themselves. Open MPI 5 has it under
+the remaining ranks revoke a communicator, and shrink it to themselves. Open MPI 5 has it under
 `mpiexec --with-ft ulfm`; otherwise `mpiexec` ends all ranks when one fails.
 """
 
@@ -17,15 +17,15 @@ _WAIT = 2.0  # seconds until the failure of a rank is known everywhere
 
 
 def may_lose_ranks() -> bool:
-    """Whether others go on when a rank fails: `mpiexec --with-ft ulfm` says so to the processes that it starts."""
+    """Whether the others go on when a rank fails: `mpiexec --with-ft ulfm` says so to the processes that it starts."""
     return os.environ.get("OMPI_MCA_mpi_ft_enable") == "1"  # noqa: SIM112 -- Open MPI's name
 
 
 def confirm(comm: Any) -> None:
-    """Raise an error on every rank, or on none, if one has failed.
+    """If a rank has failed, raise an error on all the others.
 
-    Open MPI 5.0 may return from a collective call during which a rank failed without an error, with anything in the
-    received array. So nothing of it is used before this.
+    If a rank fails during a collective call, Open MPI 5.0 may return without an error, with garbage in the received
+    array. So call this before using the array.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def confirm(comm: Any) -> None:
 
 
 def has_lost_a_rank(error: BaseException, comm: Any) -> bool:
-    """Whether an error comes of the failure of a rank: because it says so, or because a rank is found to have failed.
+    """Whether an error is due to the failure of a rank: it says so, or a rank is found to have failed.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def has_lost_a_rank(error: BaseException, comm: Any) -> bool:
 
 
 def survivors(comm: Any) -> Communicator:
-    """Return the communicator of the ranks that are left, in their order; each of them calls this.
+    """Return the communicator of the remaining ranks, in their order; each of them must call this.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def survivors(comm: Any) -> Communicator:
     """
     from mpi4py import MPI
 
-    comm.Revoke()  # whoever waits in a call on it is told
+    comm.Revoke()  # ranks that wait in a call on it get an error
     left = comm.Shrink()
     left.Set_errhandler(MPI.ERRORS_RETURN)
     found: Communicator = left
@@ -77,7 +77,7 @@ def survivors(comm: Any) -> Communicator:
 
 
 def newest(state: Any, steps: int, comm: Any) -> Any:
-    """Return the state of the rank that has taken most steps; of several that have, the first's.
+    """Return the state of the rank that has taken the most steps; of several such ranks, the first's.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Gradients summed over all ranks while the backward pass is still under way.
 
-The gradients of all parameters stand in buffers, buckets, in the order in which a backward pass finds them, the last
-layer's first. As soon as the gradients of a bucket are complete its sum over the ranks is begun, and travels while the
-rules of earlier layers run (Li et al., "PyTorch Distributed: Experiences on Accelerating Data Parallel Training", 2020,
-section 3.2).
+The gradients of all parameters are kept in buffers, called buckets, in the order in which a backward pass finds them,
+the last layer's first. As soon as a bucket is complete, its sum over the ranks is started, and is communicated while
+the rules of earlier layers run (Li et al., "PyTorch Distributed: Experiences on Accelerating Data Parallel Training",
+2020, section 3.2).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from autograd_cnn.distributed.recovery import confirm
 from autograd_cnn.distributed.world import Communicator, total
 from autograd_cnn.graph import Array, Place, Variable, dense, place_of
 
-#: Bytes of a bucket. A smaller one is begun sooner, and pays the network's latency more often.
+#: Bytes of a bucket. A smaller one starts sooner, but pays the network's latency more often.
 BUCKET = 1 << 18
 
 
 class Reducer:
-    """Computes the gradients of parameters by a loss that is summed over all ranks.
+    """Compute gradients, with respect to parameters, of a loss that is summed over all ranks.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Reducer:
         loss : Tensor of one element, optional
             None for a rank that has no share of this batch.
         weight : float
-            Of this rank's loss: for a mean over the whole batch, the share of the batch that is this rank's.
+            Weight of this rank's loss: for a mean over the whole batch, the share of the batch that is this rank's.
 
         Returns
         -------
@@ -99,14 +99,14 @@ class Reducer:
         self._begin_complete()
 
     def _arrived(self, place: Place, gradient: Any) -> None:
-        """Take note that a gradient has received a contribution, and with the last one put it into its bucket."""
+        """Count a contribution to a gradient, and after the last one put the gradient into its bucket."""
         self._awaited[place] -= 1
         if not self._awaited[place] and isinstance(place, Variable):
             self._slots[place].sent[...] = dense(gradient)
             self._begin_complete()
 
     def _begin_complete(self) -> None:
-        """Begin the sums of complete buckets, in the same order on every rank: up to the first that is incomplete."""
+        """Start the sums of complete buckets, in the same order on every rank: up to the first that is incomplete."""
         for bucket in self._buckets[len(self._requests) :]:
             if any(self._awaited[p] for p in bucket.params):
                 break
@@ -130,7 +130,7 @@ class _Bucket:
         self.sent, self.received = np.zeros(self.ends[-1], dtype), np.zeros(self.ends[-1], dtype)
 
     def slot(self, i: int) -> _Slot:
-        """Return where the gradient of the i-th parameter stands."""
+        """Return the place of the i-th parameter's gradient."""
         p = self.params[i]
         place = slice(self.ends[i] - p._data.size, self.ends[i])
         return _Slot(self.sent[place].reshape(p.shape), self.received[place].reshape(p.shape))

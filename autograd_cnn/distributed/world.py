@@ -29,7 +29,7 @@ class DistributedError(RuntimeError):
 
 
 class Communicator(Protocol):
-    """What is used of an `mpi4py.MPI.Comm`.
+    """The part of an `mpi4py.MPI.Comm` that is used.
 
     Examples
     --------
@@ -45,17 +45,17 @@ class Communicator(Protocol):
         """Return what every rank passed, in the order of ranks."""
 
     def Bcast(self, buffer: Any, root: int = 0) -> None:  # noqa: N802 -- MPI's name
-        """Fill an array with that of `root`."""
+        """Fill an array with `root`'s."""
 
     def Allreduce(self, sent: Any, received: Any) -> None:  # noqa: N802
         """Fill an array with the sum of what every rank sent."""
 
     def Iallreduce(self, sent: Any, received: Any) -> Any:  # noqa: N802
-        """Begin the same, and return a request to wait for."""
+        """Start the same, and return a request to wait for."""
 
 
 class Alone:
-    """A world of one process, without MPI: programs for several run under it as they stand.
+    """A world of one process, without MPI: programs for several run under it unchanged.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class Alone:
         received[...] = sent
 
     def Iallreduce(self, sent: Any, received: Any) -> Any:  # noqa: N802
-        """Copy the array, and return what need not be waited for."""
+        """Copy the array, and return a request that is already complete."""
         self.Allreduce(sent, received)
         return self
 
@@ -116,7 +116,7 @@ def world() -> Communicator:
 
 
 def share_of(count: int, comm: Communicator) -> slice:
-    """Return which of `count` items are this rank's: neighbours, and as many as any other's to within one.
+    """Return which of `count` items are this rank's: a contiguous range, of equal length on all ranks to within one.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def broadcast(params: Mapping[str, Variable], comm: Communicator) -> None:
     Raises
     ------
     DistributedError
-        If a rank has others.
+        If a rank has different ones.
     """
     require_same({name: f"{p.dtype} {p.shape}" for name, p in params.items()}, comm, "the parameter")
     for p in params.values():
@@ -164,12 +164,12 @@ def broadcast(params: Mapping[str, Variable], comm: Communicator) -> None:
 
 
 def require_same(given: Mapping[str, Any], comm: Communicator, what: str = "the option") -> None:
-    """Refuse to go on if a rank was given something else than rank 0.
+    """Raise an error if a rank was given other values than rank 0.
 
     Parameters
     ----------
     given : dict of str to any
-        Names, and what is the same on every rank; compared as JSON, or as text where that has no word for it.
+        Values that must be the same on every rank, by name; compared as JSON, or as text if JSON cannot hold them.
 
     Raises
     ------
@@ -191,14 +191,14 @@ def require_same(given: Mapping[str, Any], comm: Communicator, what: str = "the 
 
 
 def together(function: Callable[[], R], comm: Communicator) -> R:
-    """Call a function that may fail on some ranks, and return what it returns; where it fails on one, fail on all.
+    """Call a function that may fail on some ranks, and return its result; if it fails on one, fail on all.
 
     Raises
     ------
     Exception
         What the function raised, on the first of the ranks where it did.
     DistributedError
-        On the others: with that one's message.
+        On the other ranks, with the same message.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def together(function: Callable[[], R], comm: Communicator) -> R:
     failed: Exception | None = None
     try:
         result = function()
-    except Exception as error:  # noqa: BLE001 -- whatever it is, every rank is told
+    except Exception as error:  # noqa: BLE001 -- whatever it is, every rank has to know
         failed = error
     said = comm.allgather(None if failed is None else str(failed))
     first = next((rank for rank, text in enumerate(said) if text is not None), None)
@@ -221,10 +221,10 @@ def together(function: Callable[[], R], comm: Communicator) -> R:
 
 @contextmanager
 def synchronized_batch_norm(comm: Communicator) -> Iterator[None]:
-    """Let batch norm take the statistics of the whole batch, of which each rank has a share, inside the block.
+    """Inside the block, let batch norm use the statistics of the whole batch, of which each rank has a share.
 
-    Every rank calls the same ops in the same order, also where its share is empty; both passes wait for one another
-    at every batch norm.
+    Every rank must call the same ops in the same order, even with an empty share: in both passes, they wait for one
+    another at every batch norm.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """ONNX files: functions over our ops written as graphs, and graphs read as functions.
 
-Writing records a function (`arguments`, `tracing`) with several batch sizes, compares the records (`batch`), and puts
-each op down as nodes (`exporter`, `building`). Reading checks a file (`files`) and runs its nodes with our ops
-(`importer`). The two directions of an op stand side by side in `families`.
+Writing records a function (`arguments`, `tracing`) with several batch sizes, compares the records (`batch`), and writes
+each op as nodes (`exporter`, `building`). Reading checks a file (`files`) and runs its nodes with our ops (`importer`).
+The two directions of an op stand side by side in `families`.
 """
 
 from autograd_cnn.onnx.errors import OnnxError, UnsupportedError

@@ -1,4 +1,4 @@
-"""What a function is exported with: inputs and parameters among its arguments, and the batches it is called with."""
+"""The arguments of an exported function: inputs and parameters, and the batches that it is called with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograd_cnn.onnx.tracing import Trace, Traced, record
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
 
-#: The batch sizes that are compared. One, which broadcasts, is left out where the function refuses it.
+#: The batch sizes that are compared. A batch of one, which broadcasts, is left out if the function refuses it.
 _SIZES = (2, 3, 5, 1)
 
 
@@ -26,7 +26,7 @@ class Arguments(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A recorded call with a batch of some size; 0 for one that may not change."""
+    """A recorded call and its batch size; 0 if the size is fixed."""
 
     size: int
     inputs: list[Array]
@@ -34,12 +34,12 @@ class Batch(NamedTuple):
 
 
 def is_array(value: Any) -> bool:
-    """Whether an argument is an input, and a leaf a parameter."""
+    """Whether a value is an array: as an argument, an input; as a leaf, a parameter."""
     return isinstance(value, Tensor | np.ndarray)
 
 
 def read_arguments(args: Any) -> Arguments:
-    """Tell inputs and parameters apart: arrays stand by themselves, parameters in dicts, lists and tuples.
+    """Tell inputs and parameters apart: inputs are arrays, parameters are in dicts, lists and tuples.
 
     Raises
     ------
@@ -75,19 +75,19 @@ def names_of(what: str, given: Sequence[str] | None, stem: str, count: int, take
     Raises
     ------
     OnnxError
-        If they are not so many names, each of its own.
+        If they are not `count` different names.
     """
     names = [stem, *(f"{stem}_{i}" for i in range(1, count))][:count] if given is None else list(given)
     proper = all(isinstance(name, str) and name for name in names)
     if not proper or len(names) != count or len({*names, *taken}) < count + len({*taken}):
         raise OnnxError(
-            f"export_onnx: {what} are {count} names, each other than the rest and than those of parameters; got {names}"
+            f"export_onnx: {what} should be {count} different names, other than those of parameters; got {names}"
         )
     return names
 
 
 def record_batches(f: Callable[..., Any], arguments: Arguments, dynamic: bool) -> list[Batch]:
-    """Call a function with several batch sizes, of the rows that were given, or once with the inputs as they are."""
+    """Call a function with several batch sizes, made of the given rows, or once with the inputs as they are."""
     if not dynamic:
         return [Batch(0, arguments.inputs, _record(f, arguments, arguments.inputs))]
     inputs = arguments.inputs

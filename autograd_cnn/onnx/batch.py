@@ -38,7 +38,7 @@ class Ref(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """A constant that is the same all along the axes that the batch stretches."""
+    """A constant that does not vary along the axes whose length depends on the batch."""
 
     one: Array
     shape: Shape
@@ -55,12 +55,12 @@ class VariesError(Exception):
 
 
 def unify(values: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Return what stands for `values`, each from a call with one of the batch `sizes`.
+    """Return one value that represents `values`, each from a call with one of the batch `sizes`.
 
     Raises
     ------
     VariesError
-        If nothing does.
+        If there is none.
     """
     first = values[0]
     if len({type(v) for v in values}) > 1:
@@ -80,7 +80,7 @@ def unify(values: Sequence[Any], sizes: Sequence[int]) -> Any:
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
     if isinstance(first, slice):
         return slice(*(unify([getattr(v, end) for v in values], sizes) for end in ("start", "stop", "step")))
-    return first  # what no graph holds, such as where moments are left
+    return first  # not part of a graph, such as where moments are left
 
 
 def _unify_numbers(values: Sequence[Any], sizes: Sequence[int]) -> Any:
@@ -116,7 +116,7 @@ def _unify_arrays(values: Sequence[Array], sizes: Sequence[int]) -> Any:
 
 
 def count(lengths: Sequence[Length]) -> Length:
-    """Return the product of lengths, of which one at most depends on the batch.
+    """Return the product of lengths, at most one of which depends on the batch.
 
     Raises
     ------

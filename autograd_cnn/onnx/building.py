@@ -19,8 +19,8 @@ END, START = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 class Builder:
     """Makes the nodes of a graph.
 
-    A value is a `Ref`, a constant (array, number, list, or one that follows the batch), or the name of what a node has
-    made. `cast` gives any of them as a name.
+    A value is a `Ref`, a constant (array, number, list, or one that follows the batch), or the name of a node's output.
+    `cast` returns the name of any of them.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Builder:
         self._lengths: dict[Extent, str] = {}
 
     def enter(self, number: int, name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
-        """Give the value of a number a name, a shape and a dtype."""
+        """Set the name, shape and dtype of the value with this number."""
         self.names[number], self.shapes[number], self.dtypes[number] = name, shape, dtype
 
     def name(self, stem: str) -> str:
@@ -55,7 +55,7 @@ class Builder:
     # --- constants --------------------------------------------------------------------------------------
 
     def constant(self, value: Any, dtype: Any = None) -> str:
-        """Return the name of a constant; equal ones are one."""
+        """Return the name of a constant; equal constants share one."""
         array = np.ascontiguousarray(np.asarray(value, dtype)).reshape(np.shape(value))
         key = array.dtype.str, array.shape, array.tobytes()
         if key not in self._constants:
@@ -96,7 +96,7 @@ class Builder:
         return () if isinstance(value, Extent) else np.shape(value)
 
     def dtype(self, value: Any) -> Any:
-        """Return the dtype of a value; of a plain number the number itself, as NumPy's promotion takes it."""
+        """Return the dtype of a value; for a plain number, the number itself, as NumPy's promotion takes it."""
         if isinstance(value, Ref):
             return self.dtypes[value.number]
         if isinstance(value, Repeated):
@@ -131,7 +131,7 @@ class Builder:
         return self.node("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def reshape(self, name: str, shape: Sequence[Length]) -> str:
-        """Reshape a value; one length that depends on the batch is left for ONNX to find."""
+        """Reshape a value; one length that depends on the batch is left for ONNX to infer."""
         extents = [i for i, n in enumerate(shape) if isinstance(n, Extent)]
         if len(extents) == 1 and 0 not in shape:
             return self.node("Reshape", name, self.integers(*(-1 if i in extents else n for i, n in enumerate(shape))))

@@ -29,8 +29,8 @@ class Reason(Enum):
     DTYPE = "other numbers than float32 and float64, or no numbers at all"
     DIMENSIONS = "images of three dimensions"
     RANDOM = "random numbers"
-    PADDING_MODE = "padding by other than a constant, or by less than nothing"
-    INDICES = "the places of the maxima as an output"
+    PADDING_MODE = "padding other than with a constant, or of negative width"
+    INDICES = "the positions of the maxima as an output"
     DILATED_AVERAGE = "dilated average pooling"
     EMPTY = "the maximum of nothing"
 

@@ -37,7 +37,7 @@ def export_onnx(
     """Write a function of arrays as an ONNX file, by recording what it computes.
 
     The function is called with several batch sizes, and what differs between the calls has to follow the batch size;
-    the file is read back and compared with the function before it gets its name.
+    the file is read back and compared with the function before it appears under its name.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def export_onnx(
         A model in evaluation, ``lenet5.apply``, is one. In training, batch normalization is written with the
         statistics of the batch, and running statistics stay as they are; dropout's random numbers are refused.
     args : sequence
-        What it is called with. An array or a Tensor is an input of the graph, of that shape and dtype. A (nested) dict,
-        list or tuple of them holds parameters: each is kept in the file under its name, such as "conv1.weight".
-        Anything else, such as an option, is passed on as it is.
+        Its arguments. An array or a Tensor is an input of the graph, of that shape and dtype. A (nested) dict, list or
+        tuple of them holds parameters: each is kept in the file under its name, such as "conv1.weight". Anything else,
+        such as an option, is passed on as it is.
     path : path-like
         The file to write, in an existing folder; it appears once it is complete.
     dynamic_batch : bool
@@ -59,7 +59,7 @@ def export_onnx(
     opset : int
         Version of the operators, 18 to 22.
     metadata : dict of str to str, optional
-        Kept in the file beside the graph.
+        Kept in the file with the graph.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def trace(
 
 
 def _united(batches: list[Batch]) -> list[Call]:
-    """Return the calls of all batches as one, whatever their size."""
+    """Merge the calls of all batches into calls that hold for any batch size."""
     sizes, first = [batch.size for batch in batches], batches[0].trace
     for batch in batches[1:]:
         _check_alike(batches[0], batch)
@@ -228,7 +228,7 @@ def _info(g: Builder, name: str, number: int) -> Any:
 def _compare(model: Any, batch: Batch) -> None:
     """Read the model back, and compare what it computes with what the function did."""
     imported = importer.from_model(model, "export_onnx: the graph that was made")
-    with np.errstate(all="ignore"):  # f has warned of what is its own
+    with np.errstate(all="ignore"):  # f has already issued its own warnings
         found = imported.apply(imported.params, *batch.inputs)
     for value, expected in zip(found if isinstance(found, tuple) else (found,), batch.trace.results, strict=True):
         array = value.data if isinstance(value, Tensor) else np.asarray(value)

@@ -1,4 +1,4 @@
-"""ONNX files from outside, read with bounds: every number is checked before anything is made of it."""
+"""Read ONNX files from untrusted sources, with bounds: every number is checked before it is used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Node(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A graph as a row of nodes."""
+    """A graph as a sequence of nodes."""
 
     nodes: list[Node]
     initializers: dict[str, Array]
@@ -85,7 +85,7 @@ def read_graph(model: Any, name: str) -> Graph:
     Raises
     ------
     OnnxError
-        If it is no graph whose nodes each take what is there before them, or a tensor does not hold what it says.
+        If the graph is not valid, with its nodes in order, or a tensor's content does not match its shape or dtype.
     """
     if not model.HasField("graph"):
         raise OnnxError(f"{name} has no graph; expected an ONNX file")
@@ -98,7 +98,7 @@ def read_graph(model: Any, name: str) -> Graph:
     initializers: dict[str, Array] = {}
     for tensor in proto.initializer:
         if not tensor.name or tensor.name in initializers:
-            raise OnnxError(f"{name}: a tensor is named {tensor.name!r}, as another is or not at all")
+            raise OnnxError(f"{name}: the tensor name {tensor.name!r} is empty or used twice")
         initializers[tensor.name] = read_tensor(tensor, f"{name}: the tensor {tensor.name!r}")
     inputs = [item.name for item in proto.input if item.name not in initializers]
     known = {"", *initializers, *inputs}
@@ -110,7 +110,7 @@ def read_graph(model: Any, name: str) -> Graph:
             raise OnnxError(f"{name}: {node} takes {missing[0]!r}, which nothing before it makes")
         made = [x for x in node.outputs if x]
         if not made or len(set(made)) < len(made) or not known.isdisjoint(made):
-            raise OnnxError(f"{name}: {node} has the outputs {node.outputs}, of which one is nothing or made already")
+            raise OnnxError(f"{name}: {node} has the outputs {node.outputs}; expected one or more new names")
         known.update(made)
     outputs = [item.name for item in proto.output]
     if not outputs or any(not x or x not in known for x in outputs):

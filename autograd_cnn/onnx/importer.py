@@ -14,7 +14,7 @@ from autograd_cnn.onnx.files import Graph, read_graph, read_model
 from autograd_cnn.onnx.node_checks import check_inputs, check_node, check_outputs
 from autograd_cnn.tensor import Tensor
 
-#: Inputs that the package takes as constants, by their places: bounds, labels, class weights.
+#: Inputs that the package takes as constants, by their positions: bounds, labels, class weights.
 CONSTANTS = {
     "Clip": {1, 2},
     "Dropout": {1, 2},
@@ -24,7 +24,7 @@ CONSTANTS = {
 }
 #: Inputs that are running statistics: kept with the parameters, but without a gradient.
 STATISTICS = {"BatchNormalization": {3, 4}}
-#: What the values of one call may take in bytes: so many at least, and so many for each byte that goes in.
+#: The bytes that the values of one call may take: a minimum, and an allowance for each byte of inputs and weights.
 _LEAST_ROOM, _ROOM_PER_BYTE = 2**26, 1024
 
 
@@ -38,13 +38,13 @@ class Imported(NamedTuple):
 
 
 def import_onnx(path: str | os.PathLike[str]) -> Imported:
-    """Read an ONNX file as a plain function and its parameters, ready to train on.
+    """Read an ONNX file as a plain function and its parameters, ready for further training.
 
     Parameters
     ----------
     path : path-like
         A file that `export_onnx` or any other program wrote. It may come from anywhere: nothing in it is run, no other
-        file is read, and sizes are checked before anything is made.
+        file is read, and sizes are checked before memory is allocated.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def import_onnx(path: str | os.PathLike[str]) -> Imported:
     Raises
     ------
     OnnxError
-        If the file is none, if a node has no counterpart here or is not as its operator has it, which the error names,
-        and, by `apply`, if a node cannot be computed from its inputs or would take far more memory than they and the
-        weights do.
+        If the file is not an ONNX file, or if a node, which the error names, has no counterpart here or does not match
+        its operator; and, from `apply`, if a node cannot be computed from its inputs or would take far more memory than
+        they and the weights do.
 
     Examples
     --------
@@ -112,12 +112,12 @@ def from_model(model: Any, name: str) -> Imported:
 
 
 def _taken(graph: Graph, places: Mapping[str, set[int]]) -> set[str]:
-    """Return the names of what nodes take in these places."""
+    """Return the names of the nodes' inputs at these positions."""
     return {x for node in graph.nodes for i, x in enumerate(node.inputs) if i in places.get(node.operator, ())}
 
 
 def _trainable(graph: Graph) -> set[str]:
-    """Return the names of what nodes take in any place but those of constants."""
+    """Return the names of the nodes' inputs, except at the positions of constants."""
     return {x for node in graph.nodes for i, x in enumerate(node.inputs) if i not in CONSTANTS.get(node.operator, ())}
 
 
@@ -158,7 +158,7 @@ class _Room:
         self.left = max(_LEAST_ROOM, _ROOM_PER_BYTE * sum(sizes))
 
     def reserve(self, shape: Sequence[int]) -> None:
-        """Raise if a value of this shape would not fit; it is taken once it is made."""
+        """Raise an error if a value of this shape would not fit; `take` counts it."""
         count = 8
         for n in shape:
             count *= int(n)

@@ -1,4 +1,4 @@
-"""What ONNX itself says of a node: its attributes, how many inputs it takes, and numbers of which kinds."""
+"""Check nodes against ONNX's own definitions: attributes, how many inputs, and numbers of which kinds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _WORDS = {"b": "booleans", "f": "floating point numbers", "i": "whole numbers"}
 
 
 def check_node(proto: Any, opset: int, what: str) -> None:
-    """Check a node of a file as ONNX has it: an operator of that version, its attributes, enough inputs and outputs.
+    """Check a node of a file against ONNX: an operator of that version, its attributes, enough inputs and outputs.
 
     Raises
     ------
     OnnxError
-        If the node is no such one; `what` is what the error calls it.
+        If the node does not match; `what` is what the error calls it.
     """
     checker = require_onnx().checker
     context = type(checker.DEFAULT_CONTEXT)()
     context.ir_version, context.opset_imports = checker.DEFAULT_CONTEXT.ir_version, {"": opset}
-    if proto.domain:  # "ai.onnx", which is another name of none, that the checker does not know
+    if proto.domain:  # "ai.onnx" is another name of the empty domain, which the checker does not know
         named, proto = proto, type(proto)()
         proto.CopyFrom(named)
         proto.ClearField("domain")
@@ -66,7 +66,7 @@ def check_outputs(operator: str, opset: int, kinds: Mapping[str, str], outputs: 
     Raises
     ------
     UnsupportedError
-        If they are not, as the mean of whole numbers, which is a whole number there.
+        If they are not, such as the mean of integers, which is an integer in ONNX.
     """
     for (allowed, variable), value in zip(_formal(operator, opset)[1], outputs, strict=False):
         if value is not None and _kind(value) not in kinds.get(variable, allowed):
@@ -84,7 +84,7 @@ def _either(kinds: Collection[str]) -> str:
 
 @functools.cache
 def _formal(operator: str, opset: int) -> list[list[tuple[set[str], str]]]:
-    """Return the kinds that each input may be of, and its type's name, which those have alike that are alike."""
+    """Return the allowed kinds of each input and output, and its type's name, which those of the same type share."""
     schema = require_onnx().defs.get_schema(operator, opset, "")
     return [[_described(i, formal) for i, formal in enumerate(row)] for row in (schema.inputs, schema.outputs)]
 

@@ -1,7 +1,7 @@
 """Calls of a function, recorded op by op.
 
-The function runs as it is, and an observer sees every op. A value is known by the array that holds it, so that it is
-found again after in-place changes and in indices. What depends on an input is a `Traced` tensor: nobody but the
+The function runs as it is, and an observer sees every op. A value is identified by the array that holds it, so that it
+is found again after in-place changes and in indices. What depends on an input is a `Traced` tensor: nobody but the
 machinery of the ops may read its numbers, because whatever was computed from them outside of the ops would be a
 constant in the graph, and wrong for every other input.
 """
@@ -53,7 +53,7 @@ class Traced(Tensor):
         if name == "_data":
             frame = sys._getframe(1)
             if frame.f_globals.get("__name__") == "autograd_cnn.ops.sorting":
-                # Indices, which would leave as a plain array: a Tensor indexes as well, and can be followed.
+                # Indices would leave as a plain array; a Tensor can index as well, and is traced.
                 return self
             if not _may_read(frame, _slot.__get__(self).dtype):
                 raise _refusal(frame)
@@ -85,7 +85,7 @@ def _refusal(frame: Any) -> OnnxError:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an op, with what it was given by name: `Ref`s of values, constants and options."""
+    """One call of an op, with its arguments by name: `Ref`s of values, constants and options."""
 
     op: str
     given: dict[str, Any]
@@ -144,7 +144,7 @@ class _Recorder:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.numbers: dict[int, int] = {}  # of values, by the identity of their arrays
-        self.arrays: list[Array] = []  # held, so that no identity is given anew
+        self.arrays: list[Array] = []  # kept alive, so that no identity is reused
         self.dependent: set[int] = set()  # on an input
 
     def enter(self, array: Array, dependent: bool) -> int:
@@ -179,7 +179,7 @@ class _Recorder:
         """Do nothing: only the forward runs."""
 
     def _resolve(self, value: Any, array: bool) -> Any:
-        """Return what stands for an argument; what is one `array` of several parts is stacked first."""
+        """Return the recorded form of an argument; an `array` given in several parts is stacked first."""
         if isinstance(value, Variable | np.ndarray):
             data = _slot.__get__(value) if isinstance(value, Variable) else value
             number = self.numbers.get(id(data))
@@ -196,7 +196,7 @@ class _Recorder:
         return value
 
     def _stacked(self, parts: list[Any]) -> Ref:
-        """Record the op that joins a list with values in it, as every op does on its way in."""
+        """Record the op that stacks a list with values in it, as every op does with its arguments."""
         arrays = [self.arrays[p.number] if isinstance(p, Ref) else np.asarray(p) for p in parts]
         dtype = next((a.dtype for a in arrays if a.dtype.kind == "f"), arrays[0].dtype)
         joined = np.stack([a.astype(dtype) for a in arrays])

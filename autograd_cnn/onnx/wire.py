@@ -1,4 +1,4 @@
-"""How much an ONNX file says beside its numbers, counted before it is parsed: two bytes can become five hundred."""
+"""Count what an ONNX file holds besides numbers before it is parsed: two bytes can become five hundred in memory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from autograd_cnn.onnx.errors import OnnxError
 
 #: Graphs of a thousand nodes have a tenth of that. Parsed, and read as nodes, it takes less than 256 MiB.
 MOST_FIELDS, MOST_BYTES = 200_000, 4 * 2**20
-#: Numbers in a row, which take as much memory as they have bytes.
+#: Arrays of numbers, which take as much memory as they have bytes.
 _NUMBERS = {"raw_data", "float_data", "double_data"}
 
 
 def check_size(data: bytes, descriptor: Any, name: str) -> None:
-    """Check that a message holds no more than so many fields, and bytes of other content than numbers.
+    """Check that a message holds at most `MOST_FIELDS` fields, and `MOST_BYTES` bytes besides numbers.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def check_size(data: bytes, descriptor: Any, name: str) -> None:
             at += length
             if fields > MOST_FIELDS or content > MOST_BYTES:
                 raise OnnxError(
-                    f"{name} says more beside its numbers than is read: over {MOST_FIELDS:,} parts, or "
+                    f"{name} holds more besides its numbers than is read: over {MOST_FIELDS:,} parts, or "
                     f"{MOST_BYTES:,} bytes of names and the like"
                 )
 

@@ -77,14 +77,14 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """See that a new name in a folder reaches the disk, where the system can be asked to."""
+    """Make sure that a new name in a folder reaches the disk, if the system supports that."""
     if os.name != "posix":
         return
     entry = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(entry)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know nothing of it
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that do not support it
             raise
     finally:
         os.close(entry)

@@ -35,7 +35,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def meant(given: str, known: Iterable[str]) -> str:
-    """Return the known name that is spelled like the given one but for case, spaces, "-" and "_"; else the given one.
+    """Return the known name that equals the given one except for case, spaces, "-" and "_"; else the given one.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def meant(given: str, known: Iterable[str]) -> str:
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Return a question after the known name that is nearest to an unknown one; nothing if none is near.
+    """Return a question that suggests the known name nearest to an unknown one; empty if none is near.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def place(site: CallSite) -> str:
 
 
 def shown(text: object) -> str:
-    r"""Return text such that a terminal shows it and does nothing else, in one line.
+    r"""Return text as one line that a terminal only displays, without acting on it.
 
     Control characters, line breaks and characters without a shape of their own, such as those that reverse the
     direction of writing, are shown by their codes.
@@ -140,7 +140,7 @@ def columns(text: str) -> int:
 
 
 def shorten(name: str, width: int) -> str:
-    """Return a name as it is shown in so many columns, on one line.
+    """Shorten a name to at most `width` terminal columns, on one line.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from autograd_cnn.primitive import Forward
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.saved_models import SavedModel
 
-#: Ops that only arrange numbers: what they return looks like what they were given.
+#: Ops that only rearrange numbers: their output looks like their input.
 ARRANGING = frozenset({
     "reshape", "transpose", "getitem", "pad", "concatenate", "stack", "expand_dims", "squeeze", "broadcast_to",
     "identity",
@@ -43,7 +43,7 @@ def answer(model: SavedModel, pixels: Any) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If no digit is found, or more than one, where they are looked for.
+        If a model of handwritten digits finds no digit, or more than one.
     PlayError
         If the probabilities are not finite.
     TypeError, ValueError
@@ -85,7 +85,7 @@ def one_image(model: SavedModel, pixels: Any) -> NDArray[np.float32]:
 
 
 def frozen(params: Params) -> dict[str, Tensor]:
-    """Return parameters as constants: what is computed with them is differentiated by the pixels alone."""
+    """Return parameters as constants, so that results are differentiated with respect to the pixels alone."""
     return {name: p.detach() for name, p in params.items()}
 
 
@@ -171,7 +171,7 @@ def _described(name: str, op: str, values: Array) -> dict[str, Any]:
 
 
 def check_class(model: SavedModel, target: int) -> None:
-    """Refuse the number of a class that the model does not have.
+    """Raise an error if the model does not have a class of this number.
 
     Raises
     ------

@@ -21,7 +21,7 @@ BARS, MOST_SHOWN, MOST_MAPS = 24, 2**14, 64
 
 
 def computation(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
-    """Return the graph that computes how surprised a model is by an image of a class: the loss, −log p.
+    """Return the graph that computes a model's loss, −log p, for an image of a class.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def computation(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `loss`, and `nodes`, a list of dicts in an order in which each comes after those that it is computed from.
-        Of a node, `name` is its op or its parameter's name, `kind` is "input", "parameter", "op" or "loss", `shape`
-        and `dtype` are its output's, `sources` the indices of the nodes that it takes, and `row` and
-        `column` where it stands in a drawing: below what it takes, and parameters beside the op that takes them.
-        `value` and `gradient` have `min`, `mean`, `max`, a `histogram` of counts, and an `image` in uint8, or None
-        where there are too many numbers; `gradient` is that of the loss, or None where it does not depend on it.
+        `loss`, and `nodes`, a list of dicts in an order in which each comes after those that it is computed from. Of a
+        node, `name` is its op or its parameter's name, `kind` is "input", "parameter", "op" or "loss", `shape` and
+        `dtype` are its output's, `sources` the indices of the nodes that it takes, and `row` and `column` where it
+        stands in a drawing: below what it takes, and parameters beside the op that takes them. `value` and `gradient`
+        have `min`, `mean`, `max`, a `histogram` of counts, and an `image` in uint8, or None where there are too many
+        numbers; `gradient` is that of the loss, or None if the loss does not depend on the node.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class _Results:
     """An observer that keeps the result of each op, and asks for its gradient."""
 
     def __init__(self) -> None:
-        self.of: dict[int, Any] = {}  # by the node's id, which stays its own as long as the result is here
+        self.of: dict[int, Any] = {}  # by the node's id, which stays unique as long as the result is kept
 
     def forward(self, event: Forward) -> None:
         if isinstance(event.out, Tensor) and event.out.node is not None:
@@ -112,8 +112,8 @@ def _sources(place: Place) -> list[Place]:
 def _arranged(places: list[Place], image: Place, end: Place) -> dict[int, tuple[int, int]]:
     """Return the row and the column of each place, by its id.
 
-    What comes from the image stands one row below what it takes, and what is made of parameters alone in the row of the
-    op that takes it, at its right.
+    What comes from the image is one row below its inputs; what is made of parameters alone is in the row of the op that
+    takes it, to its right.
     """
     rows = {id(image): 0}
     for place in places:  # the oldest first
@@ -135,7 +135,7 @@ def _arranged(places: list[Place], image: Place, end: Place) -> dict[int, tuple[
 
 
 def summary(values: Array, *, signed: bool = False) -> dict[str, Any]:
-    """Return numbers as a person can look at them: extremes, mean, histogram, and a picture if they are not too many.
+    """Summarise numbers for a person to look at: extremes, mean, histogram, and a picture if they are not too many.
 
     The picture of `signed` numbers has 0 in the middle.
 
@@ -161,7 +161,7 @@ def summary(values: Array, *, signed: bool = False) -> dict[str, Any]:
 
 
 def _maps(values: Array) -> NDArray[Any] | None:
-    """Return values as maps (F, H, W) to be drawn side by side, or None if there is too much of them."""
+    """Return values as maps (F, H, W) to be drawn side by side, or None if there are too many."""
     if not 1 < values.size <= MOST_SHOWN:
         return None
     if values.ndim < 3:

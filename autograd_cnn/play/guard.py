@@ -1,7 +1,8 @@
-"""What stands between the page's server and everybody else: who may ask, how much, and what a browser may do with it.
+"""Protect the page's server: who may send requests, how large they may be, and what a browser may do with the page.
 
 The server listens on 127.0.0.1 alone, but any page in the user's browser can send requests there. A page of another
-site is told by its `Origin`; one whose name was made to resolve to 127.0.0.1 (DNS rebinding) by the `Host` it asks for.
+site is recognised by its `Origin`; one whose name was made to resolve to 127.0.0.1 (DNS rebinding) by the `Host` it
+asks for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HEADERS = {
 
 
 class Guard:
-    """An ASGI application that lets requests of its own page through to another.
+    """An ASGI application that passes requests from its own page on to another application.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class Guard:
         await self._app(scope, _replayed(body, receive), protected)
 
     def _refusal(self, scope: Scope) -> tuple[int, str]:
-        """Return the status and the sentence by which a request is refused; 0 if it is not."""
+        """Return the status and the message with which to refuse a request; status 0 if it is allowed."""
         headers: dict[bytes, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value.decode("latin-1"))
@@ -82,7 +83,7 @@ _TOO_LARGE = f"the request is too large: expected at most {MOST_BYTES // 2**20} 
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """Return the body of a request, or None if it is larger than it may be, whatever it says of itself."""
+    """Return the body of a request, or None if it is too large, whatever length it declares."""
     body = bytearray()
     more = True
     while more:
@@ -105,7 +106,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    """Return a `send` that adds what every answer says to the browser."""
+    """Return a `send` that adds the headers of every answer."""
     added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def protected(message: Message) -> None:

@@ -18,7 +18,7 @@ from autograd_cnn.training.saved_models import SavedModel
 Images = NDArray[np.float32]
 Gradient = Callable[[Images], tuple[Images, Images]]
 
-#: A nudge goes so far in each step, in the Euclidean norm over all pixels, and takes no more than so many.
+#: The length of each step of a nudge, in the Euclidean norm over all pixels, and the most steps that it takes.
 NUDGE_LENGTH, NUDGE_STEPS = 0.15, 200
 
 #: A dream's steps: their number, the root mean square of each over the pixels, how much it blurs the image, and by how
@@ -44,8 +44,8 @@ def saliency(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `pixels` (C, H, W), which the network sees; `gradient` (C, H, W), the derivative of the class's logit by each;
-        and `score`, that logit.
+        `pixels` (C, H, W), which the network sees; `gradient` (C, H, W), the derivative of the class's logit with
+        respect to each; and `score`, that logit.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def saliency(model: SavedModel, pixels: Any, target: int) -> dict[str, Any]:
 
 
 def nudge(model: SavedModel, pixels: Any, target: int) -> Iterator[dict[str, Any]]:
-    """Change an image by the gradient, a little at a time, until the network reads another class in it.
+    """Change an image along the gradient, a little at a time, until the network reads another class in it.
 
     Each step goes in the direction in which the logit of the class gains most on the largest of the others, and no
     further than is needed. Pixels stay between 0 and 1.
@@ -83,9 +83,9 @@ def nudge(model: SavedModel, pixels: Any, target: int) -> Iterator[dict[str, Any
     Yields
     ------
     dict
-        After each step, and before the first: `step`, `pixels` (C, H, W), `label`, `probabilities`, and how much
-        has been changed: `mean` and `largest`, of the changes of the pixels, and `norm`, the Euclidean norm of all.
-        `reached` tells whether the network reads the class; it then ends.
+        After each step, and before the first: `step`, `pixels` (C, H, W), `label`, `probabilities`, and how much has
+        been changed: `mean` and `largest`, of the changes of the pixels, and `norm`, the Euclidean norm of all.
+        `reached` tells whether the network reads the class; if so, this is the last.
 
     Raises
     ------
@@ -117,11 +117,11 @@ def nudge(model: SavedModel, pixels: Any, target: int) -> Iterator[dict[str, Any
 
 
 def dream(model: SavedModel, target: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Go from noise to an image in which the network sees a class, and nothing but the network says what that is.
+    """Turn noise into an image in which the network sees a class, guided by the network alone.
 
-    Each step climbs the gradient of the class's log-probability. Between them the image is blurred a little and fades
-    towards the paper, without which it would stay noise in which the network sees the class all the same; and the
-    gradient is taken of the image moved by a pixel, so that nothing depends on single pixels.
+    Each step climbs the gradient of the class's log-probability. Between steps the image is blurred a little and fades
+    towards the paper; otherwise it would stay noise, in which the network sees the class all the same. The gradient is
+    taken at the image moved by a pixel, so that nothing depends on single pixels.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def dream(model: SavedModel, target: int, seed: int = 0) -> Iterator[dict[str, A
     target : int
         The class.
     seed : int
-        Of the noise.
+        Seed of the noise.
 
     Yields
     ------
@@ -188,7 +188,7 @@ def blurred(images: Images) -> Images:
 
 
 def _gradient(model: SavedModel, of: Callable[[Any], Any]) -> Gradient:
-    """Return a function from images to their logits and the gradient, by the pixels, of a number made of these."""
+    """Return a function from images to their logits and the gradient of `of(logits)` with respect to the pixels."""
     params = frozen(model.params)
 
     def gradient(images: Images) -> tuple[Images, Images]:

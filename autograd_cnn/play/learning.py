@@ -22,8 +22,8 @@ from autograd_cnn.training.digit_images import DIGIT, as_digits
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.saved_models import SavedModel
 
-#: A lesson ends when the drawing has this probability of being what it was said to be, and no larger share of the
-#: reminders than this has been forgotten; or after so many steps.
+#: A lesson ends when the drawing's given class has this probability, and at most this share of the reminders has been
+#: forgotten; or after this many steps.
 CONVINCED, FORGOTTEN, MOST_STEPS = 0.9, 0.01, 60
 
 #: Images in each step: variations of the drawing, and reminders.
@@ -51,7 +51,7 @@ def lesson(
     model : SavedModel
         Its own parameters are not changed.
     params : dict of str to Tensor
-        Those that are; `copied` makes them.
+        The parameters to train; `copied` makes them.
     pixels : array_like
         The drawing, as `answers.answer` takes it.
     label : int
@@ -59,14 +59,14 @@ def lesson(
     reminders : Dataset, optional
         Images that the model knows, with labels.
     seed : int
-        Of the variations, and of the choice of reminders.
+        Seed of the variations, and of the choice of reminders.
 
     Yields
     ------
     dict
         After each step, and before the first: `step`, `label` and `probabilities` of the drawing, its `loss`, and the
-        `accuracy` on the reminders, or None without any. `learned` tells whether it is convinced, and has forgotten
-        next to nothing; it then ends.
+        `accuracy` on the reminders, or None without any. `learned` tells whether the network is convinced and has
+        forgotten next to nothing; if so, this is the last.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def lesson(
 
 
 def copied(params: Params) -> dict[str, Tensor]:
-    """Return parameters of their own arrays, equal to those given."""
+    """Return copies of parameters, with arrays of their own."""
     return {name: Tensor(p.numpy().copy(), requires_grad=p.requires_grad) for name, p in params.items()}
 
 
@@ -136,7 +136,7 @@ def _batch(
 
 
 def reminders_for(model: SavedModel) -> Dataset | None:
-    """Return some of the images that a model was trained on; for one of digits, of the embedded ones if need be.
+    """Return some of the images that a model was trained on; for a model of digits, fall back on the embedded ones.
 
     None is returned if the data set is not there, or is not named.
     """
@@ -158,8 +158,8 @@ class Pupil:
     Attributes
     ----------
     model : SavedModel
-        As it is now. A lesson puts another in its place when it ends, so that whoever computes with one sees no
-        parameters that are half way.
+        The current model. A lesson replaces it when the lesson ends, so that no computation sees half-trained
+        parameters.
 
     Examples
     --------
@@ -177,7 +177,7 @@ class Pupil:
 
     @property
     def lessons(self) -> int:
-        """How many can be undone."""
+        """How many lessons can be undone."""
         return len(self._before)
 
     @functools.cached_property
@@ -188,7 +188,7 @@ class Pupil:
     def learn(self, pixels: Any, label: int) -> Iterator[dict[str, Any]]:
         """Take a lesson, and yield its steps; the last says how many `lessons` there are now to undo.
 
-        A lesson that is not waited for to its end changes nothing.
+        A lesson that is abandoned before its end changes nothing.
 
         Raises
         ------

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-#: The files of the page, all that is served, and what they are.
+#: The files of the page, the only ones that are served, and their types.
 PAGE = {
     "index.html": "text/html",
     "style.css": "text/css",
@@ -45,7 +45,7 @@ PAGE = {
     "graph.js": "text/javascript",
 }
 
-#: What is told to the page in a sentence; anything else is a fault of ours.
+#: Errors that are reported to the page in a sentence; any other is a bug here.
 SAID = (PlayError, DataError, RunError)
 
 Asked = Mapping[str, Any]
@@ -93,7 +93,7 @@ class Answers:
         return answers.answer(self.pupil.model, self._pixels(asked))
 
     def example(self, _: Asked) -> dict[str, Any]:
-        """Answer to one of the images that the network was reminded of, the next each time; and say what it is."""
+        """Answer to one of the reminder images, the next at each call, and say what it is."""
         reminders = self.pupil.reminders
         if reminders is None:
             raise PlayError("the images that the network was trained on are not here")
@@ -136,7 +136,7 @@ class Answers:
         return wire.pixels_of(asked, self.pupil.model)
 
 
-#: What is asked with JSON, by the name in the address: what has one answer, and what has one after the other.
+#: Requests with JSON, by the name in the address: those with a single answer, and those with one after the other.
 SINGLE = ("answer", "example", "saliency", "computation", "undo")
 STREAMED = ("nudge", "dream", "learn")
 
@@ -190,7 +190,7 @@ async def _file(_: Request, *, content: bytes, kind: str) -> Response:
 
 
 def _asking(function: Callable[[Asked], Any], answering: Callable[..., Any]) -> Callable[[Request], Any]:
-    """Return what handles a request whose body is the JSON that a function takes."""
+    """Return a handler of requests whose body is the JSON that a function takes."""
 
     async def handle(request: Request) -> Response:
         content = await request.body()
@@ -201,7 +201,7 @@ def _asking(function: Callable[[Asked], Any], answering: Callable[..., Any]) -> 
 
 
 async def _single(function: Callable[..., dict[str, Any]], *arguments: Any) -> Response:
-    """Return what a function answers, computed in a thread of its own."""
+    """Return a function's answer, computed in a separate thread."""
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import Response
 
@@ -213,7 +213,7 @@ async def _single(function: Callable[..., dict[str, Any]], *arguments: Any) -> R
 
 
 async def _streamed(function: Callable[[], Iterator[dict[str, Any]]]) -> Response:
-    """Return what a function yields, a line of JSON each, as it comes; an error later than the first is a line too."""
+    """Stream what a function yields, one line of JSON each; an error after the first is a line too."""
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import Response, StreamingResponse
 
@@ -252,7 +252,8 @@ def listen(port: int) -> socket.socket:
     PlayError
         If the port is taken, or may not be used.
     """
-    # With its protocol named, asyncio sends at once (TCP_NODELAY); else each answer waits 40 ms for an acknowledgement.
+    # If the protocol is given, asyncio sends at once (TCP_NODELAY); else each answer waits 40 ms for an
+    # acknowledgement.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere it would let another program have the same port
@@ -274,7 +275,7 @@ def make_server(pupil: Pupil, listening: socket.socket) -> uvicorn.Server:
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            """End, and say nothing of answers that are cut short by it."""
+            """End, without logging the answers that this cuts short."""
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             super().handle_exit(sig, frame)
 

@@ -26,7 +26,7 @@ def read_picture(model: SavedModel, content: bytes) -> NDArray[np.float32]:
     Raises
     ------
     DataError
-        If it is no image that is read.
+        If it is not an image that can be read.
     UnreadError
         If it is one, but no single digit is found in it where one is looked for.
 
@@ -57,7 +57,7 @@ def read_json(content: bytes) -> Mapping[str, Any]:
     Raises
     ------
     PlayError
-        If it is none.
+        If it holds no object.
 
     Examples
     --------

@@ -1,10 +1,9 @@
 """Pictures of a training, of what it learned, and of a graph.
 
 A function that draws one diagram takes `ax` and returns the Axes; one that draws several takes `figure` and returns the
-Figure, and without these it makes a figure of the size that suits it. `save` writes a file, and a notebook shows a
-figure that is the last value of a cell. Nothing here calls `show` or pyplot, or needs a display, and matplotlib is
-imported when something is drawn. Colours can be told apart by colour-blind readers, and in grey by dashes, markers or
-lightness.
+Figure, and without these it makes a figure of a suitable size. `save` writes a file, and a notebook shows a figure that
+is the last value of a cell. Nothing here calls `show` or pyplot, or needs a display, and matplotlib is imported when
+something is drawn. Colours can be told apart by colour-blind readers, and in grey by dashes, markers or lightness.
 
 >>> import autograd_cnn as ac
 >>> ax = ac.plotting.confusion_matrix([[9, 1], [0, 8]], ["cat", "dog"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def on_figure(figure: FigureBase | None, size: tuple[float, float]) -> Iterator[FigureBase]:
-    """Draw on a figure of matplotlib's: the given one, or a new one of a size in inches.
+    """Draw on a matplotlib figure: the given one, or a new one of a size in inches.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def on_figure(figure: FigureBase | None, size: tuple[float, float]) -> Iterator[
 
 @contextmanager
 def on_axes(ax: Axes | None, size: tuple[float, float]) -> Iterator[Axes]:
-    """Draw on axes of matplotlib's: the given ones, or those of a new figure of a size in inches.
+    """Draw on matplotlib axes: the given ones, or those of a new figure of a size in inches.
 
     Examples
     --------
@@ -61,9 +61,9 @@ def on_axes(ax: Axes | None, size: tuple[float, float]) -> Iterator[Axes]:
 
 
 def legend_below(ax: Axes, columns: int) -> None:
-    """Say under the axes what is what, in rows of so many: whatever the data, nothing of it is covered.
+    """Put a legend with `columns` columns below the axes, so that it covers no data.
 
-    On a figure of the user's without a layout engine, which makes no room there, it stands where it covers least.
+    A user's figure without a layout engine has no room there: the legend then goes where it covers least.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def save(drawn: FigureBase | Axes, path: str | os.PathLike[str]) -> None:
 
 
 def values(array: Any) -> NDArray[Any]:
-    """Return the values of an array, a Tensor, in a graph too, or a list."""
+    """Return the values of an array, a list or a Tensor, even one in a graph."""
     return array.numpy() if isinstance(array, Tensor) else np.asarray(array)
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _MOST_NUMBERED_CLASSES = 30
 _MOST_NAMED_CLASSES = 100
 _LONGEST_NAME = 20
-_FAINTEST = 0.2  # where in the colours the rarest mistake stands; right cells without one are white
+_FAINTEST = 0.2  # where in the colour map the smallest shares are; 0 is white
 
 
 def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Draw how often each class is predicted for each class.
+    """Draw how often each class is predicted for each true class.
 
     The colour of a cell is its share of the row: white for none, and from light to dark blue in equal steps from the
     rarest mistake to the whole row. With up to 30 classes the counts are written in the cells.

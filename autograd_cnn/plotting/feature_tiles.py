@@ -21,7 +21,7 @@ _WIDTH, _WIDEST_MAP, _STRIP = 8.0, 1.1, 0.25  # inches
 def feature_maps(maps: ArrayLike | Mapping[str, ArrayLike], *, figure: FigureBase | None = None) -> FigureBase:
     """Draw the feature maps of one image, layer after layer, each layer on a scale of its own.
 
-    The lighter, the larger. Of more than 64 maps the first 64 are drawn.
+    Lighter means larger. Of more than 64 maps the first 64 are drawn.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def feature_maps(maps: ArrayLike | Mapping[str, ArrayLike], *, figure: FigureBas
     heights = [max(_STRIP, width * m.shape[0] / m.shape[1]) for width, m in zip(widths, mosaics, strict=True)]
     new = figure is None
     with on_figure(figure, (max(widths) + 0.3, sum(heights) + 0.45 * len(layers))) as figure:
-        if new:  # which leaves every row its height; the compressed layout would fit them all to the flattest
+        if new:  # this layout keeps each row's height; the compressed one would fit all rows to the flattest
             cast("Figure", figure).set_layout_engine("constrained")
         panels = figure.subplots(len(layers), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         for axes, mosaic, (name, layer) in zip(panels, mosaics, layers.items(), strict=True):

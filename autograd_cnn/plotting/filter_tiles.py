@@ -29,11 +29,11 @@ def filters(
 ) -> FigureBase:
     """Draw the filters of a convolution, or of several side by side on one scale, such as before training and after.
 
-    Of more than 64 filters, the 64 of the largest norms are drawn, in their order; of several convolutions, the last
-    one's norms count for all.
+    Of more than 64 filters, the 64 with the largest norms are drawn, in their order; with several convolutions, the
+    norms of the last one decide for all.
 
-    Filters of three channels are drawn in red, green and blue, with grey for 0. Otherwise the channels of a filter
-    stand side by side, the lighter the larger: grey is 0, yellow positive and dark blue negative.
+    Filters of three channels are drawn in red, green and blue, with grey for 0. Otherwise the channels of a filter are
+    side by side, and lighter means larger: grey is 0, yellow positive and dark blue negative.
 
     Parameters
     ----------

@@ -53,8 +53,8 @@ def graph(drawing: Drawing, *, ax: Axes | None = None) -> Axes:
     drawing : GraphDrawing
         What `draw_graph` returns.
     ax : Axes, optional
-        What to draw on; by default those of a new figure as large as the graph needs. Letters are made smaller if the
-        given ones are not.
+        What to draw on; by default those of a new figure as large as the graph needs. On given axes that are smaller,
+        the letters are made smaller.
 
     Returns
     -------

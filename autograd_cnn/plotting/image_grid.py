@@ -88,9 +88,9 @@ def mistakes(
     *,
     figure: FigureBase | None = None,
 ) -> FigureBase:
-    """Draw the images that were taken for another class with the greatest confidence, at most 24.
+    """Draw the images that were misclassified with the greatest confidence, at most 24.
 
-    Over each stand its class, and the answer that was given for it with its probability.
+    Above each image are its class, and the predicted class with its probability.
 
     Parameters
     ----------

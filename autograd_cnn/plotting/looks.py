@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TRAIN, TEST, VALIDATION = "#0072B2", "#D55E00", "#009E73"
 #: Their colours, for more than two curves.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
-#: What tells the curves apart without their colours: printed in grey, those are much the same.
+#: Dashes and markers tell the curves apart when printed in grey, where the colours look much the same.
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, FAINT = "#333333", "#DDDDDD"
@@ -45,7 +45,7 @@ _STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
-# matplotlib's own font has no Chinese and Japanese; those of these that are installed are tried next.
+# matplotlib's own font has no Chinese or Japanese; the installed ones among these are tried next.
 _FALLBACK_FONTS = {
     "Hiragino Sans",
     "IPAexGothic",
@@ -82,7 +82,7 @@ def style() -> Iterator[None]:
 
 def encoded(figure: FigureBase, kind: str, dpi: int) -> bytes:
     """Return a figure as the bytes of a file: "png", "svg" or "pdf"."""
-    root: Any = figure.figure  # of a part of a figure, the whole
+    root: Any = figure.figure  # for a part of a figure, the whole figure
     content = io.BytesIO()
     with style():
         root.savefig(content, format=kind, dpi=dpi)

@@ -8,7 +8,7 @@ from autograd_cnn.plotting.looks import encoded
 
 
 class Picture(Figure):
-    """A figure of matplotlib's that a notebook shows, without pyplot.
+    """A matplotlib figure that a notebook shows, without pyplot.
 
     Examples
     --------

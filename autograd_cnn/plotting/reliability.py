@@ -1,4 +1,4 @@
-"""A calibration curve: how often a model is right when it is so sure."""
+"""A calibration curve: how often a model is right at each level of confidence."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def calibration(bins: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
     """Draw the accuracy of predictions against their confidence.
 
-    Points on the diagonal are as often right as they claim to be; below it, a model is too sure. A line through a
-    point is Wilson's 95 % interval: long where there are few predictions. Grey bars are the share of the predictions.
+    On the diagonal, accuracy equals confidence; below it, a model is overconfident. A line through a point is Wilson's
+    95 % interval: long where there are few predictions. Grey bars show each bin's share of the predictions.
 
     Parameters
     ----------

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def saliency(image: ArrayLike, gradient: ArrayLike, *, title: str = "Saliency", ax: Axes | None = None) -> Axes:
-    """Draw a gradient by the pixels of an image, and the outline of what the image shows over it.
+    """Draw a gradient with respect to the pixels of an image, and over it the outline of what the image shows.
 
-    Light pixels raise what was differentiated when they get brighter, dark ones lower it, and a middle grey does
-    nothing. (K. Simonyan, A. Vedaldi and A. Zisserman, "Deep inside convolutional networks", 2013.)
+    The differentiated value rises if pixels drawn light get brighter, and falls if dark ones do; middle grey means no
+    effect. (K. Simonyan, A. Vedaldi and A. Zisserman, "Deep inside convolutional networks", 2013.)
 
     Parameters
     ----------
     image, gradient : array_like, shape (C, H, W)
-        Pixels, and the gradient by them. Of several channels the mean of the pixels and the sum of the gradients are
-        shown.
+        Pixels, and the gradient with respect to them. For several channels, the mean of the pixels and the sum of the
+        gradients are shown.
     title : str
     ax : Axes, optional
         What to draw on; by default those of a new figure.

@@ -1,4 +1,4 @@
-"""Numbers of several kinds beside one another: as curves, as dots, or as histograms.
+"""Several series of numbers side by side: as curves, as dots, or as histograms.
 
 Each function takes a dict of named series, and raises a ValueError if it is empty.
 """

@@ -30,14 +30,14 @@ def learning_curve(
     """Draw the losses and accuracies of a training.
 
     Every loss is in the picture, from the first; where they fall by orders of magnitude, the scale is logarithmic.
-    Steps are spread evenly over the epochs; those whose loss is not finite are marked at the foot.
+    Steps are spread evenly over the epochs; those whose loss is not finite are marked at the bottom.
 
     Parameters
     ----------
     history : History, or dict
         What `fit` returns, or ``{"steps": {"loss": [float, …]}, "epochs": [{"epoch": 1, "train_loss": …,
         "train_accuracy": …, "test_loss": …, "test_accuracy": …}, …]}``, as its `to_dict` returns it, which may have
-        "validation_loss" and "validation_accuracy" too. The figures of a set that there was not are None.
+        "validation_loss" and "validation_accuracy" too. The figures of a missing set are None.
     augmented : bool
         Whether the training images were varied at random, which makes them harder than those of the other sets: the
         legends say so.
@@ -75,7 +75,7 @@ class _Curves:
         epochs = history["epochs"]
         self.epochs = np.array([e["epoch"] for e in epochs], np.float64)
         self.train_accuracy = drawable([e["train_accuracy"] for e in epochs])
-        # Of the sets that are evaluated after an epoch: name, losses, accuracies and look.
+        # For each set that is evaluated after an epoch: name, losses, accuracies and look.
         self.evaluated = []
         for name, color, dash in ("validation", VALIDATION, DASHES[2]), ("test", TEST, DASHES[1]):
             losses, accuracies = (drawable([e.get(f"{name}_{x}") for e in epochs]) for x in ("loss", "accuracy"))
@@ -88,7 +88,7 @@ class _Curves:
         self.steps = np.arange(1, count + 1) * (self.length / max(count, 1))
 
     def _points(self, values: NDArray[np.float64]) -> dict[str, Any]:
-        """Return how to mark points: if they are few, as where a set was evaluated once, at the end."""
+        """Return how to mark points: only if they are few, as when a set was evaluated once, at the end."""
         few = len(values) <= _MOST_MARKED_EPOCHS or np.count_nonzero(~np.isnan(values)) == 1
         return {"marker": "o" if few else "", "markersize": 4}
 
@@ -125,7 +125,7 @@ class _Curves:
 
 
 def _moving_average(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Average each value with its neighbours, ignoring NaN; NaN where nothing else is left."""
+    """Average each value with its neighbours, ignoring NaN; NaN if there is nothing else."""
     if not values.size:
         return values
     known = ~np.isnan(values)

@@ -12,7 +12,7 @@ from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.graph import Array
 
-#: Pixels beyond this are no pixels from 0 to 1, standardised or not.
+#: Larger pixels than this were not scaled to [0, 1], standardised or not.
 LARGE = 30
 
 Apply = Callable[..., Any]
@@ -21,7 +21,7 @@ Data = Dataset | tuple[Any, Any]
 
 
 def accepted(apply: Apply, **options: Any) -> dict[str, Any]:
-    """Return those of the options that a function takes as keywords; all where its signature is not known.
+    """Return the options that a function accepts as keywords; all of them if its signature is unknown.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def accepted(apply: Apply, **options: Any) -> dict[str, Any]:
     """
     try:
         parameters = inspect.signature(apply).parameters.values()
-    except (TypeError, ValueError):  # a function in C may have none to show
+    except (TypeError, ValueError):  # a function written in C may have no signature
         return options
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return options
@@ -39,12 +39,12 @@ def accepted(apply: Apply, **options: Any) -> dict[str, Any]:
 
 
 def as_loader(data: Data | DataLoader) -> DataLoader:
-    """Return a loader as it is, and a loader that shuffles a data set, in batches of 32."""
+    """Return a loader unchanged, or a loader that shuffles a data set and yields batches of 32."""
     return data if isinstance(data, DataLoader) else DataLoader(as_dataset(data), shuffle=True)
 
 
 def odd_pixels(images: Array) -> str | None:
-    """Return what is wrong with images whose logits are no numbers, and what to do; None if nothing is.
+    """Return what is wrong with images whose logits are not finite, and what to do; None if nothing is wrong.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Functions that `fit` calls as it goes on, and one of them: early stopping."""
+"""Functions that `fit` calls during training; early stopping is one of them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ METRICS = tuple(f"{name}_{figure}" for name in ("test", "train", "validation") f
 
 @dataclass
 class Callback:
-    """Functions that `fit` calls as it goes on; either may be left out.
+    """Functions that `fit` calls during training; either may be left out.
 
     Attributes
     ----------
     on_step : callable, optional
-        `on_step(epoch, loss, accuracy)` is called after each step, with the number of the epoch and its means so far.
+        `on_step(epoch, loss, accuracy)` is called after each step, with the epoch's number and its mean loss and
+        accuracy so far.
     on_epoch : callable, optional
-        `on_epoch(history, params)` is called after each epoch. It ends training with ``history.stop(reason)``.
+        `on_epoch(history, params)` is called after each epoch. To end training, it calls ``history.stop(reason)``.
 
     Examples
     --------
@@ -46,8 +47,8 @@ class Callback:
 class EarlyStopping(Callback):
     """A callback that ends training when it has stopped getting better.
 
-    Training that reaches its last epoch keeps the parameters of that epoch, so that it can go on from there.
-    Callbacks that save the parameters belong after this one, which may restore the best.
+    If training reaches its last epoch, that epoch's parameters are kept, so that it can go on from there. Put callbacks
+    that save the parameters after this one, because it may restore the best.
 
     One object watches one training. To go on with that training in the same process, pass the same object to `fit`;
     in another process, save `state_dict()` with the parameters and load it into a new object.
@@ -68,9 +69,9 @@ class EarlyStopping(Callback):
     best_epoch : int
         The number of the best epoch so far; 0 before the first.
     best_value : float
-        Its value of the metric.
+        The value of the metric after that epoch.
     best_params : dict of str to ndarray, optional
-        Copies of the parameters after it, if they are to be restored.
+        Copies of the parameters after that epoch, if `restore_best` is true.
 
     Raises
     ------
@@ -151,13 +152,13 @@ class EarlyStopping(Callback):
             self.best_epoch, self.best_value, self.best_params, self._waited = result.epoch, value, None, 0
 
     def _cost(self, value: float) -> float:
-        """Return a value of the metric as something that should fall; NaN is the worst there is."""
+        """Return a value of the metric as a cost, which should fall; NaN is the worst."""
         if math.isnan(value):
             return math.inf
         return value if self.metric.endswith("loss") else -value
 
     def _keep(self, params: Params) -> None:
-        """Copy the parameters if this epoch is the best, or else see that there are copies."""
+        """Copy the parameters if this epoch is the best; otherwise check that there are copies."""
         if not self._waited:
             self.best_params = {name: p.data.copy() for name, p in params.items()}
         elif self.best_params is None or self.best_params.keys() != params.keys():

@@ -1,4 +1,4 @@
-"""When the state of a run is saved, beside the end of every epoch."""
+"""When to save the state of a run, in addition to the end of every epoch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Checkpoints:
     Attributes
     ----------
     steps : int, optional
-        Save after so many steps.
+        Number of steps between saves.
     minutes : float, optional
-        Save after so many minutes.
+        Number of minutes between saves.
     keep : int, default 0
-        How many of the last states to keep beside the last one.
+        How many earlier states to keep besides the last one.
 
     Examples
     --------
@@ -38,5 +38,5 @@ class Checkpoints:
         )
 
     def saved(self) -> None:
-        """Count the minutes from now on."""
+        """Start counting the minutes again."""
         self._last = time.monotonic()

@@ -1,4 +1,4 @@
-"""Images for models of handwritten digits: each a digit in the form of MNIST's, whatever it was before."""
+"""Images for models of handwritten digits: any picture is converted to a digit in the form of MNIST's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_digits(images: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises
     ------
     DataError
-        If a picture has no digit or several; it says which.
+        If a picture has no digit or several; the message says which.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What goes wrong in training, told in one line."""
+"""Errors in training, with messages of one line."""
 
 from __future__ import annotations
 

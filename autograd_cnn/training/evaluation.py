@@ -58,7 +58,7 @@ def evaluate(apply: Apply, params: Params, dataset: Data, *, batch_size: int = 2
     params : dict of str to Tensor
     dataset : Dataset, or pair (images, labels)
     batch_size : int
-        Images to compute with at a time.
+        Number of images in a batch.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def evaluate(apply: Apply, params: Params, dataset: Data, *, batch_size: int = 2
         raise TrainingError("there is no image to evaluate on; the data set is empty")
     logits = predict(apply, params, dataset.images, batch_size=batch_size)
     if not np.isfinite(logits).all() and (wrong := odd_pixels(dataset.images)):
-        raise TrainingError(f"there are logits that are no numbers; {wrong.replace(' of the batch', '')}")
+        raise TrainingError(f"some logits are not finite; {wrong.replace(' of the batch', '')}")
     classes = logits.shape[1]
     if dataset.labels.max() >= classes:
         raise TrainingError(

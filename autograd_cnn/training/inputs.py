@@ -1,4 +1,4 @@
-"""What a model is given of a data set: images of which channels and size, and what else follows from them."""
+"""What a model takes from a data set: the channels and size of its images, and the options that follow from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograd_cnn.training.arguments import accepted
 from autograd_cnn.training.digit_images import SHAPE, as_digits
 from autograd_cnn.training.model_files import FileModel
 
-#: Images keep their size between these: networks that pool need some pixels, and large images take long to train on.
+#: Sides are kept between these limits: networks that pool need some pixels, and large images take long to train on.
 SMALLEST, LARGEST = 28, 64
 
 Size = tuple[int, int]
@@ -32,7 +32,7 @@ class Inputs:
     size : tuple of int, optional
         Height and width; None for the data set's own, brought between `SMALLEST` and `LARGEST`.
     own : bool
-        Whether the size is the data set's own, whatever it is.
+        Whether to keep the data set's own size in any case.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class Inputs:
 
     @classmethod
     def of(cls, model: models.Model, gray: bool = False) -> Inputs:
-        """Return what a model takes: any images, or those that a user's own file says."""
+        """Return what a model takes: any images, or those that a user's own model file declares."""
         if not isinstance(model, FileModel):
             return cls(1 if gray else None)
         channels, *size = getattr(model, "INPUT_SHAPE", (None,))
@@ -66,7 +66,7 @@ class Inputs:
 
 
 def within_limits(size: Size) -> Size:
-    """Return a height and width with each brought between `SMALLEST` and `LARGEST`.
+    """Return a height and width, each clipped to the range from `SMALLEST` to `LARGEST`.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def within_limits(size: Size) -> Size:
 
 
 def options_for(model: models.Model, shape: tuple[int, ...], **others: Any) -> dict[str, Any]:
-    """Return what a model's `init` takes of the options that follow from its images (C, H, W), and of others.
+    """Return the options that a model's `init` accepts: those that follow from its images (C, H, W), and others.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def options_for(model: models.Model, shape: tuple[int, ...], **others: Any) -> d
 
 
 def channel_statistics(images: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation of each channel of images (N, C, H, W); 1 where that is 0.
+    """Return the mean and the standard deviation of each channel of images (N, C, H, W); a deviation of 0 becomes 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM put off until training can be left: between two steps, with its state saved."""
+"""Defer SIGINT and SIGTERM until training can be stopped: between two steps, with its state saved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def interrupt(number: int, _: Any = None) -> None:
 
 @contextmanager
 def put_off() -> Iterator[Callable[[], None]]:
-    """Yield a function that raises `Interrupted` if a signal came since; a second signal raises it at once."""
+    """Yield a function that raises `Interrupted` if a signal has come; a second signal raises it at once."""
     received: list[int] = []
 
     def handle(number: int, _: Any) -> None:
@@ -42,7 +42,7 @@ def put_off() -> Iterator[Callable[[], None]]:
         yield check
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    handled = [number for number, handler in before.items() if callable(handler)]  # not one that is ignored
+    handled = [number for number, handler in before.items() if callable(handler)]  # ignored signals stay ignored
     try:
         for number in handled:
             signal.signal(number, handle)
@@ -53,7 +53,7 @@ def put_off() -> Iterator[Callable[[], None]]:
 
 
 def end_together(end_if_asked: Callable[[], None], comm: Communicator) -> None:
-    """Raise `Interrupted` on every rank if a signal came to one: all of them call this after the same step."""
+    """Raise `Interrupted` on every rank if one has received a signal; all ranks call this after the same step."""
     if comm.size == 1:
         end_if_asked()
         return

@@ -48,8 +48,8 @@ def fit(
 ) -> History:
     """Train `params` in place by minimizing a loss of `apply(params, images)`.
 
-    Every epoch draws its random numbers from the loader's seed and its own number: training that stops after an epoch,
-    or after any step of one, and goes on later ends with the same bits.
+    An epoch's random numbers depend only on the loader's seed and the epoch's number, so training that is stopped after
+    any step and resumed ends with the same bits.
 
     Parameters
     ----------
@@ -64,30 +64,30 @@ def fit(
     optimizer : Optimizer
         Its `lr` is the highest learning rate, and is restored at the end.
     epochs : int
-        How many in all, with those of `history`.
+        Total number, including those in `history`.
     test : Dataset, or pair (images, labels), optional
-        Is evaluated at the end of every epoch.
+        Evaluated at the end of every epoch.
     validation : Dataset, or pair (images, labels), optional
-        Likewise: images that are neither trained on nor tested with, to choose settings or an epoch by.
+        Likewise, for images that are neither trained nor tested on: to choose settings or an epoch.
     loss : callable
         `loss(logits, labels)` returns what is minimized. The test loss is the softmax cross-entropy in any case.
     schedule : callable, optional
-        The share of the learning rate at a given progress, 0 to 1, as in `optim.schedules`. With None the rate is
+        The factor of the learning rate at a given progress, 0 to 1, as in `optim.schedules`. With None the rate is
         constant.
     clip_norm : float, optional
-        The largest norm of all gradients as one vector: longer ones are scaled down before the step.
+        The largest norm of all gradients taken as one vector; larger gradients are scaled down before the step.
     callbacks : sequence of Callback
         Called in this order.
     history : History, optional
-        Go on from here, in the midst of an epoch if it is `underway`. If it says that training was stopped, it is
-        returned as it is.
+        Training to resume, in the middle of an epoch if one is `underway`. If it was stopped early, it is returned
+        unchanged.
     progress : bool, optional
         Whether to show a progress bar; by default where standard error is a terminal, or in a notebook.
     comm : Communicator, optional
-        The processes that train together, as `distributed.world()` returns them: each makes the same call, and
-        computes its share of every batch. Batch norm's statistics are each one's own, and rank 0's are kept.
+        The processes that train together, as `distributed.world()` returns them: each makes the same call and computes
+        its share of every batch. Batch norm uses each share's own statistics, and rank 0's running statistics are kept.
     sync_batch_norm : bool
-        Let all of them take the statistics of the whole batch.
+        Whether batch norm uses the whole batch's statistics.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def _check(
     params: Params,
     optimizer: Optimizer,
 ) -> None:
-    """Refuse, before the first step, what cannot be trained."""
+    """Check the arguments before the first step."""
     if not len(loader):
         raise TrainingError(f"there is no image to train on; {loader!r} is empty")
     if empty := [name for name, dataset in held_out.items() if not len(dataset)]:
@@ -163,7 +163,7 @@ def _check(
 
 @dataclass(frozen=True)
 class _Trainer:
-    """Everything that stays the same from epoch to epoch; the arguments of `fit`."""
+    """The arguments of `fit`, which stay the same from epoch to epoch."""
 
     apply: Apply
     params: Params
@@ -192,7 +192,7 @@ class _Trainer:
     def run(self, epoch: int, history: History) -> tuple[float, float]:
         """Train for one epoch, or what is left of it, and return the mean loss and the accuracy."""
         started = time.perf_counter() - history.seconds
-        seed = self.sharing.seed(self.loader.seed, epoch, 1)  # the 1 sets it apart from the loader's
+        seed = self.sharing.seed(self.loader.seed, epoch, 1)  # the 1 makes it differ from the loader's seed
         rng = np.random.default_rng(seed)
         options = accepted(self.apply, training=True, rng=rng)
         done, loss_sum, right, seen = 0, 0.0, 0, 0
@@ -203,7 +203,7 @@ class _Trainer:
             else:
                 rng = np.random.default_rng([*seed, done])
                 options = accepted(self.apply, training=True, rng=rng)
-        # Batches that are passed over have drawn their random numbers, as they did when they were trained on.
+        # Skipped batches still draw their random numbers, as they did when they were trained on.
         for step, (images, labels) in enumerate(itertools.islice(self.loader.epoch(epoch), done, None), done + 1):
             with self.sharing.statistics():
                 value, right_here = self._step(images, labels, options, epoch, step)
@@ -230,7 +230,7 @@ class _Trainer:
         cost, right_here = None, 0
         if self.sharing.is_needed(part):
             logits = self.apply(self.params, images[part], **options)
-            # The loss of no image is 0, with a gradient of 0 that has the way of the others'.
+            # An empty share has loss 0 and gradient 0, by the same path through the graph as the others.
             cost = self.loss(logits, labels[part]) if weight else logits.sum()
             right_here = count_right(logits, labels[part])
         value, right = self.sharing.total(0.0 if cost is None else weight * cost.item(), right_here)
@@ -243,7 +243,7 @@ class _Trainer:
         return value, int(right)
 
     def _update(self, cost: Any, weight: float) -> None:
-        """Take one step down the gradient of the cost, of which this rank's share has this weight."""
+        """Take one optimizer step on the cost; `weight` is the weight of this rank's share."""
         self.optimizer.zero_grad()
         self.sharing.backward(cost, weight)
         if self.clip_norm is not None:

@@ -44,14 +44,14 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
 
 
 class CalibrationBins(NamedTuple):
-    """How sure predictions were, and how often they were right, in bins of equal width of their confidence.
+    """Confidence and accuracy of predictions, in bins of equal width of the confidence.
 
     Attributes
     ----------
     confidence, accuracy : ndarray, (B,)
         The mean probability of the predicted class, and the share of right predictions; NaN in an empty bin.
     sizes : ndarray of int, (B,)
-        The predictions in the bin.
+        The number of predictions in each bin.
     """
 
     confidence: NDArray[np.float64]
@@ -138,7 +138,7 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins
 
 
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> NDArray[np.int64]:
-    """Count how often each class is predicted for each class.
+    """Count how often each class is predicted for each true class.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int
     Returns
     -------
     ndarray of int64, shape (C, C)
-        A row for each true class, a column for each predicted class, as scikit-learn has it.
+        A row for each true class, a column for each predicted class, as in scikit-learn.
 
     Raises
     ------

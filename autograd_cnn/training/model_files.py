@@ -1,7 +1,8 @@
 """Models by name: those of the package, and those in a user's own Python file, `FILE.py` or `FILE.py:NAME`.
 
-A model's file is a program. It runs where the user names it, never because a weights file does: weights may come from
-anywhere. Files that were named once are remembered by their digest, so that `evaluate` and `--resume` find them again.
+A model's file is a program. It is run only if the user names it, never because a weights file does: weights may come
+from anywhere. Files that the user has named are remembered by their digest, so that `evaluate` and `--resume` find them
+again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<name>\w+(?:\.\w+)*))?")
 
 
 class FileModel:
-    """A model from a user's file: `init(rng)` and `apply(params, x)`, which may take the package's options or not.
+    """A model from a user's file: `init(rng)` and `apply(params, x)`, which may also take the package's options.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ class FileModel:
             self.INPUT_SHAPE = source.INPUT_SHAPE
 
     def init(self, rng: np.random.Generator, **options: Any) -> dict[str, Tensor]:
-        """Return the file's parameters, drawn with those of the options that its `init` takes."""
+        """Return the parameters that the file's `init` draws, with the options that it accepts."""
         with _explained(self._path):
             params = self._source.init(rng, **accepted(self._source.init, **options))
         if not isinstance(params, Mapping) or not all(isinstance(p, Tensor) for p in params.values()):
@@ -76,7 +77,7 @@ class FileModel:
 
 
 def name_parts(name: str) -> tuple[Path, str | None] | None:
-    """Return the path and the name in "FILE.py" or "FILE.py:NAME"; None for another text.
+    """Return the path and the name in "FILE.py" or "FILE.py:NAME"; None for any other text.
 
     Examples
     --------
@@ -118,12 +119,12 @@ def find(name: str) -> models.Model:
 def recall(
     name: str, digest: str | None, where: Path, advice: str = "--model {} takes it as it is now"
 ) -> models.Model:
-    """Return the model that a file of weights names; code in a file is run only if the user has named it before.
+    """Return the model that a weights file names; code in a file is run only if the user has named that file before.
 
     Parameters
     ----------
     name, digest : str
-        As the metadata of `where` has them.
+        As in the metadata of `where`.
     where : Path
         The file of weights, for the errors.
     advice : str
@@ -148,7 +149,7 @@ def recall(
 
 
 def _source(path: Path, content: bytes, attribute: str | None) -> Any:
-    """Run a file, and return what holds `init` and `apply`: the module, or the object of a name in it."""
+    """Run a file, and return what holds `init` and `apply`: the module, or the object with the given name in it."""
     source: Any = _run(path, content)
     for part in attribute.split(".") if attribute else ():
         if not hasattr(source, part):
@@ -167,7 +168,7 @@ def _is_model(value: Any) -> bool:
 
 
 def _run(path: Path, content: bytes) -> ModuleType:
-    """Run the content of a file as a module, which finds its neighbours as a script does."""
+    """Run the content of a file as a module; it can import its neighbours, as a script can."""
     name = f"_model_{hashlib.sha256(bytes(path) + content).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -188,7 +189,7 @@ def _run(path: Path, content: bytes) -> ModuleType:
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what a user's code raises into one line that names the place in it."""
+    """Turn an exception from a user's code into one line that names the file and line."""
     try:
         yield
     except (RunError, KeyboardInterrupt, GeneratorExit):

@@ -25,11 +25,11 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     Parameters
     ----------
     path : path-like
-        A weights file, the checkpoint of a run, or the folder of a run, of which the best weights are read, or the
-        last, or the checkpoint if the run has not ended.
+        A weights file, the checkpoint of a run, or the folder of a run. From a folder, the best weights are read, or
+        else the last; the checkpoint if the run has not ended.
     model : str, optional
-        The model's name, for a file whose metadata does not name it; or "FILE.py" or "FILE.py:NAME", a Python file
-        that has the model, which is run.
+        The model's name, for a file whose metadata does not name it; or "FILE.py" or "FILE.py:NAME", a Python file that
+        defines the model; the file is run.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def load_model(path: File, model: str | None = None) -> SavedModel:
     Raises
     ------
     WeightsError
-        If the file is not such a file, or does not hold this model's weights.
+        If the file is none of these, or does not hold this model's weights.
     RunError
         If a folder holds no model, or nothing says which model the weights are for; or if they name a Python file
         that has changed, or that was never named here: code is not run because a weights file says so.
@@ -118,7 +118,7 @@ def _model_file(path: Path) -> Path:
 
 
 def _run_metadata(file: Path) -> Mapping[str, str]:
-    """Return what the checkpoint of an earlier version says of its model, in the run's settings alone."""
+    """Return the model's metadata from an earlier version's checkpoint, which has it only in the run's settings."""
     state = SavedState.read_file(file)
     named = {"model": state.settings.model, "data": state.settings.data}
     return named | ({"class_names": json.dumps(list(state.images))} if state.images else {})

@@ -1,4 +1,4 @@
-"""What the metadata of a weights file says of its model, checked before anything is made of it."""
+"""What the metadata of a weights file says about its model, checked before it is used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autograd_cnn.training.digit_images import DIGIT
 from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.schema import AboveZero, SchemaError, Where, parse
 
-_MAX_SIDE = 512  # pixels: an image of more would take a network here hundreds of megabytes
+_MAX_SIDE = 512  # pixels: with a larger image, a network here would take hundreds of megabytes
 
 Side = Annotated[int, Where(f"a whole number from 1 to {_MAX_SIDE}", lambda n: 1 <= n <= _MAX_SIDE)]
 Names = Annotated[
@@ -26,7 +26,7 @@ Names = Annotated[
 ]
 Option = bool | int | float | str | tuple[Side, Side] | None
 
-#: What stands in the metadata as JSON, and what it is expected to say. The rest is text.
+#: The keys of the metadata that hold JSON, and the types expected there. The other keys hold text.
 _KINDS: dict[str, Any] = {
     "model_options": dict[str, Option],
     "class_names": Names,
@@ -39,7 +39,7 @@ _KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """The metadata of a weights file, in Python's types; what it leaves out has its default.
+    """The metadata of a weights file as Python values; missing keys have their defaults.
 
     Attributes
     ----------
@@ -74,28 +74,28 @@ class ModelMetadata:
 
     @classmethod
     def read(cls, file: Path, metadata: Mapping[str, str]) -> ModelMetadata:
-        """Return what a file's metadata says; keys of others are passed over.
+        """Return a file's metadata; unknown keys are ignored.
 
         Raises
         ------
         RunError
-            If something does not fit; it names the file and the key.
+            If a value is invalid; the message names the file and the key.
         """
         known: dict[str, Any] = {key: text for key, text in metadata.items() if key in cls.__dataclass_fields__}
         try:
             found = cls(**known | {key: parse(known[key], kind, key) for key, kind in _KINDS.items() if key in known})
         except SchemaError as error:
-            raise RunError(f"{file} does not say rightly what it is for: {error}") from error
+            raise RunError(f"{file} has invalid metadata: {error}") from error
         if found.reading not in ("", DIGIT):
             raise RunError(f"{file} has the reading {found.reading!r}; expected {DIGIT!r}, or none")
         if len(found.mean) != len(found.std):
             raise RunError(
-                f"{file} has {len(found.mean)} numbers under mean and {len(found.std)} under std; expected as many"
+                f"{file} has {len(found.mean)} numbers under mean and {len(found.std)} under std; expected equally many"
             )
         return found
 
     def shape(self, file: Path, usual: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Return the shape (C, H, W) of the model's images, of which it has one `usual`ly."""
+        """Return the shape (C, H, W) of the model's images, by default `usual`."""
         options = self.model_options or {}
         sides = options.get("image_size", usual[1:])
         sides = sides if isinstance(sides, tuple) else (sides, sides)
@@ -108,14 +108,14 @@ class ModelMetadata:
 def make_template(
     file: Path, name: str, init: Callable[..., dict[str, Tensor]], described: ModelMetadata, values: int
 ) -> dict[str, Tensor]:
-    """Return a model's own parameters, to compare with those in a file, which holds so many values.
+    """Return a model's initial parameters, to compare with those in a file that holds this number of `values`.
 
     Raises
     ------
     RunError
-        If the model takes other options than the file says.
+        If the model does not accept the options in the file.
     WeightsError
-        If the model of so many classes, and so on, has more values than the file: it is not made then.
+        If a model with these classes and options would have more values than the file; it is then not created.
     """
     options = dict(described.model_options or {})
     classes = len(described.class_names)
@@ -131,11 +131,11 @@ def make_template(
 
 
 class _TooManyError(RunError):
-    """More random values were asked for than there is use for."""
+    """More random values were requested than the file has."""
 
 
 class _Limited(np.random.Generator):
-    """Random numbers up to a limit, beyond which an error comes before they are drawn."""
+    """Random numbers up to a limit; beyond it, an error is raised before they are drawn."""
 
     def __init__(self, most: int) -> None:
         super().__init__(np.random.PCG64(0))

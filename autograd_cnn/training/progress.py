@@ -12,12 +12,12 @@ from autograd_cnn.training.results import History
 
 
 def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
-    """Return a bar of tqdm's: on a terminal it moves, and into a log file it writes a line now and then."""
+    """Return a tqdm bar: on a terminal it moves; in a log file it writes a line now and then."""
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        # No thread that watches for stale bars, which tqdm may wait for without end (tqdm/tqdm#1751). With
-        # miniters=1 a bar asks for the time at every step, so that none goes stale.
+        # Turn off the thread that watches for stale bars, because tqdm may wait for it forever (tqdm/tqdm#1751). With
+        # miniters=1 a bar checks the time at every step, so none goes stale.
         monitor_interval = 0
 
     return Bar(items, dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 10.0, miniters=1, **options)
@@ -25,7 +25,7 @@ def bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
 
 @contextmanager
 def shown(epochs: int, steps: int, history: History, progress: bool | None) -> Iterator[list[Callback]]:
-    """Show a bar for a training if `progress` is true, or None where a person is watching; yield what moves it."""
+    """Show a bar if `progress` is true, or if it is None and a person is watching; yield the callbacks that move it."""
     watched = is_watched() if progress is None else progress
     if not watched or len(history.epochs) >= epochs or history.stopped is not None:
         yield []
@@ -41,7 +41,7 @@ def is_watched() -> bool:
 
 @contextmanager
 def training_bar(epochs: int, steps: int, history: History) -> Iterator[TrainingBar]:
-    """Show a bar for a training, and yield it, which is the `on_step` that moves it.
+    """Show a bar for a training and yield it; as `on_step`, it moves at every step.
 
     Parameters
     ----------

@@ -10,26 +10,26 @@ from autograd_cnn.training.results import History
 
 
 class Recovery:
-    """Brings a run back to the last step that any of the ranks that are left has taken.
+    """Bring a run back to the last step that any of the remaining ranks has taken.
 
-    All ranks hold the same parameters after a step. In a step that is broken off only running statistics have changed,
-    in its forward pass; these are kept.
+    All ranks hold the same parameters after a step. If a step is interrupted, only the running statistics have changed,
+    in its forward pass; so these are copied.
     """
 
     def __init__(self) -> None:
         self._statistics: dict[str, Array] = {}
 
     def note(self, comm: Communicator, params: Params) -> None:
-        """Keep the running statistics as they are after a step, if there are ranks to go on with."""
+        """Copy the running statistics after a step, if there are other ranks."""
         if comm.size > 1:
             self._statistics = {name: p.data.copy() for name, p in params.items() if not p.requires_grad}
 
     def recover(
         self, comm: Communicator, params: Params, optimizer: Optimizer, history: History
     ) -> tuple[Communicator, History]:
-        """Leave out the ranks that have failed, and give the others one state; return their communicator and history.
+        """Drop the failed ranks, and bring the others to the same state; return their communicator and history.
 
-        All ranks that are left call this.
+        All remaining ranks must call this.
         """
         comm = survivors(comm)
         for name, values in self._statistics.items():

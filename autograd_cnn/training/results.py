@@ -14,7 +14,7 @@ from autograd_cnn.graph import Array
 from autograd_cnn.output import text
 from autograd_cnn.training.schema import Count, Positive, Where, convert
 
-#: The epochs that a History shows, if there are many.
+#: How many first and last epochs a History shows, if there are many.
 FIRST_ROWS, LAST_ROWS = 2, 5
 
 
@@ -22,8 +22,8 @@ FIRST_ROWS, LAST_ROWS = 2, 5
 class EpochResult:
     """Losses and accuracies of one epoch.
 
-    Those of training are means over the epoch's images, each computed with the weights of its step. Those of the
-    test set and of the validation set are measured at the end of the epoch, and are None without such a set.
+    Training figures are means over the epoch's images, each computed with the weights at its step. Test and validation
+    figures are measured at the end of the epoch, and are None without such a set.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class EpochResult:
 
 
 def _is_state(state: Any) -> bool:
-    """Return whether random numbers can go on from a state."""
+    """Return whether a generator can be set to this state."""
     try:
         np.random.PCG64().state = state
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
@@ -51,19 +51,19 @@ def _is_state(state: Any) -> bool:
 
 @dataclass(frozen=True)
 class Underway:
-    """An epoch that has begun: what it takes to go on with it after any of its steps.
+    """An unfinished epoch: everything needed to resume it after any of its steps.
 
     Attributes
     ----------
     epoch : int
     steps : int
-        Those that are done.
+        Number of steps taken.
     loss_sum : float
         Over the images seen so far.
     right, seen : int
-        How many images were classified correctly, and in all.
+        Number of images classified correctly, and number seen in all.
     rng : dict
-        The state of the random numbers that the model draws.
+        The state of the generator that the model draws from.
 
     Examples
     --------
@@ -154,7 +154,7 @@ class History:
         Raises
         ------
         SchemaError
-            If it was called on none; it is a ValueError.
+            If `plain` is not from `to_dict`; it is a ValueError.
         """
         course = convert(dict(plain), Course, "history")
         return cls(list(course.steps.loss), course.epochs, seconds, course.stopped)
@@ -162,7 +162,7 @@ class History:
 
 @dataclass(frozen=True)
 class StepLosses:
-    """The loss of every step, as JSON has it."""
+    """The loss of every step, as stored in JSON."""
 
     loss: list[float] = field(default_factory=list)
 

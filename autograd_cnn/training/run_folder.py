@@ -23,7 +23,7 @@ LOCK_FILE = ".lock"
 def claim_folder(
     folder: Path, files: Sequence[str], advice: str = "give another --out", elsewhere: str = "give another --out"
 ) -> None:
-    """Refuse a folder that holds one of the files that are to be written, or that cannot hold any.
+    """Raise an error if a folder already holds one of the files to be written, or cannot be written to.
 
     Raises
     ------
@@ -40,10 +40,10 @@ def claim_folder(
 
 @contextmanager
 def hold(folder: Path, advice: str = "give another --out") -> Iterator[None]:
-    """Keep a folder for this process; a folder that was made for it and stays empty is removed again.
+    """Lock a folder for this process; a folder that is created for this and stays empty is removed again.
 
-    The lock is the system's: it ends with the process, however that ends. What earlier processes that were killed
-    left half-written is removed.
+    The operating system releases the lock when the process ends, however it ends. Files that killed processes left
+    half-written are removed.
 
     Raises
     ------

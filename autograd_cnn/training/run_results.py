@@ -15,12 +15,12 @@ from autograd_cnn.training import metrics
 from autograd_cnn.training.results import Evaluation, History
 from autograd_cnn.training.schema import Count, convert, parse
 
-#: The largest file of JSON in a run's or a sweep's folder that is read: they have a few lines for each class or run.
+#: The largest JSON file that is read from the folder of a run or a sweep: these have a few lines for each class or run.
 MOST_BYTES = 2**24
 
 
 class Results(NamedTuple):
-    """The metrics of a run, as `metrics.json` has them, and the table of its classes."""
+    """The metrics of a run, as in `metrics.json`, and the table of its classes."""
 
     summary: dict[str, Any]
     report: metrics.ClassificationReport
@@ -29,7 +29,7 @@ class Results(NamedTuple):
 def write_results(
     folder: Path, summary: Mapping[str, Any], history: History, test: Dataset, result: Evaluation, params: Params
 ) -> Results:
-    """Write history, pictures and metrics; the metrics come last, so that where they are the rest is whole."""
+    """Write history, pictures and metrics; the metrics come last, so that if they exist, the rest is complete."""
     report = metrics.classification_report(test.labels, result.predictions, test.class_names)
     whole = {**summary, "report": report.to_dict()}
     write_json(folder / "history.json", history.to_dict())
@@ -77,7 +77,7 @@ def first_filters(params: Params, shape: tuple[int, ...]) -> Any:
 
 
 class Summary(NamedTuple):
-    """What a run's `metrics.json` says that is read again."""
+    """The figures that are read back from a run's `metrics.json`."""
 
     epochs: int
     test_accuracy: float
@@ -85,7 +85,7 @@ class Summary(NamedTuple):
 
 
 def read_summary(folder: Path) -> Summary | None:
-    """Return what was written of a run's results; None if there are none, or something else stands in their place."""
+    """Return the summary of a run's results; None if there are no results, or the file holds something else."""
     file = folder / "metrics.json"
     try:
         if not file.is_file() or file.stat().st_size > MOST_BYTES:
@@ -99,6 +99,6 @@ def read_summary(folder: Path) -> Summary | None:
 
 
 def tested_epochs(folder: Path) -> int | None:
-    """Return after how many epochs a run's results were written; None if they were not."""
+    """Return the number of epochs after which a run's results were written; None if they were not."""
     summary = read_summary(folder)
     return None if summary is None else summary.epochs

@@ -63,11 +63,11 @@ class Run:
     optimizer : Optimizer
         Of the parameters that are trainable.
     options : dict
-        Arguments of the model's `init` beside `rng` and `num_classes`.
+        Arguments of the model's `init` besides `rng` and `num_classes`.
     history : History
         Of the epochs so far.
     checkpoints : Checkpoints
-        When to save the state, beside the end of every epoch.
+        When to save the state, in addition to the end of every epoch.
     comm : Communicator
         The processes that train together; rank 0 alone writes.
     """
@@ -119,9 +119,9 @@ class Run:
         model_file: str | None = None,
         comm: Communicator | None = None,
     ) -> Run:
-        """Prepare to go on from the state in a folder, to the same total of epochs unless told otherwise.
+        """Prepare to resume from the state in a folder, up to the same total of epochs unless `epochs` is given.
 
-        `model_file` names the file of the run's own model, where the user has not named it before.
+        `model_file` names the file of the run's own model, if the user has not named it before.
 
         Raises
         ------
@@ -143,10 +143,10 @@ class Run:
                 )
         model = recall(settings.model, settings.model_digest, folder, "put it back, or start a new run")
         run = cls._prepare(settings, folder, model, checkpoints, comm)
-        known = None, run.fingerprint, digest_of(run.train)  # the last is that of earlier versions
+        known = None, run.fingerprint, digest_of(run.train)  # the last is what earlier versions wrote
         if state.images not in (None, count_images(run.train)) or state.fingerprint not in known:
             raise RunError(
-                f"{settings.data} has not the training images that it had when {folder} was begun: "
+                f"{settings.data} no longer has the training images that it had when {folder} was begun: "
                 "put them back, or start a new run"
             )
         state.restore(folder, run.params, run.optimizer)
@@ -169,7 +169,7 @@ class Run:
         options = settings.model_options(model, train.images.shape[1:])
         try:
             params = model.init(np.random.default_rng(settings.seed), num_classes=len(train.class_names), **options)
-        except ValueError as error:  # of an option out of range
+        except ValueError as error:  # an option is out of range
             raise RunError(f"{settings.model} cannot be made: {error}") from error
         if isinstance(model, FileModel):
             model.check(params, train.images[:2], len(train.class_names))
@@ -197,14 +197,14 @@ class Run:
         if self.validation is None or not self.history.epochs:
             return None
 
-        def cost(epoch: EpochResult) -> float:  # NaN is no loss to compare with
+        def cost(epoch: EpochResult) -> float:  # NaN cannot be compared
             loss = epoch.validation_loss
             return math.inf if loss is None or math.isnan(loss) else loss
 
         return min(self.history.epochs, key=cost)
 
     def fit(self, on_step: Callable[[int, float, float], None] | None = None) -> None:
-        """Train to the last epoch, and save the state after every one, and when a signal asks for the end.
+        """Train to the last epoch; save the state after every epoch, and when a signal asks to stop.
 
         Raises
         ------
@@ -268,7 +268,7 @@ class Run:
             set_num_threads(threads)
 
     def _save_if_due(self, end_if_asked: Callable[[], None]) -> None:
-        """Save the state after a step, if it is time for it or a signal asks for the end."""
+        """Save the state after a step, if it is due or a signal asks to stop."""
         if self.comm.rank == 0 and self.checkpoints.due(len(self.history.step_losses)):
             self.save_state()
         try:
@@ -278,7 +278,7 @@ class Run:
             raise
 
     def _keep_if_best(self) -> None:
-        """Save the weights beside the last ones, if this epoch is the best so far."""
+        """Save the weights to `BEST_FILE`, if this epoch is the best so far."""
         if self.comm.rank == 0 and self.best_epoch is not None and self.best_epoch is self.history.epochs[-1]:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.saved_model().save(self.folder / BEST_FILE)
@@ -317,9 +317,9 @@ class Run:
         return image_metadata(self.train, self.settings.data)
 
     def finish(self) -> Results:
-        """Look at the test set, write weights, metrics, history and pictures, and return what was found.
+        """Evaluate the test set, write weights, metrics, history and pictures, and return the results.
 
-        With a validation set it is the best weights that are tested, else the last.
+        With a validation set the best weights are tested, otherwise the last.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.saved_model().save(self.folder / WEIGHTS_FILE)

@@ -1,4 +1,4 @@
-"""A trained model in a file, with all that belongs to it: classes, image size, standardisation, and what to call it."""
+"""A trained model in a file, with all that belongs to it: classes, image size, standardisation and name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def standardized(apply: Apply, mean: Sequence[float], std: Sequence[float]) -> A
     """
     shift, scale = (np.asarray(values, np.float32).reshape(-1, 1, 1) for values in (mean, std))
 
-    @functools.wraps(apply)  # its signature too, by which `fit` knows whether it takes `training` and `rng`
+    @functools.wraps(apply)  # keeps the signature, which tells `fit` whether it takes `training` and `rng`
     def standardizing(params: Params, x: Any, *args: Any, **options: Any) -> Any:
         return apply(params, (x - shift) / scale, *args, **options)
 
@@ -78,13 +78,13 @@ class SavedModel:
     input_shape : tuple of int
         (C, H, W) of the images that it was trained on.
     options : dict
-        Arguments of `init` beside `rng` and `num_classes`.
+        Arguments of `init` besides `rng` and `num_classes`.
     data : str, optional
         The data set that it was trained on.
     polarity : {"bright on dark", "dark on bright", "mixed"}
-        Of the training images. Files are inverted to it where they differ.
+        Polarity of the training images. Files of the opposite polarity are inverted.
     mean, std : tuple of float
-        Of each channel, by which images are standardised; empty if they are not.
+        Of each channel, for standardising images; empty if they are not standardised.
     reading : str
         "digit" if files are read as handwritten digits; "" if they are read as they are.
     temperature : float
@@ -185,7 +185,7 @@ class SavedModel:
 
     @contextlib.contextmanager
     def _computing(self) -> Iterator[None]:
-        """Compute without NumPy's warnings, as results are checked, and refuse a network that its images do not fit."""
+        """Silence NumPy's warnings, because results are checked, and refuse a network that does not fit its images."""
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 yield
@@ -196,7 +196,7 @@ class SavedModel:
             ) from error
 
     def _check(self, probabilities: Array) -> None:
-        """Refuse probabilities that are not finite: those of weights that are, but much too large."""
+        """Refuse probabilities that are not finite, as from weights that are finite but much too large."""
         if wrong := np.count_nonzero(~np.isfinite(probabilities).all(axis=1)):
             raise RunError(
                 f"{self.path or 'the model'} gives no probabilities for {wrong} of {len(probabilities)} images: its "
@@ -223,7 +223,7 @@ class SavedModel:
         if not split:
             return np.stack([self.read_image(path) for path in paths])
         if self.reading != DIGIT:
-            raise RunError(f"{self.name} takes whole images, in which no digits are told apart; leave out --split")
+            raise RunError(f"{self.name} takes whole images, and cannot tell digits apart; leave out --split")
         return np.stack([digit for path in paths for digit in read_digits(Path(path))])
 
     def prepare(self, images: Any) -> NDArray[np.float32]:
@@ -260,7 +260,7 @@ class SavedModel:
     def load_data(self, name: str, split: str, skip_bad: bool = False) -> Dataset:
         """Load a data set with its images as the model takes them, and its classes numbered as the model has them.
 
-        A warning tells of images in colour that are read in grey, or the other way, because the model takes such.
+        There is a warning if colour images are read in grey, or the reverse, because the model takes those.
 
         Raises
         ------
@@ -334,7 +334,7 @@ class SavedModel:
 
 
 def _files(images: Any) -> list[File] | None:
-    """Return the paths that were given, or None if arrays were."""
+    """Return the paths among the arguments, or None if they are arrays."""
     if isinstance(images, str | os.PathLike):
         return [images]
     given = list(images) if isinstance(images, list | tuple) else []

@@ -1,4 +1,4 @@
-"""The state of a run after an epoch, in one file: what it takes to go on with the same bits."""
+"""The state of a run after an epoch, in one file: all that is needed to resume with the same bits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOSSES = "history/step_losses"  # a tensor: there may be millions
 
 @dataclass(frozen=True)
 class SavedState:
-    """What stands in the file beside the tensors.
+    """What the file holds besides the tensors.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class SavedState:
     images : dict of str to int, optional
         The number of training images of each class.
     fingerprint : str, optional
-        Of the training images' pixels and labels.
+        A digest of the training images' pixels and labels.
     steps : dict of str to int, optional
-        The optimizer's steps of each parameter. Files of earlier versions have none: every parameter took part in
+        The number of optimizer steps of each parameter. Files of earlier versions lack it: every parameter took part in
         every step.
     """
 
@@ -50,7 +50,7 @@ class SavedState:
     def write(
         self, folder: Path, params: Params, optimizer: Optimizer, model: Mapping[str, str], keep: int = 0
     ) -> None:
-        """Write the file with the parameters and the optimizer's arrays; it replaces the last one as a whole.
+        """Write the file with the parameters and the optimizer's arrays; it replaces the previous file atomically.
 
         `model` is the metadata that a weights file of these parameters has. The last `keep` states are kept beside
         it, in files named after their steps.
@@ -106,14 +106,14 @@ class SavedState:
                 f"{path} is not a checkpoint of a run ({error}); give the folder of an earlier run"
             ) from error
         saved.check_order(path)
-        # Earlier versions have the losses among the rest.
+        # Earlier versions stored the losses in the metadata.
         stored = serialization.load_weights(path, prefix=_LOSSES).get(_LOSSES)
         losses = saved.history.steps.loss if stored is None else stored.data.ravel().tolist()
         history = History(losses, saved.history.epochs, saved.seconds, saved.history.stopped, saved.underway)
         return cls(saved.settings, history, saved.images, saved.steps, saved.fingerprint)
 
     def restore(self, folder: Path, params: Params, optimizer: Optimizer) -> None:
-        """Set parameters and optimizer to what the file holds.
+        """Load the parameters and the optimizer's state from the file.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class SavedState:
 
 @dataclass(frozen=True)
 class _Saved:
-    """What the file's metadata says of a run, in JSON."""
+    """What the file's metadata says about a run, in JSON."""
 
     settings: Settings
     history: Course

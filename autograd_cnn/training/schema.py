@@ -1,4 +1,4 @@
-"""JSON from a file, turned into the dataclasses that say what may stand in it, and refused where it does not fit.
+"""Convert JSON from a file to dataclasses that declare what it may contain, and refuse what does not fit.
 
 A field's annotation says what is expected: ``bool``, ``int``, ``float``, ``str``, ``None``, a dataclass, a list, tuple
 or dict of these, a union, and ``Annotated[..., Where(...)]`` for a condition on top.
@@ -35,7 +35,7 @@ class SchemaError(ShownError, ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Where:
-    """A condition on a value of an annotated type, and how to say it.
+    """A condition on a value of an annotated type, and its wording in errors.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def parse(text: str, kind: Any, name: str = "") -> Any:
 
 
 def convert(value: Any, kind: Any, name: str = "") -> Any:
-    """Return plain data, as JSON has it, as a value of a type; `name` is the path to it.
+    """Convert plain data, as parsed from JSON, to a value of a type; `name` is the path to it.
 
     Raises
     ------

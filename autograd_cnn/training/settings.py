@@ -34,10 +34,10 @@ SCHEDULES: dict[str, schedules.Schedule] = {
     "warm-up": schedules.warm_up(0.1),
 }
 
-#: The share of the training images that is held out to stop early by, unless another is given.
+#: The default share of the training images that is held out for early stopping.
 VALIDATION = 0.1
 
-#: The settings that a model has by default, where they are not those of `Settings`.
+#: The default settings of a model, where they differ from those of `Settings`.
 RECIPES: dict[str, dict[str, Any]] = {
     "resnet": {
         "optimizer": "sgd",
@@ -51,11 +51,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 
-#: Epochs by default: a few seconds of small images, or about as long on MNIST's 60,000.
+#: Default number of epochs: a few seconds on small images, and about as long on MNIST's 60,000.
 EPOCHS = {"digits": 60, "mnist": 3}
 
 #: Label smoothing by default: other people's digits differ from those of `digits`, and without it a model trained on
-#: these is 6 % too sure of them (`python -m tests.photograph_figures`).
+#: `digits` is 6 % overconfident on them (`python -m tests.photograph_figures`).
 LABEL_SMOOTHING = {"digits": 0.05}
 
 #: Data sets trained with augmentation by default: the test writers of `digits` are not its training writers.
@@ -67,10 +67,11 @@ class Settings:
     """Everything that decides the outcome of a run.
 
     The defaults of `lr`, `epochs` and `augment` depend on the optimizer and the data: see `resolve`. `model_digest` is
-    that of a model's own file, `validation` the share of the training images that is held out, and `patience` the
+    the digest of a model's own file, `validation` the share of the training images that is held out, and `patience` the
     epochs without a lower validation loss after which training stops. With `weight_decay` None it is the optimizer's
     default. Photographs are augmented unless `augment` says otherwise. `gray` reads colour images in grey, and `depth`
-    is that of a residual network. With `sync_batch_norm` processes that train together share batch norm's statistics.
+    sets the depth of a residual network. With `sync_batch_norm` processes that train together share batch norm's
+    statistics.
     """
 
     data: str = "digits"
@@ -117,10 +118,10 @@ class Settings:
 
     @classmethod
     def resolve(cls, *, data: str = "digits", model: str = "lenet5", **given: Any) -> Settings:
-        """Return settings in which what was left open (None) has its default for this data, model and optimizer."""
+        """Return settings in which each None is replaced by its default for this data, model and optimizer."""
         given = {name: value for name, value in given.items() if value is not None}
         recipe = RECIPES.get(model, {})
-        if "optimizer" in given:  # a recipe's learning rate and decay are its optimizer's
+        if "optimizer" in given:  # a recipe's learning rate and decay belong to its optimizer
             recipe = {name: value for name, value in recipe.items() if name not in ("lr", "weight_decay")}
         optimizer = given.get("optimizer", recipe.get("optimizer", "adam"))
         defaults = {

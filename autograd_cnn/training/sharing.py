@@ -1,4 +1,4 @@
-"""A training's part of every batch, where several processes train together; where one does, the whole of it."""
+"""The share of every batch that a process trains on: a part if several train together, otherwise all of it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Sharing:
     ----------
     comm : Communicator
     params : dict of str to Tensor
-        On every rank they become those of rank 0.
+        Set to those of rank 0 on every rank.
     loader : DataLoader
-        Of the same batches on every rank.
+        Yields the same batches on every rank.
     options : dict
-        What else has to be the same on every rank, by names that an error can tell.
+        Other values that must be the same on every rank, by the names that errors use.
     sync_batch_norm : bool
         Whether batch norm's statistics are those of the whole batch.
 
     Raises
     ------
     DistributedError
-        If the ranks have other parameters or other batches.
+        If the ranks have different parameters or different batches.
     TrainingError
         If there are more ranks than images in a batch.
     """
@@ -68,21 +68,21 @@ class Sharing:
         return distributed.share_of(count, self.comm)
 
     def is_needed(self, part: slice) -> bool:
-        """Whether this rank computes with its share: with an empty one too, if others wait for its statistics."""
+        """Whether this rank computes its share: even an empty one, if others wait for its statistics."""
         return part.stop > part.start or self._is_synchronized
 
     def statistics(self) -> AbstractContextManager[None]:
-        """Return the block in which a step is taken."""
+        """Return the context manager in which to take a step."""
         return distributed.synchronized_batch_norm(self.comm) if self._is_synchronized else nullcontext()
 
     def seed(self, *numbers: int) -> list[int]:
-        """Return a seed of what is drawn for this rank's images alone; rank 0's is that of a single process."""
+        """Return a seed for random draws on this rank's images; rank 0's is the same as in a single process."""
         return [*numbers, *([self.comm.rank] if self.comm.rank else [])]
 
     def backward(self, loss: Tensor | None, weight: float) -> None:
-        """Set the gradient of each parameter to that of the whole batch's loss.
+        """Set each parameter's gradient to that of the loss over the whole batch.
 
-        `weight` is the share of the batch that is this rank's, whose loss is None if that is nothing.
+        `weight` is this rank's share of the batch; `loss` may be None if the share is empty.
         """
         if self.comm.size == 1 and loss is not None:
             loss.backward()
@@ -99,11 +99,11 @@ class Sharing:
         return summed
 
     def evaluate(self, apply: Apply, dataset: Dataset) -> tuple[float, float]:
-        """Return the loss and the accuracy on a data set, of which each rank looks at its share."""
+        """Return the loss and the accuracy on a data set; each rank evaluates its share."""
         if self.comm.size == 1:
             found = evaluate(apply, self.params, dataset)
             return found.loss, found.accuracy
-        # Running statistics are each rank's own; what is evaluated, and saved, is rank 0's.
+        # Each rank has its own running statistics; those of rank 0 are evaluated and saved.
         distributed.broadcast({n: p for n, p in self.params.items() if not p.requires_grad}, self.comm)
         own = dataset[self.part(len(dataset))]
         found_here = evaluate(apply, self.params, own) if len(own) else None

@@ -26,19 +26,19 @@ from autograd_cnn.training.saved_state import STATE_FILE
 from autograd_cnn.training.schema import SchemaError, parse
 from autograd_cnn.training.settings import Settings
 
-#: The files of a sweep beside the folders of its runs: what it trains, and what came of it.
+#: The files of a sweep besides the folders of its runs: what it trains, and the results.
 SWEEP_FILE, RESULTS_FILE, PICTURE_FILE = "sweep.json", "results.json", "results.png"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of one training.
+    """The result of one training.
 
     Attributes
     ----------
     settings : Settings
     accuracy : float, optional
-        Of the test set; None if the training failed.
+        On the test set; None if the training failed.
     seconds : float
         Of training alone.
     failure : str, optional
@@ -104,12 +104,12 @@ class Sweep:
         return sorted(names, key=lambda name: name == "seed")
 
     def name(self, settings: Settings, seed: bool = True) -> str:
-        """Return how one training is told from the others; without its seed, how it is from those of other settings."""
+        """Return a name that tells a training from all others; without `seed`, from those with other settings."""
         names = [name for name in self.varied if seed or name != "seed"]
         return ",".join(f"{name}={_brief(getattr(settings, name))}" for name in names) or "all"
 
     def run(self, folder: Path, executor: Executor) -> Iterator[Trained]:
-        """Train what is not trained yet, and yield every training as it ends; stopped ones go on where they were."""
+        """Train what is not trained yet, and yield every result as it is ready; stopped trainings are resumed."""
         futures: dict[Future[Trained], Settings] = {
             executor.submit(train, settings, folder / self.name(settings)): settings for settings in self.trainings
         }
@@ -141,7 +141,7 @@ class Sweep:
 
 
 def train(settings: Settings, folder: Path) -> Trained:
-    """Train to the end in a folder, from where it was left; a training that fails is a result, too."""
+    """Train to the end in a folder, resuming what is there; a training that fails is a result, too."""
     try:
         with hold(folder), _saving_at_the_end():
             summary = read_summary(folder)
@@ -156,13 +156,13 @@ def train(settings: Settings, folder: Path) -> Trained:
 
 
 def serve() -> None:
-    """Leave Ctrl-C, which comes to all processes of a terminal, to the one that started this one and will end it."""
+    """Ignore Ctrl-C, which reaches all processes of a terminal: the parent process handles it and ends this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _saving_at_the_end() -> Iterator[None]:
-    """Let SIGTERM, which ends a process that has nothing to do, save the state of a training."""
+    """Make SIGTERM save the state of a training; outside the block it just ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -174,7 +174,7 @@ def _saving_at_the_end() -> Iterator[None]:
 
 
 def _brief(value: Any) -> str:
-    """Return a value of a setting as it can stand in the name of a folder."""
+    """Return a setting's value in a form suitable for the name of a folder."""
     return Path(value).stem if isinstance(value, str) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""The training images of a run: of what kind they are, how they are varied, and by what they are known again."""
+"""The training images of a run: their kind, their augmentation, and the digest that identifies them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def in_colour(dataset: Dataset) -> bool:
 
 
 def variation(dataset: Dataset, reading: str) -> Transform:
-    """Return what is varied at random in images of this kind; see `digit_images.reading_of`."""
+    """Return the random augmentation for images of this kind; see `digit_images.reading_of`."""
     if in_colour(dataset):
         return crop_and_flip
-    # A shift of so many pixels is meant for images of 28×28.
+    # The default shift is meant for images of 28×28.
     shifted = functools.partial(augment, shift=2 * min(dataset.images.shape[2:]) / 28)
     return vary_handwriting if reading else shifted
 
 
 def image_metadata(dataset: Dataset, name: str) -> dict[str, Any]:
-    """Return what a saved model knows of the images that it was trained on, from the data set of this name.
+    """Return what a saved model stores about its training images, which come from the data set of this name.
 
     Photographs in colour are standardised by each channel's mean and deviation; grey images are not.
     """
@@ -47,7 +47,7 @@ def image_metadata(dataset: Dataset, name: str) -> dict[str, Any]:
 
 
 def load_images(model: models.Model, settings: Settings) -> tuple[Dataset, Dataset | None, Dataset]:
-    """Return what to train on, what is held out of that for validation, if anything, and what to test with."""
+    """Return the training images, the validation images held out of them, if any, and the test images."""
     inputs = Inputs.of(model, settings.gray)
     train, test = (inputs.load(settings.data, split, settings.skip_bad) for split in ("train", "test"))
     if not settings.validation:
@@ -74,7 +74,7 @@ def count_images(dataset: Dataset) -> dict[str, int]:
 
 
 def digest_of(train: Dataset, validation: Dataset | None = None) -> str:
-    """Return a digest of the images and their labels: those to train on, and those held out, which choose the best."""
+    """Return a digest of images and labels: those to train on, and those held out to choose the best epoch."""
     digest = hashlib.blake2b(digest_size=16)
     for dataset in (train, validation) if validation else (train,):
         digest.update(repr(dataset.images.shape).encode())

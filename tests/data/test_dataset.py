@@ -48,7 +48,7 @@ def test_one_hot_rows_tell_the_number_of_classes():
         (np.full((4, 2), 0.5), TypeError, r"argmax\(1\)"),
         (np.zeros((4, 1)), TypeError, r"ravel\(\) makes one axis"),
         (3, TypeError, r"shape \(\): expected the class of each image"),
-        ([[0], [1, 2]], TypeError, "labels are no array"),
+        ([[0], [1, 2]], TypeError, "labels are not an array"),
         (np.zeros(4, complex), TypeError, "labels are complex128"),
     ],
 )

@@ -152,7 +152,7 @@ def test_several_inputs_and_outputs_have_names():
     found = in_runtime(graph, {"left": a, "right": b})
     agree(found, [a + 2 * b, a, b.argmax(1)])
     for wrong in (["x"], ["x", "x"], ["x", "w"], ["x", ""], ["x", 3]):
-        with pytest.raises(OnnxError, match="input_names are 2 names, each other than the rest"):
+        with pytest.raises(OnnxError, match="input_names should be 2 different names"):
             trace(f, ({"w": ac.Tensor([2.0])}, a, b), input_names=wrong)
 
 

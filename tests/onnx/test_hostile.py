@@ -127,10 +127,10 @@ REFUSED = {
     _cut: r"'w' of shape \(3,\) has 1 numbers; expected 3",
     _wide: r"'w' of shape \(1099511627776,\) has 3 numbers",
     _text: "'w' asks for other numbers than float32 and float64",
-    _twice: "a tensor is named 'w', as another is",
+    _twice: "the tensor name 'w' is empty or used twice",
     _loop: "takes 'y', which nothing before it makes",
     _body: "has an attribute 'body' of the kind GRAPH, which is not read",
-    lambda model: model.graph.node.add().CopyFrom(model.graph.node[0]): "is nothing or made already",
+    lambda model: model.graph.node.add().CopyFrom(model.graph.node[0]): "expected one or more new names",
     lambda model: model.graph.output[0].CopyFrom(helper.make_tensor_value_info("z", 1, None)): "which no node makes",
     lambda model: model.ClearField("graph"): "has no graph",
     lambda model: model.ClearField("opset_import"): "names no version",
@@ -236,7 +236,7 @@ def test_a_file_of_many_small_parts_is_refused_before_it_is_parsed(tmp_path, num
     (tmp_path / "m.onnx").write_bytes(repeated(number, 10**6))
     base = Memory()
     base.peak()
-    with pytest.raises(OnnxError, match=r"m\.onnx says more beside its numbers than is read: over 200,000 parts"):
+    with pytest.raises(OnnxError, match=r"m\.onnx holds more besides its numbers than is read: over 200,000 parts"):
         ac.import_onnx(tmp_path / "m.onnx")
     assert base.peak() < 2**26
 

@@ -86,7 +86,7 @@ def read_data(folder, kind):
 #: What the files that PyTorch wrote ask for that the package lacks, and how many do.
 LACKING = {
     "images of three dimensions": 13,
-    "padding by other than a constant, or by less than nothing": 3,
+    "padding other than with a constant, or of negative width": 3,
 }
 
 

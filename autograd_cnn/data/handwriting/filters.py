@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-#: Pixels that are looked at along half of a ring's side.
+#: Number of pixels sampled along half of a ring's side.
 RING_DETAIL = 4
 
 
 def blur(image: Picture, deviation: float) -> Picture:
-    """Return an image (…, H, W) blurred with a Gaussian; at its edge the outermost pixels count on.
+    """Return an image (…, H, W) blurred with a Gaussian; beyond its edge the outermost pixels are repeated.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def blur(image: Picture, deviation: float) -> Picture:
 def ring_median(image: Picture, inner: int, outer: int) -> Picture:
     """Return the median of the square ring from `inner` to `outer` pixels about each pixel of an image (…, H, W).
 
-    Beyond the edge the image counts on as in a mirror.
+    Beyond the edge the image is mirrored.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def ring_median(image: Picture, inner: int, outer: int) -> Picture:
     0.0
     """
     y, x = (offset - outer for offset in np.indices((2 * outer + 1, 2 * outer + 1)))
-    # Of a large ring a part will do, evenly spread: every second or third pixel along each axis.
+    # A sample of a large ring is enough, evenly spread: every second or third pixel along each axis.
     step = max(1, outer // RING_DETAIL)
     in_ring = (np.maximum(np.abs(y), np.abs(x)) >= inner) & (y % step == 0) & (x % step == 0)
     padded = _pad(_pad(image, image.ndim - 2, outer, "symmetric"), image.ndim - 1, outer, "symmetric")
@@ -89,7 +89,7 @@ def lowest(image: Picture, width: int) -> Picture:
 
 
 def closed(image: Picture, width: int) -> Picture:
-    """Return a grey closing of an image (…, H, W): what is darker than its surroundings and narrower is filled.
+    """Return a grey closing of an image (…, H, W): dark parts narrower than `width` are filled.
 
     J. Serra, "Image Analysis and Mathematical Morphology", 1982.
 

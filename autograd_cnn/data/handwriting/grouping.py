@@ -1,9 +1,9 @@
-"""The parts of a picture's ink put together to digits: strokes that belong to one, and specks that belong to none."""
+"""Group the parts of a picture's ink into digits: strokes that belong to one, and specks that belong to none."""
 
 from autograd_cnn.data.handwriting.filters import Mask
 from autograd_cnn.data.handwriting.mnist_form import Box
 
-#: Smallest digit worth the name, by its longer side, as a share of the picture's longer side.
+#: Longer side of the smallest digit, as a share of the picture's longer side.
 SMALLEST = 0.05
 
 #: A part with less than this share of the largest part's ink is a speck.
@@ -13,10 +13,10 @@ SPECK = 0.01
 #: most this share of the larger one's size: the bar of a 5 over its belly.
 SHARED_WIDTH, GAP_BELOW = 0.3, 0.25
 
-#: So does a fragment, of at most this share of the larger one's height, that is as near as this share of its size.
+#: So do a part and a fragment of at most this share of its height, if the gap is at most this share of the larger size.
 FRAGMENT, GAP_BESIDE = 0.5, 0.12
 
-#: What is smaller than this share of the largest digit, in size or in ink, is none.
+#: What is smaller than this share of the largest digit, in size or in ink, is not a digit.
 LEAST_SIZE, LEAST_INK = 0.4, 0.08
 
 Part = tuple[Mask, Box]
@@ -25,7 +25,7 @@ Part = tuple[Mask, Box]
 def group_parts(parts: list[Part], shape: tuple[int, ...]) -> list[Mask]:
     """Return the mask (H, W) of each digit, from left to right, given the connected parts of the ink.
 
-    What touches the edge of the picture is taken for something else, unless there is nothing beside it.
+    Parts that touch the edge of the picture are not taken for digits, unless the others are too small.
     """
     inner = [(mask, box) for mask, box in parts if not _touches_edge(box, shape)]
     if any(max(box.height, box.width) >= SMALLEST * max(shape) for _, box in inner):
@@ -66,5 +66,5 @@ def _touches_edge(box: Box, shape: tuple[int, ...]) -> bool:
 
 
 def _size(box: Box) -> float:
-    """Return the height of a box, or its width, if it is much wider than high, as a lying 1."""
+    """Return the height of a box, or its width, if it is much wider than high, like a 1 on its side."""
     return max(box.height, 0.7 * box.width)

@@ -1,4 +1,4 @@
-"""Ink told from paper: how much of it there is at each point of a picture, whatever their colours and the light."""
+"""Tell ink from paper: how much ink there is at each point of a picture, whatever the colours and the light."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,20 @@ from autograd_cnn.data.handwriting.components import label_components
 from autograd_cnn.data.handwriting.filters import Mask, Picture, blur, closed, grown, ring_median
 from autograd_cnn.data.images import border, resize
 
-#: Longer side of the picture in which paper is looked for first, and of the rings whose median it is, in pixels.
+#: In pixels: longer side of the picture in which paper is first estimated, and extents of the rings whose median it is.
 COARSE, RINGS = 48, ((6, 9), (16, 20))
 
-#: What counts as near the border, of the distance from there to the middle.
+#: What counts as near the border, as a share of the way from there to the middle.
 NEAR_BORDER = 0.15
 
-#: A drawing, as against a photograph, has a flat background: this share of its border is within this of one level.
+#: A drawing, unlike a photograph, has a flat background: this share of its border differs by at most this from one
+#: level.
 FLAT_SHARE, FLAT = 0.5, 0.004
 
-#: Differences from paper count relative to its brightness and this, below which a camera sees little but noise.
+#: Differences from paper are divided by its brightness plus this level, below which a camera sees little but noise.
 DARKEST = 0.1
 
-#: The faintest ink: a lower contrast is that of paper's own texture, and of noise.
+#: The faintest ink: a lower contrast comes from the paper's texture or from noise.
 FAINTEST = 0.08
 
 #: Longer side of the smallest digit, as a share of the picture's.
@@ -30,7 +31,7 @@ def find_ink(image: Picture) -> Picture:
     """Return how much ink is at each point of a picture, relative to most of the ink.
 
     The background is estimated twice: roughly, to learn the colour of the ink and the width of its strokes, then as
-    what remains when whatever is narrower than these strokes has been filled.
+    what remains when everything narrower than these strokes has been filled.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def find_ink(image: Picture) -> Picture:
     small = resize(smooth[np.newaxis], half)[0]
     estimates = [_paper_and_direction(small, rough) for rough in rough_papers(small)]
     weights = np.array([separability(_ink(small, *estimate)) for estimate in estimates])
-    # Paper inside a loop may look like ink. Whether ink is darker than paper is what most of the estimates say.
+    # Paper inside a loop may look like ink. So a weighted vote of the estimates decides whether ink is darker than
+    # paper.
     darker = np.array([direction.sum() < 0 for _, direction in estimates])
     agreeing = darker == (weights[darker].sum() >= weights[~darker].sum())
     paper, direction = estimates[int(np.where(agreeing, weights, -1).argmax())]
@@ -75,7 +77,7 @@ def _ink(image: Picture, paper: Picture, direction: NDArray[np.float32]) -> Pict
 
 
 def separability(ink: Picture) -> float:
-    """Return the share of the variance that lies between what is above and what is below a half.
+    """Return the share of the variance that lies between the values above a half and those below.
 
     N. Otsu, "A Threshold Selection Method from Gray-Level Histograms", 1979.
     """
@@ -89,7 +91,7 @@ def separability(ink: Picture) -> float:
 def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
     """Return the direction in colour of the ink, (C,), and a mask (H, W) of it, empty if nothing stands out.
 
-    What reaches the picture's edge is a shadow or a table rather than ink, if there is anything else.
+    Parts that reach the picture's edge are taken for a shadow or a table rather than ink, if there are others.
     """
     strength = np.sqrt((difference**2).sum(0))
     inner = without_border_parts(strength > ink_threshold(strength))
@@ -101,7 +103,7 @@ def find_strokes(difference: Picture) -> tuple[NDArray[np.float32], Mask]:
 
 
 def without_border_parts(mask: Mask) -> Mask:
-    """Return a mask without the parts that touch its border, or as it is if there are no others worth the name."""
+    """Return a mask without the parts that touch its border, or unchanged if the others are too small."""
     labels, _ = label_components(mask)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     inner = mask & ~np.isin(labels, edge)
@@ -128,7 +130,7 @@ def rough_papers(image: Picture) -> list[Picture]:
 
 
 def paper_from_border(image: Picture) -> Picture:
-    """Return a quadratic function of place, (C, H, W), fitted to most of what is near the border of an image."""
+    """Return a quadratic function of position, (C, H, W), fitted to most of what is near the border of an image."""
     height, width = image.shape[1:]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
@@ -155,7 +157,7 @@ def principal_direction(difference: Picture) -> NDArray[np.float32]:
 
 
 def ink_threshold(ink: Picture) -> float:
-    """Return half of the mean of all that is above it, with paper at 0.
+    """Return the threshold that is half of the mean of the values above it, with paper at 0.
 
     T. W. Ridler and S. Calvard, "Picture Thresholding Using an Iterative Selection Method", 1978.
     """
@@ -171,7 +173,7 @@ def ink_threshold(ink: Picture) -> float:
 
 
 def thickness(mask: Mask) -> int:
-    """Return the width in pixels of the widest stroke in a mask: how often it can be eroded, twice."""
+    """Return the width in pixels of the widest stroke in a mask: twice the number of times that it can be eroded."""
     times = 0
     while mask.any():
         mask = ~grown(~mask, 1)

@@ -9,8 +9,8 @@ from autograd_cnn.data.images import resize
 
 SIDE, LONGER = 28, 20
 
-#: An image has the form already if it is off by no more than this: pixels of size and of place, and brightness of
-#: its border, which a JPEG does not keep black.
+#: An image has the form already if it is off by no more than this: in size and position, in pixels, and in the
+#: brightness of its border, which a JPEG does not keep black.
 OFF_SIZE, OFF_CENTRE, OFF_BLACK = 1, 0.75, 0.1
 
 #: Ink below the first share is paper, above the second it is solid: the edge of a stroke lies between.
@@ -62,8 +62,8 @@ def to_mnist_form(ink: Picture) -> Picture:
 def framed(image: Picture) -> Picture:
     """Return an image (1, 28, 28) of one clean digit (H, W), bright on black, however large and wherever it stands.
 
-    This is how `digits`, whose images of 8×8 are full, become like MNIST's. They are enlarged first, so that edges
-    can be made as sharp as those of ink.
+    This is how `digits`, whose digits fill their 8×8 images, become like MNIST's. They are enlarged first, so that
+    edges can be made as sharp as those of ink.
 
     Examples
     --------

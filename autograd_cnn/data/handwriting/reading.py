@@ -16,11 +16,11 @@ from autograd_cnn.data.handwriting.ruled_lines import without_ruled_lines
 from autograd_cnn.data.image_files import decode
 from autograd_cnn.data.images import border, bright_on_dark, resize, warnings_ignored
 
-#: Longer side of the picture that is looked at: a larger one is shrunk, and one less than the shortest enlarged.
+#: Longer side of the picture that is processed: it is shrunk to at most `LONGEST`, and enlarged to at least `SHORTEST`.
 LONGEST, SHORTEST = 400, 112
 
-#: Ink relative to most of the ink. What is stronger than `SURE` is ink, with all that touches it and is stronger than
-#: `FAINT`; ruled lines are looked for among all that is stronger than `TRACE`.
+#: Thresholds relative to most of the ink. Pixels above `SURE` are ink, and so are those above `FAINT` that are
+#: connected to them; ruled lines are looked for among those above `TRACE`.
 SURE, FAINT, TRACE = 0.6, 0.35, 0.2
 
 
@@ -131,7 +131,7 @@ def find_digits(ink: Picture) -> list[Mask]:
 
 
 def _as_picture(image: Any) -> Picture:
-    """Return a picture (C, H, W) in [0, 1] of what was given."""
+    """Convert the argument to a picture (C, H, W) in [0, 1]."""
     if isinstance(image, str | PathLike):
         # Averaged over blocks of pixels as it is decoded: a large photograph takes little memory.
         with warnings_ignored():

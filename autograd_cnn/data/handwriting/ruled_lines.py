@@ -8,14 +8,14 @@ from autograd_cnn.data.handwriting.filters import Mask, grown
 #: Slopes that are tried: up to about 12° from the horizontal or the vertical.
 STEEPEST, SLOPE = 0.2, 0.005
 
-#: A line covers this share of the picture's width, and is no wider than that share.
+#: The gaps of a line are together at most the first share of the picture's width; it is no thicker than the second.
 LONGEST_GAP, THICKEST = 0.35, 0.02
 
 
 def without_ruled_lines(mask: Mask) -> Mask:
     """Return a mask (H, W) of ink without lines that cross all of it, nearly level or nearly upright.
 
-    Where a stroke crosses a line, it is kept.
+    Strokes are kept where they cross a line.
     """
     return _without_level_lines(_without_level_lines(mask).T).T
 
@@ -38,7 +38,7 @@ def _without_level_lines(mask: Mask) -> Mask:
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int64]:
-    """Return for each pixel the length of the run of ink in its column that it is in."""
+    """Return, for each pixel, the length of the vertical run of ink that contains it."""
     height = len(mask)
     row = np.arange(height)[:, np.newaxis]
     begin = np.maximum.accumulate(np.where(mask, -1, row), axis=0)
@@ -52,7 +52,7 @@ def _longest_lines(mask: Mask, least: float) -> tuple[float, list[int]]:
     A line is y = row + slope·(x − W/2), and has ink on at least `least` columns.
     """
     height, width = mask.shape
-    step = 3  # columns that are looked at
+    step = 3  # only every third column is sampled
     if np.count_nonzero(mask[:, ::step].any(0)) < least / step:
         return 0.0, []  # as for most drawings: there is no need to look for lines
     y, x = np.nonzero(mask[:, ::step])

@@ -1,7 +1,7 @@
-"""What computations cost, here and in PyTorch where that is installed.
+"""The cost of computations, here and in PyTorch if it is installed.
 
-`python -m autograd_cnn bench` asks the short questions; the scripts in `benchmarks/` ask these and more. All rivals do
-the same work on the same numbers, which is checked before anything is timed.
+`python -m autograd_cnn bench` answers the short questions; the scripts in `benchmarks/` answer these and more. All
+rivals do the same work on the same numbers, which is checked before anything is timed.
 """
 
 from autograd_cnn.experiments.comparison.frameworks import (

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
 # Colours of Okabe and Ito, "Color universal design", 2008. The last rival, the one in question, is always blue. In grey
-# the others are all alike: hatching tells their bars apart, and a mark their curves.
+# the others look alike: hatching tells their bars apart, and markers their curves.
 _LAST, _OTHERS = ("#0072B2", "", "o"), (
     ("#E69F00", "", "s"), ("#999999", "////", "^"), ("#56B4E9", "....", "D"), ("#CC79A7", "xxxx", "v"),
 )  # fmt: skip
 _BAR, _GAP = 0.22, 0.09  # inches
-_Look: TypeAlias = tuple[str, str, str]  # colour, hatching and mark
+_Look: TypeAlias = tuple[str, str, str]  # colour, hatching and marker
 
 
 def bars(report: Measurements, path: Path) -> None:

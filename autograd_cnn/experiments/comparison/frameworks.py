@@ -96,7 +96,7 @@ class Ours(Framework):
         kind, settings = optimizer
         self.network = network
         self.params = {name: ac.Tensor(w.copy(), requires_grad=True) for name, w in weights.items()}
-        self._arrays: dict[str, Array] | None = None  # of the parameters, from a forward alone to the next step
+        self._arrays: dict[str, Array] | None = None  # of the parameters, kept from a forward alone until the next step
         self.optimizer = getattr(ac.optim, kind)(self.params, **settings)
 
     @staticmethod
@@ -145,7 +145,7 @@ class Ours(Framework):
 
 
 class Shared(Ours):
-    """The same in all processes that were started together, each with its share of every batch."""
+    """The package in all processes that were started together, each with its share of every batch."""
 
     def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
         super().__init__(network, weights, optimizer)

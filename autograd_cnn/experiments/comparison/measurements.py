@@ -33,7 +33,7 @@ class Measurements:
     Parameters
     ----------
     name : str
-        Of the files it is saved in.
+        Name of the files it is saved in.
     title : str
         What is compared.
     rivals : sequence of str

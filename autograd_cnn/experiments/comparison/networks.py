@@ -117,7 +117,7 @@ def _fast(first: int, second: int) -> Network:
 
 
 FAST, FAST_WIDE = _fast(24, 32), _fast(32, 64)
-"""What learns MNIST in an epoch, and what learns more of it in a few."""
+"""A network that learns MNIST in an epoch, and one that learns more of it in a few."""
 
 CONVNET_BN = Network("convnet_bn", convnet_bn.INPUT_SHAPE, partial(_init_model, convnet_bn), _apply_convnet_bn)
 RESNET = Network("ResNet-14", (3, 32, 32), partial(_init_model, resnet, depth=14), _apply_resnet)

@@ -1,4 +1,4 @@
-"""The questions that the command line asks, and scripts too: a step, an inference, an op."""
+"""The questions that the command line answers, and scripts too: a step, an inference, an op."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def training_step(
     All do the same work in the same process: forward, softmax cross-entropy, backward and one SGD step with momentum,
     on the same batch from the same weights. The losses of three steps are compared first.
 
-    Peers run LeNet-5 alone, and only after everything else is timed: their large arrays slow down the rivals that take
+    Peers run only LeNet-5, and only after everything else is timed: their large arrays slow down the rivals that take
     turns with them.
     """
     columns = [*frameworks[:-1], *peers, frameworks[-1]]
@@ -153,7 +153,7 @@ def linear_case(n: int, inputs: int, outputs: int) -> OpCase:
 
 
 def _other_cases(n: int, channels: int, side: int) -> list[OpCase]:
-    """Return cases of the ops that hardly multiply."""
+    """Return cases of the ops with few multiplications."""
     x, shape = (n, channels, side, side), f"{n}×{channels}×{side}×{side}"
 
     def batch_norm(F: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any) -> Any:
@@ -204,8 +204,8 @@ def op_cases(quick: bool) -> list[OpCase]:
 def single_ops(cases: Iterable[OpCase], frameworks: Frameworks, *, threads: int, rounds: int) -> Report:
     """Time single ops, forward with a graph recorded and backward to all inputs, across shapes.
 
-    Values and gradients are compared first. Where the work is multiplications, the table shows the share of the peak:
-    two operations a multiply-add, divided by what a large matrix product of NumPy reaches in the same process. PyTorch
+    Values and gradients are compared first. For ops made of multiply-adds, the table shows the share of the peak: two
+    operations per multiply-add, divided by what a large matrix product of NumPy reaches in the same process. PyTorch
     has a matrix product of its own, and can exceed it.
     """
     peak = matmul_peak()
@@ -230,8 +230,8 @@ def single_ops(cases: Iterable[OpCase], frameworks: Frameworks, *, threads: int,
 def matmul_peak(size: int = 512, repeats: int = 200) -> float:
     """Return the floating-point operations a second of the fastest of some float32 matrix products.
 
-    They are short: where other programs run, each of a few long ones is interrupted, and the ops that are compared with
-    them would seem to exceed the peak.
+    The products are short: beside other programs, every one of a few long products would be interrupted, and the ops
+    compared with them would seem to exceed the peak.
     """
     a = np.random.default_rng(0).random((size, size), np.float32)
     out = np.empty_like(a)

@@ -14,7 +14,7 @@ from autograd_cnn.experiments.reproductions.study import FILES, Study
 
 
 class Reproduction(Protocol):
-    """What the module of a system holds."""
+    """What the module of a system has to define."""
 
     TITLE: str
 

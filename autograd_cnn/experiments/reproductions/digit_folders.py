@@ -1,4 +1,4 @@
-"""Digits from PNG files in a folder a class: one convolution, pooling and a linear layer, all in matrix form.
+"""Digits from PNG files in one folder per class: one convolution, pooling and a linear layer, all in matrix form.
 
 The write-up trains on 10,000 images and tests on 5,000, and prints a report of every class. It states neither sizes nor
 rates: used here are 8 filters of 5×5, SGD at 0.05, batches of 32 and 5 epochs.

@@ -55,7 +55,7 @@ def squared_error(logits: Any, labels: Any) -> Any:
 
 
 def run(study: Study) -> None:
-    """Export and read the images, train with the defect and without, and then the best we know."""
+    """Export and read the images, train with the defect and without, and then by the best recipe we know."""
     train, test = study.first(60_000, 10_000)
     train, test = _through_files(study, train), _through_files(study, test)
     init, apply = lenet5(len(train.class_names))

@@ -3,8 +3,8 @@
 The network is SimpleConvNet of Saitoh, "Deep Learning from Scratch", 2016, chapter 7. The write-up reproduced here
 trains on 2,000 images and tests on 1,000, in batches of 100, for 20 epochs, from normal weights of standard deviation
 0.01; Adam at 0.001. It checks backpropagation with numerical gradients, and shows the filters of the first layer turn
-from noise into edges. The learning rates of the other optimizers are its default, 0.01, but for RMSprop, which takes
-0.001 here: at 0.01 it diverges.
+from noise into edges. The other optimizers use its default learning rate, 0.01, except RMSprop, which uses 0.001 here:
+at 0.01 it diverges.
 
 It reports an accuracy near 96 %. With 2,000 images Adam reaches 90 or 91 % with three seeds, and 93 % in 60 epochs; it
 is near 96 % with 5,000 images, which are tried too.

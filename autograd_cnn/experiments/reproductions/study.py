@@ -54,8 +54,8 @@ class Study:
     seed : int
         Seeds every draw.
     data : str
-        The data set's name. Published figures are of MNIST, all of it: with other data, and in a quick study, they
-        are left out.
+        The data set's name. Published figures are for all of MNIST: with other data, and in a quick study, they are
+        left out.
     findings : list of Finding
     headline : Finding
         The result, a phrase in each column, for the README.
@@ -75,7 +75,7 @@ class Study:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def first(self, train: int, test: int) -> tuple[Dataset, Dataset]:
-        """Return the first images of either split, as far as there are so many; a tenth for a quick study."""
+        """Return the first images of each split, or all if there are fewer; a tenth for a quick study."""
         share = 10 if self.quick else 1
         return _take(self.train, train // share), _take(self.test, test // share)
 

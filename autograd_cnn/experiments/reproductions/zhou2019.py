@@ -3,8 +3,8 @@
 The network is that of Zhou, "CNNs, part 1: an introduction to convolutional neural networks", 2019. The write-up
 reproduced here trains a convolution, pooling and a softmax layer with SGD at 0.005 on one image at a time, for 3
 epochs, five times, then compares with PyTorch and with a hidden layer of 512. It does not say how many images there
-are: the first 10,000 of either split are used. The identical program runs in PyTorch, where that is installed, from
-the same weights and in the same order.
+are: the first 10,000 of each split are used. The identical program runs in PyTorch, where that is installed, from the
+same weights and in the same order.
 """
 
 from __future__ import annotations

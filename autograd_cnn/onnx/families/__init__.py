@@ -1,4 +1,4 @@
-"""The ops of the package and the operators of ONNX, a family a file, each in both directions.
+"""The ops of the package and the operators of ONNX, one family per file, each in both directions.
 
 `EXPORTS` holds, by the name of a primitive, the function that adds its nodes to a `Builder`; `IMPORTS`, by the name of
 an operator, the function that computes a node with our ops.

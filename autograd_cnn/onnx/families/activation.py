@@ -82,7 +82,7 @@ def _read_along_axis(op: Any) -> Any:
         axis = a("axis", -1 if a.opset >= 13 else 1)
         if a.opset >= 13:
             return op(x, axis)
-        # Before opset 13 all axes from `axis` on are one.
+        # Before opset 13 all axes from `axis` on count as one.
         return ops.reshape(op(ops.reshape(x, (math.prod(np.shape(x)[:axis]), -1)), 1), np.shape(x))
 
     return compute

@@ -50,7 +50,7 @@ def _conv_transpose2d(g: Builder, c: Call) -> str:
 
 
 def images(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Let an op of images take signals too, as images of one row."""
+    """Make an op on images accept 1-D signals too, as images of one row."""
 
     @functools.wraps(compute)
     def lifted(a: Attributes, x: Any, *others: Any) -> Any:
@@ -71,7 +71,7 @@ def images(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def weight_size(a: Attributes, weight: Any) -> tuple[int, ...]:
-    """Return the size of a kernel, which the node may tell as well."""
+    """Return the size of a kernel, and check it against the node's `kernel_shape`."""
     size = tuple(np.shape(weight)[2:])
     if tuple(a("kernel_shape", size)) != size:
         raise ValueError(f"kernel_shape is {tuple(a('kernel_shape'))}, and the weight has {size}")
@@ -142,7 +142,7 @@ def _read_conv_transpose(a: Attributes, x: Any, weight: Any, bias: Any = None) -
     a.reserve((np.shape(x)[0], np.shape(weight)[1] * groups, *(f + e for f, e in zip(full, extra, strict=True))))
     if (top, left) == (bottom, right):
         return ops.conv_transpose2d(x, weight, bias, strides, (top, left), extra, groups, dilations)
-    # Padding takes rows and columns away: here not as many on every side.
+    # Padding removes rows and columns here, a different number on each side.
     out = ops.conv_transpose2d(x, weight, bias, strides, 0, extra, groups, dilations)
     rows, columns = np.shape(out)[2:]
     return out[:, :, top : rows - bottom, left : columns - right]

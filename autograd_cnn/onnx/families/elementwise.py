@@ -19,7 +19,7 @@ from autograd_cnn.onnx.tracing import Call
 
 
 def unary(operator: str) -> Callable[[Builder, Call], str]:
-    """Return what writes an op of one input as one operator."""
+    """Return a function that writes an op of one input as one operator."""
     return lambda g, c: g.node(operator, g.cast(c["x"], c.dtype))
 
 
@@ -61,7 +61,7 @@ EXPORTS |= {
 
 
 def _rounding(operator: str) -> Callable[[Builder, Call], str]:
-    """Return what writes an op that rounds; whole numbers stay what they are."""
+    """Return a function that writes an op that rounds; integers stay unchanged."""
     return lambda g, c: g.node(operator if c.dtype.kind == "f" else "Identity", g.cast(c["x"], c.dtype))
 
 
@@ -118,7 +118,7 @@ def _astype(g: Builder, c: Call) -> str:
 
 
 def _remainder(g: Builder, c: Call, dtype: Any) -> str:
-    """Return x mod y with the sign of y, as NumPy has it."""
+    """Return x mod y with the sign of y, as in NumPy."""
     x, y = g.cast(c["x"], dtype), g.cast(c["y"], dtype)
     if dtype.kind != "f":
         return g.node("Mod", x, y)
@@ -140,7 +140,7 @@ def _floor_divide(g: Builder, c: Call) -> str:
     return g.node("Round", quotient) if c.dtype.kind == "f" else quotient
 
 
-# Near 0, 1 + x and exp(x) − 1 have lost the digits of x: these forms keep them.
+# Near 0, 1 + x and exp(x) − 1 lose digits of x: these forms keep them.
 
 
 @exports("log1p")
@@ -169,7 +169,7 @@ EXPORTS |= {"log2": _logarithm(2.0), "log10": _logarithm(10.0)}
 def _logaddexp(g: Builder, c: Call) -> str:
     x, y = g.cast(c["x"], c.dtype), g.cast(c["y"], c.dtype)
     rest = g.node("Softplus", g.node("Neg", g.node("Abs", g.node("Sub", x, y))))
-    # Of two equal infinities there is no difference.
+    # The difference of two equal infinities is undefined.
     doubled = g.node("Add", x, g.constant(np.log(2.0), c.dtype))
     return g.node("Where", g.node("Equal", x, y), doubled, g.node("Add", g.node("Max", x, y), rest))
 
@@ -178,7 +178,7 @@ def _logaddexp(g: Builder, c: Call) -> str:
 
 
 def align(a: Attributes, x: Any, y: Any, axis: int | None = None) -> Any:
-    """Return `y` with the axes that it took from `axis` on, before opset 7."""
+    """Return `y` with its axes aligned with those of `x` from `axis` on, as before opset 7."""
     axis = a("axis", axis)
     if a.opset >= 7 or axis is None or np.size(array(y)) == 1:
         return y
@@ -199,7 +199,7 @@ def _read_binary(op: Any) -> Any:
 
 
 def _read_plain(op: Any) -> Any:
-    """Return what computes logic and integer arithmetic, on the way to a shape or a mask."""
+    """Return a function that computes logic and integer arithmetic, for a shape or a mask."""
 
     def compute(a: Attributes, *xs: Any) -> Any:
         _reserved(a, *xs)
@@ -252,7 +252,7 @@ def _read_divide(a: Attributes, x: Any, y: Any) -> Any:
     _reserved(a, x, align(a, x, y))
     if array(x).dtype.kind in "iu":
         _refuse_zeros(y)
-        quotient = np.trunc(np.true_divide(array(x), array(y)))  # of lengths, on the way to a shape
+        quotient = np.trunc(np.true_divide(array(x), array(y)))  # of lengths, to compute a shape
         return quotient.astype(array(x).dtype)
     return ops.divide(x, align(a, x, y))
 
@@ -289,5 +289,5 @@ def _read_cast(a: Attributes, x: Any, like: Any = None) -> Any:
 
 
 def is_static(*values: Any) -> bool:
-    """Whether lengths are numbers, whatever the batch size."""
+    """Whether lengths do not depend on the batch size."""
     return not any(isinstance(v, Extent) for v in values)

@@ -25,7 +25,7 @@ def _is_array(item: Any) -> bool:
 
 
 def _items(g: Builder, index: Any, ndim: int) -> list[Any]:
-    """Return an index as one item an axis of the input, and None for new axes: no ellipsis, no mask."""
+    """Return an index as one item per axis of the input, and None for new axes: without ellipsis or mask."""
     given = index if type(index) is tuple else (index,)  # a Ref is a tuple too
     items: list[Any] = []
     for item in given:
@@ -49,7 +49,7 @@ def _after(place: Any) -> Any:
 
 
 def _sliced(g: Builder, x: str, items: list[Any]) -> str:
-    """Take the slices and numbers of an index, numbers as slices of one."""
+    """Apply the slices and numbers of an index, numbers as slices of one."""
     starts, ends, axes, steps = [], [], [], []
     for axis, item in enumerate(items):
         if isinstance(item, slice) and item != _WHOLE:
@@ -74,7 +74,7 @@ def _getitem(g: Builder, c: Call) -> str:
     if any(map(_is_array, items)):
         return _selected(g, x, g.shape(c["x"]), items)
     x = _sliced(g, x, [item for item in items if item is not None])
-    # A number takes its axis away, None adds one.
+    # A number removes its axis, None adds one.
     numbers = [i for i, item in enumerate(v for v in items if v is not None) if isinstance(item, int | Extent)]
     if numbers:
         x = g.node("Squeeze", x, g.integers(*numbers))
@@ -85,7 +85,7 @@ def _getitem(g: Builder, c: Call) -> str:
 
 
 def _selected(g: Builder, x: str, shape: Any, items: list[Any]) -> str:
-    """Take elements by arrays of places, which go together as NumPy has it."""
+    """Take elements by integer arrays, which broadcast together as in NumPy."""
     new = [i for i, item in enumerate(items) if item is None]
     if new:
         x = g.node("Unsqueeze", x, g.integers(*new))
@@ -101,7 +101,7 @@ def _selected(g: Builder, x: str, shape: Any, items: list[Any]) -> str:
     columns = [g.node("Unsqueeze", g.expand(p, spread, np.int64), g.integers(-1)) for p in places]
     rest = [i for i in range(len(items)) if i not in axes]
     out = g.node("GatherND", g.node("Transpose", x, perm=[*axes, *rest]), g.node("Concat", *columns, axis=-1))
-    # The arrays' axes stand where the first array stood, if the arrays stand side by side; else first.
+    # If the arrays are adjacent in the index, their axes are where the first array was; otherwise they come first.
     first, wide = axes[0], len(spread)
     if axes == [*range(first, first + len(axes))] and first:
         order = [*range(wide, wide + first), *range(wide), *range(wide + first, wide + len(rest))]

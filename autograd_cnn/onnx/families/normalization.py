@@ -24,7 +24,7 @@ def _standardize(g: Builder, c: Call) -> str:
 
 @exports("normalize")
 def _normalize(g: Builder, c: Call) -> str:
-    """Write a batch normalization by known statistics."""
+    """Write a batch normalization with known statistics."""
     return _scaled(g, c, g.cast(c["mean"], c.dtype), g.cast(c["variance"], c.dtype))
 
 
@@ -36,14 +36,14 @@ def _batch_moments(g: Builder, c: Call) -> str:
 
 @exports("batch_standardize")
 def _batch_standardize(g: Builder, c: Call) -> str:
-    """Write a batch normalization by the statistics of the batch, which the graph has worked out."""
+    """Write a batch normalization with the statistics of the batch, which the graph computes."""
     moments = g.cast(c["moments"], c.dtype)
     parts = (g.node("Gather", moments, g.constant(i, np.int64), axis=0) for i in (0, 1))
     return _scaled(g, c, *parts)
 
 
 def _moments(g: Builder, c: Call, axes: tuple[int, ...]) -> tuple[str, str, str]:
-    """Write the mean over axes, the distances from it, and the mean of their squares."""
+    """Write the mean over axes, the deviations from it, and the mean of their squares."""
     x = g.cast(c["x"], c.dtype)
     mean = reduced(g, "ReduceMean", x, axes, True)
     centered = g.node("Sub", x, mean)

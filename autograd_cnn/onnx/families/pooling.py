@@ -38,7 +38,7 @@ def _window(op: str, g: Builder, c: Call) -> tuple[kernels.Window, list[int], ke
 
 
 def _pooled(g: Builder, operator: str, x: str, window: kernels.Window, pads: list[int], fill: Any, **more: Any) -> str:
-    """Pool, with the padding of a node of its own where the operator cannot take it."""
+    """Pool, with a separate node for the padding if the operator cannot take it."""
     if any(p >= k for p, k in zip(pads, window.size * 2, strict=True)):
         edges = g.integers(0, 0, *pads[:2], 0, 0, *pads[2:])
         x, pads = g.node("Pad", x, edges, g.constant(*fill)), [0, 0, 0, 0]
@@ -60,7 +60,7 @@ def _avg_pool2d(g: Builder, c: Call) -> str:
     x, whole = g.cast(c["x"], c.dtype), bool(c["count_include_pad"])
     if pads[:2] == pads[2:]:
         return _pooled(g, "AveragePool", x, window, pads, (0, c.dtype), count_include_pad=int(whole))
-    # What lies beyond the padding does not count: the mean over whole windows, times what that is too small by.
+    # What lies beyond the padding does not count: divide the mean over whole windows by the share that counts.
     edges = g.integers(0, 0, *pads[:2], 0, 0, *pads[2:])
     out = _pooled(g, "AveragePool", g.node("Pad", x, edges, g.constant(0, c.dtype)), window, [0] * 4, None)
     framed = np.pad(np.ones((1, 1, *image)), ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
@@ -75,7 +75,7 @@ def _avg_pool2d(g: Builder, c: Call) -> str:
 
 
 def _read_edges(a: Attributes, x: Any) -> tuple[Any, Any]:
-    """Return the size of the window, and the padding, which is smaller: else a window would see nothing else."""
+    """Return the size of the window and the padding, which must be smaller: else a window might see padding alone."""
     size = tuple(a("kernel_shape"))
     pads = read_pads(a, np.shape(x)[2:], size)
     if any(p >= k for k, both in zip(size, pads, strict=True) for p in both):

@@ -49,13 +49,13 @@ def _det(g: Builder, c: Call) -> str:
     return g.node("Det", g.cast(c["a"], c.dtype))
 
 
-#: Of larger matrices, whose rows are at most 1, a determinant in float32 might overflow (Hadamard's bound).
+#: For matrices with more rows, even of elements of at most 1, a float32 determinant might overflow (Hadamard's bound).
 _LARGEST = 32
 
 
 @exports("slogdet")
 def _slogdet(g: Builder, c: Call) -> str:
-    """Write the logarithm by that of the determinant with rows of at most 1, and those of what they were divided by."""
+    """Write the logarithm as that of the determinant with rows scaled to at most 1, plus those of the scales."""
     a, (rows, _), of = g.cast(c["a"], c.dtype), g.shape(c["a"])[-2:], functools.partial(g.constant, dtype=c.dtype)
     if not isinstance(rows, int) or rows > _LARGEST:
         raise OnnxError(f"ONNX has the determinant alone, which overflows beyond {_LARGEST} rows; got {rows}")

@@ -27,7 +27,7 @@ def axes_of(ndim: int, axis: Any) -> tuple[int, ...]:
 
 
 def reduced(g: Builder, operator: str, x: str, axes: tuple[int, ...], keepdims: bool) -> str:
-    """Add a node that reduces some axes; of none it leaves x as it is."""
+    """Add a node that reduces some axes; without axes it leaves x unchanged."""
     if not axes:
         return g.node("Identity", x)
     return g.node(operator, x, g.integers(*axes), keepdims=int(keepdims))
@@ -131,7 +131,7 @@ for _name, _op in {
 
 
 def _read_composed(before: Any, after: Any) -> Any:
-    """Return what computes a sum of something over axes, and something of the sum."""
+    """Return a function that applies `before`, sums over axes, and applies `after` to the sum."""
 
     def compute(a: Attributes, x: Any, axes: Any = None) -> Any:
         axes = integers(a("axes") if axes is None else axes)

@@ -20,12 +20,12 @@ Function = Callable[..., Any]
 
 
 def exports(*names: str) -> Callable[[Function], Function]:
-    """Enter a function as what writes these ops."""
+    """Register a function that writes these ops."""
     return lambda function: EXPORTS.update(dict.fromkeys(names, function)) or function
 
 
 def imports(*names: str) -> Callable[[Function], Function]:
-    """Enter a function as what computes these operators."""
+    """Register a function that computes these operators."""
     return lambda function: IMPORTS.update(dict.fromkeys(names, function)) or function
 
 
@@ -46,7 +46,7 @@ class Attributes(NamedTuple):
 
 
 def array(value: Any) -> Array:
-    """Return the value as an array, cut off from the graph."""
+    """Return the value as an array, detached from the graph."""
     return np.asarray(value.data if isinstance(value, Tensor) else value)
 
 

@@ -31,10 +31,10 @@ IMPORTS["Atanh"] = lambda _, x: ops.multiply(ops.subtract(ops.log1p(x), ops.log1
 
 @exports("arctan2")
 def _arctan2(g: Builder, c: Call) -> str:
-    """Write the angle by the arctangent of the smaller over the larger: its slopes are finite but at the origin."""
+    """Write the angle by the arctangent of the smaller over the larger: its slopes are finite except at the origin."""
     y, x, of = g.cast(c["y"], c.dtype), g.cast(c["x"], c.dtype), functools.partial(g.constant, dtype=c.dtype)
     sizes = g.node("Abs", y), g.node("Abs", x)
-    # Two infinities are as two ones.
+    # Two infinities have the same angle as two ones.
     corner = g.node("And", g.node("Equal", *sizes), g.node("Equal", sizes[0], of(np.inf)))
     y, x = (g.node("Where", corner, g.node("Sign", v), v) for v in (y, x))
     steep = g.node("Greater", *sizes)
@@ -47,5 +47,5 @@ def _arctan2(g: Builder, c: Call) -> str:
 
 
 def _is_negative(g: Builder, x: str, zero: str) -> str:
-    """Tell numbers with a minus, the zero among them, by their reciprocals."""
+    """Find numbers with a minus sign, −0 included, by their reciprocals."""
     return g.node("Or", g.node("Less", x, zero), g.node("Less", g.node("Reciprocal", x), zero))

@@ -29,7 +29,7 @@ export function drawGraph(view, nodes, chosen, open) {
     boxes.forEach((each, i) => each.setAttribute("aria-pressed", i === number));
     open(number);
   };
-  // In the order of the rows, so that the tabulator goes from the top to the bottom.
+  // In the order of the rows, so that the Tab key goes from the top to the bottom.
   const order = boxes.map((_, i) => i).sort((i, j) => places[i].y - places[j].y || places[i].x - places[j].x);
   for (const i of order) {
     boxes[i].addEventListener("click", () => choose(i));

@@ -48,7 +48,7 @@ async function read(goesOn, file = null) {
       }
       try {
         const answer = await askAboutPicture(given ?? pad.toFile());
-        if (answer.unread && unfinished) continue; // half a digit may be none, or two
+        if (answer.unread && unfinished) continue; // half a digit may look like none, or two
         if (answer.unread) throw new Refused(answer.unread);
         show(answer, unfinished);
         const took = performance.now() - since;
@@ -145,7 +145,7 @@ async function showSaliency() {
 
 // --- What takes several steps ----------------------------------------------------------------------------------------
 
-// A button that starts something, and stops it while it goes on.
+// A button that starts something, and stops it while it is running.
 function startable(id, work) {
   const button = $(id);
   const told = button.closest("section").querySelector("[role=status]");
@@ -255,7 +255,7 @@ function lessons(count) {
   $("learn-undo").disabled = !count;
 }
 
-// Ask again about the same pixels: the network is another one now.
+// Ask again about the same pixels: the network has changed.
 async function again() {
   if (current) show(await ask("answer", { pixels: current.pixels.sent }), false);
 }

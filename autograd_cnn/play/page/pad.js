@@ -6,7 +6,7 @@ const PEN = 24;
 const STEP = 12;
 
 export class Pad {
-  // `onchange` is told of every change, with whether a stroke goes on.
+  // `onchange` is told of every change, and of whether a stroke is still going on.
   constructor(canvas, cursor, onchange) {
     this.canvas = canvas;
     this.cursor = cursor;
@@ -47,7 +47,7 @@ export class Pad {
     this.#changed();
   }
 
-  // A photograph, or any bitmap, in place of what was drawn; more can be drawn on it.
+  // A photograph, or any bitmap, replaces what was drawn; more can be drawn on it.
   show(bitmap, smooth = true) {
     this.strokes = [];
     this.photograph = bitmap;

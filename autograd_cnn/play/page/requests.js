@@ -42,7 +42,7 @@ export async function askAboutPicture(file) {
   return JSON.parse(await (await request("picture", { method: "POST", body: file })).text(), revive);
 }
 
-// What the server answers bit by bit, a line of JSON each.
+// What the server answers step by step, one line of JSON each.
 export async function* follow(name, content, signal) {
   const response = await request(name, posting(content, signal));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
