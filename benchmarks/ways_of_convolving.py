@@ -1,8 +1,8 @@
 """What does each step gain, on the way from the definition of a convolution to the one used here?
 
-Published write-ups convolve in NumPy in three ways: with loops over pixels, which is the definition; with a matrix of
-columns, one for each place of the window, filled by Python loops over the places; and with that matrix filled by
-slices, one for each pixel of the window. Here they are written plainly, forward and backward, beside this package's
+Published write-ups convolve in NumPy in three ways: with loops over pixels, which is the definition; with a
+matrix that has a row for each place of the window, filled by Python loops over the places; and with that matrix filled
+by slices, one for each pixel of the window. Here they are written plainly, forward and backward, beside this package's
 kernels. All get the same arrays in C order, and have to agree first.
 
 A second table measures what this package chooses among its own algorithms: for each line of the tables in
