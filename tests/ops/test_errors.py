@@ -251,7 +251,7 @@ OF_ARRAYS = {
     "norm: takes one axis for vectors, or two for matrices; got axis (0, 1, 2) of shape (2, 2, 2)": lambda: (
         ac.linalg.norm(zeros(2, 2, 2), 2, (0, 1, 2))),
     "norm: ord of a vector is a number, inf or -inf; got 'fro'": lambda: ac.linalg.norm(zeros(2), "fro"),
-    "norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got 'nuc': those by singular": lambda: ac.linalg.norm(
+    "norm: ord of a matrix is None, 'fro', 1, -1, inf or -inf; got 'nuc': norms by singular": lambda: ac.linalg.norm(
         zeros(2, 2), "nuc"),
     "inf or -inf; got 2: norms by singular values have no op": lambda: ac.linalg.norm(zeros(2, 2), 2),
     "binary_cross_entropy: x are probabilities, from 0 to 1; got 1.5 among them": lambda: ac.binary_cross_entropy(
