@@ -21,8 +21,8 @@ from autograd_cnn.kernels.sums import largest_divisor, ones
 _dot: Any = one_thread(np.ndarray.dot)
 
 _BLOCK = 131072  # elements, 512 KiB in float32
-_SUMMED = 128  # numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
-_MULTIPLIED = 1024  # products in a sum by BLAS, which adds them in at least 32 lanes
+_SUMMED = 128  # most numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
+_MULTIPLIED = 1024  # most products in a sum by BLAS, which adds them in at least 32 lanes
 _NEAR = 16  # largest mean² / variance for which float32 is precise enough to subtract the mean after summing
 _NEARER = 4  # the same for the variance, and for normalized values
 _BUFFER = 8192  # elements of a ufunc's buffer

@@ -21,7 +21,7 @@ def keep_freed_memory() -> bool:
     """Let up to 256 MiB of freed memory stay with the process; return whether the C library can do so.
 
     This applies to the whole process. Set the environment variable AUTOGRAD_CNN_KEEP_MEMORY=0 to prevent it;
-    `return_freed_memory` returns what has been kept.
+    `return_freed_memory` returns to the system what has been kept.
     """
     libc = _glibc()
     if libc is None or os.environ.get("AUTOGRAD_CNN_KEEP_MEMORY") == "0":

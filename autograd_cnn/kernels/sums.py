@@ -26,7 +26,7 @@ _dot: Any = one_thread(np.ndarray.dot)
 _FEW = 16  # numbers that are added one after the other
 _SMALL = 4096  # elements, up to which summing directly in float64 is fastest
 _WIDE = 512  # elements of a row to add at once: shorter rows are added more slowly
-_LANES = 128  # numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
+_LANES = 128  # most numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
