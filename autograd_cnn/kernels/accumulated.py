@@ -1,23 +1,23 @@
-"""Convolution without gathered columns or padding: products of the rows as they lie in memory, added up by BLAS.
+"""Convolution without im2col or padding: BLAS multiplies the rows where they lie in memory, and adds up the products.
 
-The R = (t − 1)·stride + KH input rows that a band of `t` output rows reads lie one after the other in memory, a matrix
-(R·C, W·N). From column l·N on it is what tap l of the filters' rows sees, so that
+The R = (t − 1)·stride + KH input rows that a band of `t` output rows reads are adjacent in memory, and form a matrix
+(R·C, W·N). Tap l, which is column l of the filters, sees that matrix from its column l·N on, so
 
     output band (t·F, W'·N)  =  Σ over taps l of  matrix l (t·F, R·C) @ rows (R·C, W'·N) from column l·N on
 
-where matrix l holds the filters' column l on a band, and zeros. Nothing is copied: BLAS takes each part where it is,
-and adds the product to what is there. Padding is left out of the products, as rows and columns that are not there. Both
-gradients are the same products read the other way:
+where matrix l is banded: it holds column l of the filters on the band, and zeros elsewhere. Nothing is copied: BLAS
+reads each part where it is, and adds the product to the output. The products leave out the rows and columns of padding.
+Both gradients are the same products, transposed:
 
     matrix l's gradient += output's gradient @ rowsᵀ        rows' gradient += matrix lᵀ @ output's gradient
 
-With a stride along the width, `parting` copies the rows once, so that a tap sees neighbours again.
+With a stride along the width, `parting` first copies the rows once, so that a tap again sees adjacent columns.
 
-With few channels a taller band makes fuller products, though it also multiplies the zeros off the band. A model of the
-time (`_band_rows`) weighs the two.
+With few channels, a taller band makes larger products, which BLAS computes faster, but it also multiplies the zeros off
+the band. `_band_rows` weighs the two by a model of the time they take.
 
-An algorithm with fewer multiplications, such as Winograd's, does not fit here: it subtracts from an output what it took
-from the output's neighbours, and leaves their rounding errors in it. Next to one pixel of 10⁶ its outputs are off by
+Algorithms with fewer multiplications, such as Winograd's, are too inaccurate: they add an output's neighbours to it and
+subtract them again, and the neighbours' rounding errors remain. Next to a pixel of 10⁶, their outputs are off by
 about 1. Miller, "Computational complexity and numerical stability", 1975, shows that every such algorithm pays this.
 """
 
@@ -38,19 +38,19 @@ from autograd_cnn.kernels.products import LANES, MOST_RESULTS, fewest_unpacked, 
 
 #: Rows of the tallest band.
 TALLEST_BAND = 16
-#: Elements that a sum begins with at once: they are still in cache when products are added to them.
+#: Output elements that are initialized at once: few enough to be still in cache when products are added to them.
 BEGUN = 65536
-#: A forward matrix has at most so many rows for each of its columns: with more, as for many features of one or three
-#: channels, the output is read and written too often for what is added to it.
+#: Most rows per column of a forward matrix. With more, as for many features of one or three channels, few terms are
+#: added each time that the output is read and written.
 MOST_ROWS = 3
-#: A product for a gradient of the weight is cut into so many pieces, of at least so many rows each, or not by rows.
+#: A product for the weight's gradient is cut by rows only if at most so many pieces of at least so many rows suffice.
 MOST_PIECES, FEWEST_ROWS = 6, 12
 
 
 class Costs(NamedTuple):
-    """What (m, k) @ (k, n) takes, in nanoseconds: n · multiply_add · (m·k + result·m + operand·k), and the call.
+    """The nanoseconds that (m, k) @ (k, n) takes: call + n · multiply_add · (m·k + result·m + operand·k).
 
-    Only the proportions count.
+    Only the ratios matter.
     """
 
     call: float = 2500.0
@@ -63,10 +63,10 @@ COSTS = Costs()
 
 
 def suits(problem: Convolution, direction: str) -> bool:
-    """Whether rows that are read together lie together in memory, and there is a BLAS that adds."""
+    """Whether rows that are read together are adjacent in memory, and BLAS can be asked to add to its result."""
     window = problem.window
     together = problem.groups == window.dilation[0] == 1
-    # Parted for a single tap, more would be copied than that tap sees.
+    # With a stride and a single tap, `parting` would copy more than that tap sees.
     one_copy = window.stride[1] == 1 or window.size[1] > 1
     if not together or not one_copy or not problem.work or not gemm.is_there(problem.dtype.char):
         return False
@@ -99,7 +99,7 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
 
 
 def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
-    """Return the gradient of the weight, from rows of the output's and rows of the input."""
+    """Return the gradient of the weight, from rows of the output's gradient and of the input."""
     grad, x = _alike(grad, x)
     if _meets_padding(problem, grad):
         return banded.grad_weight(problem, grad, _padded(problem, x))
@@ -122,7 +122,7 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
 
 
 def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
-    """Return the gradient of the rows (H, C, W, N), from rows of the output's."""
+    """Return the gradient of the input rows (H, C, W, N), from rows of the output's gradient."""
     grad, weight = _alike(grad, weight)
     height = problem.image[0]
     total = aligned(parting.parts(problem).shape, grad.dtype)
@@ -135,7 +135,7 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
         zeroed = rows[0]
 
         def zero(end: int) -> None:
-            """Zero the rows before `end` that are not zero yet, and some more."""
+            """Zero the rows before `end` that have not been zeroed yet, and some more."""
             nonlocal zeroed
             if end > zeroed:
                 total[zeroed : min(end + ahead, inside[1])] = 0
@@ -152,7 +152,7 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
 
 
 def _meets_padding(problem: Convolution, factor: Array) -> bool:
-    """Whether there is padding, and what is multiplied with its zeros is not finite: the product is nan then."""
+    """Whether the padding's zeros meet values that are not finite: their products are nan, so none may be left out."""
     return problem.inside is not None and not is_finite(factor)
 
 
@@ -173,9 +173,10 @@ def _products(
     inside: tuple[int, int] | None = None,
     begun: bool = True,
 ) -> Products:
-    """Return the products of the bands from one output row to before another, of the input rows inside a range.
+    """Return the products of the bands in a range of output rows, restricted to the input rows `inside`.
 
-    Those of a band are a group. Sums that are not `begun` begin with the products of a tap that sees all columns.
+    The products of a band form a group. If the output is not `begun`, that is initialized, the products of the first
+    tap, which sees all columns, overwrite it.
     """
     of_matrix, of_x, of_out = _row_lengths(problem, t)
     bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, begun)
@@ -209,7 +210,7 @@ def _bands(
     itemsize: int,
     begun: bool,
 ) -> list[list[Product]]:
-    """Return, for each band, its products out += matrix @ x of the input rows inside a range."""
+    """Return, for each band, its products out += matrix @ x, restricted to the input rows `inside`."""
     window, batch = problem.window, problem.batch
     of_matrix, of_x, of_out = _row_lengths(problem, t)
     bands: list[list[Product]] = []
@@ -231,12 +232,12 @@ def _bands(
 
 
 def _pieces(p: Product, rows: tuple[int, int, int], itemsize: int) -> list[Product]:  # noqa: ARG001 -- as below
-    """Cut a product of few rows and many columns into pieces that BLAS multiplies unpacked, or leave it whole."""
+    """Cut a product of few rows and many columns into pieces that BLAS does not pack, or leave it whole."""
     return p.pieces("n", _piece(p.m * p.k, p.n), (0, itemsize, itemsize))
 
 
 def _pieces_of_a_sum(p: Product, rows: tuple[int, int, int], itemsize: int) -> list[Product]:
-    """Cut a product of many columns by as many rows: each piece makes some results, or adds something to them."""
+    """Cut a product with a long inner axis: each piece computes some of the results, or some of their terms."""
     step, length = _piece_of_a_sum(p.m, p.n, p.k)
     return [
         piece
@@ -246,7 +247,7 @@ def _pieces_of_a_sum(p: Product, rows: tuple[int, int, int], itemsize: int) -> l
 
 
 def _begin_with_products(problem: Convolution) -> bool:
-    """Whether every output row reads some rows of the input, and one tap sees something in all columns."""
+    """Whether one tap's products can initialize the whole output: it sees all columns, and every row reads input."""
     (height, width), window = problem.positions, problem.window
     last = (height - 1) * window.stride[0] - window.padding[0]
     taps = parting.taps(problem)
@@ -255,12 +256,12 @@ def _begin_with_products(problem: Convolution) -> bool:
 
 
 def _is_turned(problem: Convolution, t: int) -> bool:
-    """Whether the gradient of the matrices is made transposed: BLAS is faster with more rows than columns."""
+    """Whether to compute the gradient of the matrices transposed: BLAS is faster with more rows than columns."""
     return _row_lengths(problem, t)[0] > t * problem.features
 
 
 def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
-    """Return the lengths of a row of a matrix, of the input rows and of the output rows, in elements."""
+    """Return the row lengths of a matrix, of the input and of the output, in elements."""
     return (
         problem.reads(t) * problem.channels,
         math.prod(parting.parts(problem).shape[2:]),
@@ -269,9 +270,9 @@ def _row_lengths(problem: Convolution, t: int) -> tuple[int, int, int]:
 
 
 def _piece_of_a_sum(m: int, n: int, k: int) -> tuple[int, int]:
-    """Return the rows of the result that a piece makes, and the terms that it adds: few enough to be left unpacked.
+    """Return the result rows that a piece computes, and the terms that it adds: few enough that BLAS does not pack.
 
-    To cut the rows alone is best; but with too many pieces, BLAS is faster with all at once.
+    Cutting by rows alone is best, but BLAS is faster with the whole than with too many pieces.
     """
     by_results = -(-m * n // MOST_RESULTS)
     for pieces in (max(fewest_unpacked(n * k, m, FEWEST_ROWS), by_results), by_results):
@@ -282,20 +283,20 @@ def _piece_of_a_sum(m: int, n: int, k: int) -> tuple[int, int]:
 
 
 def _piece(each: int, columns: int) -> int:
-    """Return the columns of a piece: as many as BLAS multiplies unpacked, and whole cache lines; or all."""
+    """Return the columns of a piece: as many as BLAS multiplies without packing, in whole cache lines; or all."""
     pieces = fewest_unpacked(each, columns)
     return max(-(-columns // (pieces * LANES)) * LANES, 1)
 
 
 def _band_rows_for(problem: Convolution, factor: Array) -> int:
-    """Return the number of output rows in a band for what is multiplied: one, if zeros times infinity would be nan."""
+    """Return the output rows in a band: one if `factor` is not finite, as zeros off the band would make nan of it."""
     t = _band_rows(problem)
     return t if t == 1 or is_finite(factor) else 1
 
 
 @functools.lru_cache(maxsize=512)
 def _band_rows(problem: Convolution) -> int:
-    """Return the number of output rows in a band that takes the least time, by a model of it."""
+    """Return the number of output rows in a band that takes the least time, according to a model."""
     height, width = problem.positions
     columns = width * problem.batch
 
@@ -309,7 +310,7 @@ def _band_rows(problem: Convolution) -> int:
 
 
 def _alike(*arrays: Array) -> list[Array]:
-    """Return arrays of one dtype."""
+    """Convert arrays to their common dtype."""
     dtype = np.result_type(*arrays)
     return [x.astype(dtype, copy=False) for x in arrays]
 
@@ -323,14 +324,14 @@ def _shape(problem: Convolution, t: int) -> tuple[int, ...]:
 
 
 def _matrices(problem: Convolution, weight: Array, t: int) -> Array:
-    """Return the matrices (KW, t·F, R·C) that make `t` output rows of what each tap sees."""
+    """Return the matrices (KW, t·F, R·C), each of which maps the input that a tap sees to `t` output rows."""
     matrices = np.zeros(_shape(problem, t), weight.dtype)
     _diagonal(problem, t, matrices, matrices.strides)[:] = weight.transpose(3, 0, 2, 1)[:, None]
     return matrices
 
 
 def _diagonal(problem: Convolution, t: int, matrices: Array, strides: tuple[int, ...]) -> Array:
-    """View where the weights stand in matrices that have these strides: (KW, t, F, KH, C)."""
+    """View the weights within matrices that have these strides, as (KW, t, F, KH, C)."""
     tap, row, feature, read, channel = strides
     across, features, channels = problem.window.size[1], problem.features, problem.channels
     down = row + problem.window.stride[0] * read

@@ -20,7 +20,7 @@ def forward(problem: Pooling, x: Array, count_include_pad: bool) -> Array:
 
 
 def grad_input(problem: Pooling, grad: Array, count_include_pad: bool) -> Array:
-    """Return the gradient of the padded images: every window's, spread evenly over it."""
+    """Return the gradient of the padded images: each window's gradient, spread evenly over the window."""
     share = grad * _share(problem, count_include_pad, grad.dtype)
     total = aligned_like(share, (*problem.x_shape[:2], *problem.padded))
     total[...] = 0
@@ -31,9 +31,9 @@ def grad_input(problem: Pooling, grad: Array, count_include_pad: bool) -> Array:
 
 @functools.lru_cache(maxsize=32)
 def _share(problem: Pooling, count_include_pad: bool, dtype: np.dtype[Any]) -> Array:
-    """Return 1 / (the elements of every window that count), (1, 1, H', W').
+    """Return 1 / (number of elements that count), for every window, as (1, 1, H', W').
 
-    Padding counts or not; what a last window hangs over, beyond the padding, never does.
+    Padding counts if `count_include_pad`; the part of a last window that hangs over the padding never does.
     """
     lengths, window = [], problem.window
     for axis in (0, 1):

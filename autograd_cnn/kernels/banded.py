@@ -1,17 +1,17 @@
 """Convolution by banded matrices, of rows with the batch innermost in memory: it suits every problem.
 
-A band of `t` output rows reads `R = (t − 1)·stride + KH` input rows. Those are gathered once as columns, shifted
-KW times along the width only, and one product with a banded matrix of the weights makes all `t` rows:
+A band of `t` output rows reads `R = (t − 1)·stride + KH` input rows. They are gathered as columns, with a copy for each
+of the KW taps along the width only, and one product with a banded matrix of the weights computes all `t` rows:
 
     output band (t·F, W'·N)  =  band (t·F, C·KW·R) @ columns (C·KW·R, W'·N)
 
-Both gradients are that product read the other way: the weight's is the band's share of `grad @ columnsᵀ`, and the
-input's is `bandᵀ @ grad`, added to where the columns were gathered from. Columns are scratch of one band, of at most
-`LARGEST_COLUMNS`; nothing of the size of the kernel times the image outlives a call. Groups are an axis of their
-own in front, and the products are batched over it.
+Both gradients are that product, transposed: the weight's is the part of `grad @ columnsᵀ` on the band, and the
+input's is `bandᵀ @ grad`, added to where the columns were gathered from. The columns are scratch memory for one band,
+of at most `LARGEST_COLUMNS` elements; no array of the kernel's size times the image's outlives a call. Groups are a
+separate leading axis, and the products are batched over it.
 
-A taller band copies fewer elements and makes a fuller product of few features, with less Python around it, but also
-multiplies the zeros off the band. A model of the time (`_band_rows`) weighs the two.
+A taller band copies fewer elements, needs less Python, and makes a larger product where there are few features, but it
+also multiplies the zeros off the band. `_band_rows` weighs the two by a model of the time they take.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from autograd_cnn.kernels.layout import Array, View, aligned
 from autograd_cnn.kernels.problem import Convolution
 from autograd_cnn.kernels.products import is_finite, multiply, multiply_transposed
 
-#: Elements of the largest scratch of a thread: 16 MiB in float32. A band is narrowed to keep to it, where it can be.
+#: Elements of a thread's largest scratch: 16 MiB in float32. A band is cut into narrower tiles to stay within it.
 LARGEST_COLUMNS = 4 * 2**20
 #: Rows of the tallest band, unless one band makes the whole output: taller ones multiply mostly zeros.
 TALLEST_BAND = 16
 
 
 class Costs(NamedTuple):
-    """What a band costs besides its product, in nanoseconds: its Python, and each element moved into or out of columns.
+    """Nanoseconds that a band takes besides its product: for its Python, and to move an element to or from the columns.
 
-    Only the proportions to `MULTIPLY_ADD` count.
+    Only the ratios to `MULTIPLY_ADD` matter.
     """
 
     band: float
@@ -44,12 +44,12 @@ class Costs(NamedTuple):
 
 
 GATHER, SCATTER = Costs(6000.0, 0.12), Costs(16000.0, 0.3)
-#: Nanoseconds of a multiply-add in a product of many rows. One of m rows
+#: Nanoseconds of a multiply-add in a product of many rows. A product of m rows
 #: runs at m / (m + HALF_SPEED_ROWS) of that speed.
 MULTIPLY_ADD, HALF_SPEED_ROWS = 0.017, 5
 
 
-def suits(problem: Convolution, direction: str) -> bool:  # noqa: ARG001 -- as every algorithm
+def suits(problem: Convolution, direction: str) -> bool:  # noqa: ARG001 -- every algorithm's signature
     """Return True: every problem can be solved by bands."""
     return True
 
@@ -66,7 +66,7 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
 
 
 def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
-    """Return the gradient of the weight, from rows of the output's and padded rows of the input."""
+    """Return the gradient of the weight, from rows of the output's gradient and padded rows of the input."""
     total = np.zeros(problem.weight_shape, np.result_type(grad, x))
     tiling = _tile(problem, True, GATHER)
     for t, tiles in tiling.bands:
@@ -77,7 +77,7 @@ def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
 
 
 def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
-    """Return the gradient of the padded rows (H, C, W, N), from rows of the output's."""
+    """Return the gradient of the padded input rows (H, C, W, N), from rows of the output's gradient."""
     height, width = problem.padded
     total = aligned((height, problem.x_shape[1], width, problem.batch), np.result_type(grad, weight))
     total[...] = 0
@@ -110,7 +110,7 @@ class _Tiling(NamedTuple):
 
 @functools.lru_cache(maxsize=512)
 def _tile(problem: Convolution, finite: bool, costs: Costs) -> _Tiling:
-    """Cut the output into bands, and those into tiles whose columns keep to the scratch."""
+    """Cut the output into bands, and the bands into tiles whose columns fit into the scratch."""
     height, width = problem.positions
     rows = _band_rows(problem, finite, costs)
     wide = LARGEST_COLUMNS // max(problem.groups * _depth(problem, rows) * problem.batch, 1)
@@ -125,7 +125,7 @@ def _tile(problem: Convolution, finite: bool, costs: Costs) -> _Tiling:
 
 
 def _work(problem: Convolution, t: int) -> int:
-    """Count the multiply-adds that products of many rows would do in the time of bands of `t` rows.
+    """Return the work of bands of `t` rows: the multiply-adds that a product of many rows does in the same time.
 
     Zeros off the band count too.
     """
@@ -135,9 +135,11 @@ def _work(problem: Convolution, t: int) -> int:
 
 
 def _band_rows(problem: Convolution, finite: bool, costs: Costs) -> int:
-    """Return the number of output rows in a band that takes the least time, by a model of it."""
+    """Return the number of output rows in a band that takes the least time, according to a model."""
     if problem.window.dilation[0] > 1 or problem.groups > 1 or not finite:
-        return 1  # rows between the taps would be gathered for nothing; groups stand side by side in a row alone
+        # Rows between dilated taps would be gathered in vain, groups are a separate axis only within a single row, and
+        # zeros off the band would make nan of infinities.
+        return 1
     height, width = problem.positions
     columns = width * problem.batch
 
@@ -152,7 +154,7 @@ def _band_rows(problem: Convolution, finite: bool, costs: Costs) -> int:
 
 
 def _depth(problem: Convolution, t: int) -> int:
-    """Count the rows of the columns of `t` output rows, in each group."""
+    """Return the height of the matrix of columns for `t` output rows, in each group."""
     return problem.window.size[1] * problem.reads(t) * problem.channels
 
 
@@ -160,8 +162,8 @@ def _depth(problem: Convolution, t: int) -> int:
 
 
 def _make(problem: Convolution, out: Array, matrix: Array, rows: Array, tiles: Sequence[_Tile]) -> None:
-    """Make tiles of the output."""
-    # A bias is a column of the matrix, for a last row of ones: to add it afterwards is slower.
+    """Compute tiles of the output."""
+    # The bias is a last column of the matrix, and meets a last row of ones: adding it afterwards would be slower.
     depth = _depth(problem, tiles[0].rows)
     columns = _scratch(problem, tiles[0], rows.dtype, matrix.shape[2] - depth)
     columns[:, depth:] = 1
@@ -181,14 +183,14 @@ def _sum_of_products(problem: Convolution, grad: Array, rows: Array, tiles: Sequ
 def _spread(
     problem: Convolution, total: Array, matrix: Array, grad: Array, tiles: Sequence[_Tile], channels: range
 ) -> None:
-    """Make the gradient of some channels' columns, and add it to the input rows they were gathered from."""
+    """Compute the gradient of some channels' columns, and add it to the input rows they were gathered from."""
     taps = problem.window.size[1]
     each = taps * problem.reads(tiles[0].rows)
     part = matrix[:, channels.start * each : channels.stop * each]
     for tile in tiles:
         windows = _windows(problem, total, tile, channels)
         product = _output(problem, grad, tile)
-        # np.matmul leaves BLAS for a column by a row, as in depthwise convolution, and is slower than a plain product.
+        # np.matmul does not use BLAS for a column times a row, as in depthwise convolution, and is slower than `*`.
         product = part * product if part.shape[2] == 1 else multiply(part, product)
         shares = product.reshape(windows.shape)
         for tap in range(taps):  # the windows of one tap do not overlap
@@ -196,7 +198,7 @@ def _spread(
 
 
 def _scratch(problem: Convolution, tile: _Tile, dtype: np.dtype[Any], more: int = 0) -> Array:
-    """Make an array for the columns of a tile and of those no wider, and for more rows below them."""
+    """Make an array for the columns of a tile, or of a narrower one, with `more` rows below them."""
     return aligned((problem.groups, _depth(problem, tile.rows) + more, tile.width * problem.batch), dtype)
 
 
@@ -219,7 +221,7 @@ def _windows(problem: Convolution, rows: Array, tile: _Tile, channels: range) ->
 
 @functools.lru_cache(maxsize=512)
 def _view(problem: Convolution, t: int, width: int, channels: int, itemsize: int) -> View:
-    """Describe that view of the padded rows, but for where it begins."""
+    """Describe the view that `_windows` takes of the padded rows, apart from its start."""
     column = problem.batch * itemsize
     channel = problem.padded[1] * column
     row = problem.groups * problem.channels * channel
@@ -235,7 +237,7 @@ def _view(problem: Convolution, t: int, width: int, channels: int, itemsize: int
 
 
 def _output(problem: Convolution, rows: Array, tile: _Tile) -> Array:
-    """View a tile of output rows as (groups, t·F, W'·N). With several groups a tile is of one row."""
+    """View a tile of output rows as (groups, t·F, W'·N). With several groups, a tile has a single row."""
     batch = problem.batch
     part = rows[tile.top : tile.top + tile.rows]
     part = part.reshape(problem.groups, tile.rows * problem.features, problem.positions[1] * batch)
@@ -246,9 +248,9 @@ def _output(problem: Convolution, rows: Array, tile: _Tile) -> Array:
 
 
 def _matrix(problem: Convolution, weight: Array, t: int, bias: Array | None = None) -> Array:
-    """Return the matrix (groups, t·F, C·KW·R) that makes `t` output rows of the columns of their R input rows.
+    """Return the matrix (groups, t·F, C·KW·R) that maps the columns of R input rows to `t` output rows.
 
-    A bias is one column more.
+    A bias adds one more column.
     """
     banded = np.zeros(_banded_shape(problem, t), weight.dtype)
     _diagonal(problem, banded)[:] = _taps(problem, weight)[:, None]
@@ -270,7 +272,7 @@ def _banded_shape(problem: Convolution, t: int) -> tuple[int, ...]:
 
 
 def _diagonal(problem: Convolution, banded: Array) -> Array:
-    """View where the weights stand in a banded matrix: (groups, t, F, C, KW, KH)."""
+    """View the weights within a banded matrix, as (groups, t, F, C, KW, KH)."""
     group, row, feature, channel, tap, read = banded.strides
     groups, t, features, channels, across, _ = banded.shape
     view = View.of(

@@ -1,11 +1,11 @@
-"""BLAS with one thread in what the package multiplies, and with the caller's own number everywhere else.
+"""Run the package's matrix products with one BLAS thread, and leave the caller's number of threads as it is.
 
 Products of this size gain little from BLAS's threads, which spin while they wait for one another. Beside a busy process
-they make a small network's step several times slower.
+they make a small network's training step several times slower.
 
-OpenBLAS has one number of threads for the whole process. While calls of `one_thread` run, in any thread, it is one; the
-last of them to end puts back what the first found. MKL, BLIS and OpenMP have a number for each thread, and each call
-puts back its own.
+OpenBLAS has one number of threads for the whole process. While functions wrapped by `one_thread` run, in any thread, it
+is one; the last of these calls to end restores the number that the first one found. MKL, BLIS and OpenMP have a number
+for each thread, and each call restores its own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ R = TypeVar("R")
 
 
 def one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function during whose calls BLAS has one thread.
+    """Wrap a function so that BLAS has one thread while it runs.
 
-    To set the number takes a little time. So wrap an op or a whole backward pass, not a single product.
+    Setting the number takes a little time, so wrap an op or a whole backward pass, not a single product.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def one_thread(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def with_one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Return what to call now instead of a function for BLAS to have one thread: the function itself if it has one."""
+    """Return what to call right now to run a function with one BLAS thread: itself, if BLAS has one thread already."""
     before = _count()
     if before == 1 and not _calls:
         return function
@@ -48,23 +48,23 @@ def with_one_thread(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def limit_this_thread() -> None:
-    """Set BLAS to one thread for good in the calling thread, if BLAS has a number for each thread."""
+    """Set BLAS to one thread in the calling thread, permanently, if BLAS has a number for each thread."""
     _count()
     if not _is_shared:
         _set(1)
 
 
-#: What builds of OpenBLAS put before and after the names of its functions.
+#: Prefixes and suffixes of function names in builds of OpenBLAS.
 _AFFIXES = [(before, after) for before in ("", "scipy_") for after in ("", "64_", "_64")]
 
-_calls: set[object] = set()  # those that have BLAS at one thread now, if its number is the process's
-_outside = 1  # what it is outside them
+_calls: set[object] = set()  # running calls that hold BLAS at one thread, where the whole process has one number
+_outside = 1  # BLAS's number of threads outside these calls
 
 
 def _limited(before: int, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function with BLAS at one thread.
 
-    An interrupt comes between two calls, never within one in C: at any place the number is put back.
+    An interrupt comes between two calls, never within a call in C: wherever it comes, the number is restored.
     """
     global _outside
     if not _is_shared:
@@ -87,27 +87,27 @@ def _limited(before: int, function: Callable[P, R], /, *args: P.args, **kwargs: 
             _calls.discard(call)
             now = _count()
         finally:
-            if now == 1 and not _calls:  # if another number, someone has set it meanwhile
+            if now == 1 and not _calls:  # any other number was set by someone else meanwhile
                 _set(_outside)
 
 
 def library() -> Any:
-    """Return what threadpoolctl knows of NumPy's BLAS, or None: of Apple's Accelerate it knows nothing."""
-    # Here, as importing the package imports NumPy, and little else: pathlib is a tenth of NumPy's time.
+    """Return threadpoolctl's controller of NumPy's BLAS, or None, as for Apple's Accelerate, which it does not know."""
+    # Imported here to keep importing the package fast: pathlib takes a tenth of NumPy's time.
     from pathlib import Path
 
     from threadpoolctl import ThreadpoolController
 
     libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
-    # SciPy may have brought another; NumPy's wheels keep theirs in numpy.libs or numpy/.dylibs.
+    # SciPy may have loaded another BLAS; NumPy's wheels have theirs in numpy.libs or numpy/.dylibs.
     libraries.sort(key=lambda x: not any("numpy" in part for part in Path(x.filepath).parts[-3:-1]))
     return libraries[0] if libraries else None
 
 
 def openblas(function: str) -> tuple[str, str, bool] | None:
-    """Return where a function of NumPy's OpenBLAS is: the library's path, the name there, and if its ints have 64 bits.
+    """Locate a function of NumPy's OpenBLAS: return the library's path, the name there, and whether ints have 64 bits.
 
-    None if NumPy has another BLAS, or its OpenBLAS is without the function.
+    Return None if NumPy uses another BLAS, or its OpenBLAS lacks the function.
     """
     import ctypes
 
@@ -120,7 +120,7 @@ def openblas(function: str) -> tuple[str, str, bool] | None:
 
 
 def _find() -> int:
-    """Find the number of NumPy's BLAS, at the first product."""
+    """Find how to read and set the number of threads of NumPy's BLAS, at the first product; return the number."""
     global _count, _set, _is_shared
     import ctypes
 
@@ -131,8 +131,8 @@ def _find() -> int:
     count, set_count, shared = found.get_num_threads, found.set_num_threads, False
     names = [(f"{a}openblas_get_num_threads{b}", f"{a}openblas_set_num_threads{b}") for a, b in _AFFIXES]
     if found.internal_api == "openblas":
-        # Called directly, without letting go of the interpreter lock, which is faster. Setting stores a
-        # number; a product that is under way has read its own. Not so with OpenMP, where it frees buffers in use.
+        # Called directly, and without releasing the interpreter lock, which is faster. Setting only stores a number,
+        # which a running product has already read. With OpenMP it would also free buffers in use, so OpenMP is told.
         own = ctypes.PyDLL(found.filepath)
         openmp = found.threading_layer == "openmp"
         for get_name, set_name in [("omp_get_max_threads", "omp_set_num_threads")] if openmp else names:
@@ -140,7 +140,7 @@ def _find() -> int:
                 count, set_count, shared = own[get_name], own[set_name], not openmp
                 set_count.restype = None
                 break
-        with contextlib.suppress(ValueError):  # the number itself, where it is exported: faster to read
+        with contextlib.suppress(ValueError):  # where the number itself is exported, reading it is faster
             number = ctypes.c_int.in_dll(own, "blas_cpu_number")
             if shared and number.value == count():
                 count = functools.partial(getattr, number, "value")
@@ -150,12 +150,12 @@ def _find() -> int:
 
 
 _count: Callable[[], int] = _find
-_set: Callable[[int], Any] = print  # found together with `_count`
+_set: Callable[[int], Any] = print  # replaced together with `_count`
 _is_shared = False
 
 
 def _after_fork() -> None:
-    """Forget, in a child, the calls of threads that are its parent's."""
+    """Forget, in a forked child, the calls that were running in its parent."""
     if _calls:
         _calls.clear()
         _set(_outside)

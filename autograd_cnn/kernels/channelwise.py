@@ -1,8 +1,8 @@
 """Normalization of channels: moments, scale and shift, and their gradients, each in one pass over memory.
 
-Images lie in memory as (outer, C, inner), whatever their order. A pass takes blocks of the outermost axis that fit into
-the processor's cache, so that all but the first operation on a block finds it there. Sums over the innermost axis are
-BLAS's, of so few numbers each that float32 serves; they are added up in float64.
+Images lie in memory as (outer, C, inner) in either memory order. A pass takes blocks of the outermost axis that fit
+into the processor's cache, so that all but the first operation on a block find it there. BLAS sums along the innermost
+axis, so few numbers at a time that float32 is precise enough; these partial sums are added up in float64.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from autograd_cnn.kernels.sums import largest_divisor, ones
 _dot: Any = one_thread(np.ndarray.dot)
 
 _BLOCK = 131072  # elements, 512 KiB in float32
-_SUMMED = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
-_MULTIPLIED = 1024  # products that BLAS adds in 32 lanes, or more
-_NEAR = 16  # square of a mean by the variance, up to which float32 has precision to spare for the difference
-_NEARER = 4  # the same where it is the variance, or what is normalized, that is the difference
+_SUMMED = 128  # most numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
+_MULTIPLIED = 1024  # most products in a sum by BLAS, which adds them in at least 32 lanes
+_NEAR = 16  # largest mean² / variance for which float32 is precise enough to subtract the mean after summing
+_NEARER = 4  # the same for the variance, and for normalized values
 _BUFFER = 8192  # elements of a ufunc's buffer
-_SHORT = 256  # below, rows are as slow with a short buffer
+_SHORT = 256  # elements; shorter rows gain nothing from a shorter buffer
 
 
 def moments(x: Array) -> tuple[Array, Array]:
-    """Return the mean and the biased variance (C,) of the channels of (N, C, …), in float64; zeros of no elements.
+    """Return the mean and the biased variance (C,) of the channels of (N, C, …), in float64; zeros if it is empty.
 
-    Where no mean is large beside the deviations from it, the variance is E[x²] − E[x]². Else each row's deviations are
-    squared from a mean of its own, and the rows' moments then combined exactly: Chan, Golub and LeVeque, "Updating
+    If no mean is large compared with its standard deviation, the variance is E[x²] − E[x]². Otherwise deviations are
+    taken from each row's own mean, and the rows' moments are combined exactly: Chan, Golub and LeVeque, "Updating
     formulae and a pairwise algorithm for computing sample variances", 1979, equation 2.1.
     """
     if not x.size:
@@ -44,7 +44,7 @@ def moments(x: Array) -> tuple[Array, Array]:
 
     def measure(block: slice) -> None:
         _add_up(rows[block], sums[block])
-        with np.errstate(over="ignore"):  # then the variance is nan, and the deviations are squared instead
+        with np.errstate(over="ignore"):  # then the variance is nan, and the second pass below computes it
             _add_products(rows[block], rows[block], squares[block])
 
     _over_blocks(measure, rows)
@@ -62,15 +62,15 @@ def moments(x: Array) -> tuple[Array, Array]:
 
     _over_blocks(measure_again, rows)
     within = squares.sum((0, 2), dtype=np.float64)
-    # A row's squares were taken from its mean as it is in the dtype of x, which is close enough.
+    # Deviations were taken from each row's mean rounded to the dtype of x, which is close enough.
     between = inner * np.square(exact - mean).sum(0)
     return mean, (within + between) / (outer * inner)
 
 
 def normalize(x: Array, mean: Array, inverse: Array, weight: Array | None, bias: Array | None) -> Array:
-    """Return (x − mean) · inverse · weight + bias, of channels of (N, C, …) and values (C,).
+    """Return (x − mean) · inverse · weight + bias, for x of shape (N, C, …) and the other values (C,).
 
-    `inverse` is that of the standard deviation. Where no mean is large beside that, all is x · scale + shift.
+    `inverse` is 1 / standard deviation. If no mean is large compared with that deviation, compute x · scale + shift.
     """
     if not x.size:
         return np.array(x)
@@ -103,7 +103,7 @@ def normalize(x: Array, mean: Array, inverse: Array, weight: Array | None, bias:
 def gradient_sums(grad: Array, x: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
     """Return for each channel the sums of `grad` and of grad · (x − mean), in float64.
 
-    Where no mean is large beside the deviations from it, it is taken from the sums, which saves a pass:
+    If no mean is large compared with its standard deviation, it is subtracted after summing, which saves a pass:
     Σ grad · (x − mean) = Σ grad · x − mean · Σ grad.
     """
     if not x.size:
@@ -123,7 +123,7 @@ def gradient_sums(grad: Array, x: Array, mean: Array, variance: Array) -> tuple[
 
 
 def scaled_sum(grad: Array, x: Array, of_x: Array, shift: Array, scale: Array) -> Array:
-    """Return (grad + of_x · x + shift) · scale, of channels of (N, C, …) and values (C,) in the dtype of x."""
+    """Return (grad + of_x · x + shift) · scale, for arrays (N, C, …) and values (C,) in the dtype of x."""
     if not x.size:
         return np.array(x)
     order = _order(x)
@@ -142,7 +142,7 @@ def scaled_sum(grad: Array, x: Array, of_x: Array, shift: Array, scale: Array) -
 
 
 def _order(x: Array) -> Order:
-    """Return the order that an array has, or the one with the longer inner axis for one that has neither."""
+    """Return the order to work in: IMAGES for a contiguous array of at least as many pixels as images, else ROWS."""
     shape = _four_axes(x.shape)
     return IMAGES if x.flags.c_contiguous and math.prod(shape[2:]) >= shape[0] else ROWS
 
@@ -171,7 +171,7 @@ def _over_blocks(function: Callable[[slice], None], rows: Array) -> None:
     def some(tops: Sequence[int]) -> None:
         with np.errstate():
             if _SHORT <= inner < _BUFFER:
-                # ufuncs copy rows that are shorter than their buffer, and one value for a whole row, into it.
+                # ufuncs copy rows shorter than their buffer, and a value broadcast along a row, into the buffer.
                 np.setbufsize(inner // 16 * 16)
             for top in range(tops[0], tops[-1] + 1, step):
                 function(slice(top, min(top + step, tops[-1] + 1)))
@@ -180,18 +180,18 @@ def _over_blocks(function: Callable[[slice], None], rows: Array) -> None:
 
 
 def _partial_sums(rows: Array, most: int) -> Array:
-    """Make an array for sums over up to `most` neighbours."""
+    """Make an array for partial sums of up to `most` adjacent elements each."""
     outer, channels, inner = rows.shape
     return np.empty((outer, channels, inner // largest_divisor(inner, most)), rows.dtype)
 
 
 def _add_up(block: Array, out: Array) -> None:
-    """Put sums of neighbours into `out`."""
+    """Write sums of adjacent elements into `out`."""
     length = block.size // out.size
     _dot(block.reshape(-1, length), ones(length, block.dtype), out.reshape(-1))
 
 
 def _add_products(a: Array, b: Array, out: Array) -> None:
-    """Put sums of products of neighbours into `out`."""
+    """Write sums of products of adjacent elements into `out`."""
     shape = (*out.shape, -1)
     np.vecdot(a.reshape(shape), b.reshape(shape), out=out)

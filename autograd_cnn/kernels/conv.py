@@ -1,9 +1,9 @@
-"""Convolution: chooses an algorithm, and hands it the images in the order of memory that it works in.
+"""Convolution: choose an algorithm, and pass it the images in the memory order that it works in.
 
 An algorithm is a module with the four functions of `Algorithm`. To add one, write that module and a line in `TABLE`.
 
-Each output, and each element of a gradient, is a sum of its own products and nothing else: in float32 it is within
-1e-5 of the sum of their absolute values, whatever stands beside it. Kernels take floats; integers would wrap around.
+Each output, and each element of a gradient, is a sum of its own products and nothing else: in float32 its error is at
+most 1e-5 of the sum of their absolute values, whatever its neighbours are. Kernels take floats: integers would wrap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from autograd_cnn.kernels.window import Window
 
 
 class Algorithm(Protocol):
-    """A way of convolving. Images come and go in the order of memory, and padded or not, as the table has it."""
+    """A way of convolving. `TABLE` says in which memory order images come and go, and whether they are padded."""
 
     def suits(self, problem: Convolution, direction: str) -> bool:
         """Whether the algorithm is fast at a problem, in direction "forward", "grad_input" or "grad_weight"."""
@@ -33,16 +33,16 @@ class Algorithm(Protocol):
         ...
 
     def grad_input(self, problem: Convolution, grad: Array, weight: Array) -> Array:
-        """Return the gradient of the images, from that of the output."""
+        """Return the gradient of the images, from the output's gradient."""
         ...
 
     def grad_weight(self, problem: Convolution, grad: Array, x: Array) -> Array:
-        """Return the gradient of the weight (F, C / groups, KH, KW), from that of the output and the images."""
+        """Return the gradient of the weight (F, C / groups, KH, KW), from the output's gradient and the images."""
         ...
 
 
 class Way(NamedTuple):
-    """An algorithm, the order of memory it works in, and if it takes images padded: (N, C, H, W) go in and come out."""
+    """An algorithm, its memory order, and whether its images are padded; takes and returns images (N, C, H, W)."""
 
     algorithm: Algorithm
     order: Order
@@ -66,23 +66,23 @@ class Way(NamedTuple):
         return self.order.pad(x, problem) if self.padded else self.order.store(x)
 
 
-#: The first that suits a problem solves it. `python benchmarks/ways_of_convolving.py` measures the claim of each line.
+#: The first to suit a problem solves it. `python benchmarks/ways_of_convolving.py` measures what each line claims.
 TABLE = (
-    # With a few images, a whole step of a small network is faster than by the algorithms below.
+    # With a few images, it makes a training step of a small network faster than the algorithms below.
     Way(im2col, IMAGES),
-    # Without groups, and where BLAS can be asked to add, it is faster than bands.
+    # Without groups, and where BLAS can be asked to add to its result, it is faster than bands.
     Way(accumulated, ROWS, padded=False),
-    # All else.
+    # Everything else.
     Way(banded, ROWS),
 )
 
-#: A convolution by turned filters multiplies its padding as well: it may make this many times as many elements as
-#: there are places in the output, or it takes longer than it saves.
+#: A convolution with turned filters also multiplies its padding. It pays only if it computes at most this many times
+#: as many elements as the output has positions.
 MOST_PLACES = 1.8
-#: With fewer features, a band's product by its transpose is small, and the turned one's isn't.
+#: With fewer features, the product with the transposed band is small, and the one with turned filters is not.
 FEWEST_FEATURES_TO_TURN = 4
-#: Where products are added up, they are long sums of few results by turned filters, and short ones of many without:
-#: with few features those are slower.
+#: Against `accumulated`: with turned filters its products are long sums for few results, without them short sums for
+#: many results, which with few features are slower.
 MOST_FEATURES_TO_TURN, FEWEST_CHANNELS_TO_TURN, MOST_PLACES_ADDED = 16, 8, 1.1
 
 
@@ -93,13 +93,13 @@ def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: 
 
 
 def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
-    """Return the gradient of a convolution's weight (F, C / groups, KH, KW), from that of its output."""
+    """Return the gradient of a convolution's weight (F, C / groups, KH, KW), from its output's gradient."""
     choice = _choose(x.shape, x.dtype, window, weight_shape, groups)
     return choice.grad_weight.grad_weight(choice.problem, grad, x)
 
 
 def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], window: Window, groups: int = 1) -> Array:
-    """Return the gradient of a convolution's input (N, C, H, W), from that of its output (N, F, H', W')."""
+    """Return the gradient of a convolution's input (N, C, H, W), from its output's gradient (N, F, H', W')."""
     choice = _choose(x_shape, np.promote_types(grad.dtype, weight.dtype), window, weight.shape, groups)
     if choice.turns and is_finite(weight):  # a zero of the padding times infinity would be nan
         return conv2d(grad, turned(weight, groups), None, window.turned(), groups)
@@ -107,14 +107,14 @@ def conv2d_grad_input(grad: Array, weight: Array, x_shape: tuple[int, ...], wind
 
 
 def turned(weight: Array, groups: int) -> Array:
-    """Turn filters (F, C / groups, KH, KW) about, and exchange features and channels: (C, F / groups, KH, KW)."""
+    """Rotate filters (F, C / groups, KH, KW) by 180°, and swap features and channels: (C, F / groups, KH, KW)."""
     features, channels, *size = weight.shape
     grouped = weight.reshape(groups, features // groups, channels, *size)[..., ::-1, ::-1]
     return grouped.swapaxes(1, 2).reshape(groups * channels, features // groups, *size)
 
 
 class _Choice(NamedTuple):
-    """A problem, which way solves it in each direction, and whether the input's gradient is a convolution instead."""
+    """A problem, its way in each direction, and whether a convolution with turned filters replaces `grad_input`."""
 
     problem: Convolution
     forward: Way
@@ -127,7 +127,7 @@ class _Choice(NamedTuple):
 def _choose(
     x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window, weight_shape: tuple[int, ...], groups: int
 ) -> _Choice:
-    """Describe a problem, and choose for it by the description alone."""
+    """Describe a problem, and choose its ways by that description alone."""
     problem = Convolution(x_shape, dtype, window, weight_shape, groups)
     return _Choice(
         problem,
@@ -144,9 +144,9 @@ def first(problem: Convolution, direction: str) -> Way:
 
 
 def _turns(problem: Convolution) -> bool:
-    """Whether the gradient of the input is best a convolution of the output's gradient by the turned filters.
+    """Whether the input's gradient is faster computed as a convolution of the output's gradient with turned filters.
 
-    It gathers, where the other way scatters, but multiplies its padding as well. The same script measures this.
+    That gathers where the other way scatters, but also multiplies its padding. The script named at `TABLE` measures it.
     """
     transposed = problem.transposed
     if transposed is None:

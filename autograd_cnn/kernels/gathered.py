@@ -1,6 +1,6 @@
-"""Max pooling of a few small images in their own order: what the windows see is copied first, all at once.
+"""Max pooling of a few small images in (N, C, H, W) order: first copies what all windows see, at once.
 
-Such a call costs what its NumPy calls cost, and this algorithm makes the fewest.
+The time of such a call is the overhead of its NumPy calls, and this algorithm makes the fewest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from autograd_cnn.kernels.layout import Array, View, read_only
 from autograd_cnn.kernels.problem import Pooling
 
-#: Elements that the windows see: with more, to copy them takes longer than NumPy's calls.
+#: Most elements that the windows may see: copying more takes longer than the overhead of NumPy's calls.
 LARGEST_COPY = 65_536
 
 
@@ -33,7 +33,7 @@ def forward(problem: Pooling, x: Array) -> Array:
 
 
 def winners(problem: Pooling, x: Array, out: Array) -> Array:
-    """Return where in the images each window's first maximum is, (N·C·H'·W',); no maximum is nan."""
+    """Return the index of each window's first maximum in the flattened images, (N·C·H'·W',); no maximum is nan."""
     corners, offsets = _places(problem)
     hits = _copy(problem, x) == out.reshape(-1)
     first = np.empty(out.size, np.intp)
@@ -45,7 +45,7 @@ def winners(problem: Pooling, x: Array, out: Array) -> Array:
 
 
 def numbered(problem: Pooling, numbers: Array) -> Array:
-    """Tell the same, from the numbers of the taps that won."""
+    """Return the same indices, from the numbers of the taps that won."""
     corners, offsets = _places(problem)
     return corners + offsets[numbers.reshape(-1)]
 
@@ -85,6 +85,6 @@ def _windows(problem: Pooling, itemsize: int) -> View:
 
 @functools.lru_cache(maxsize=32)
 def _places(problem: Pooling) -> tuple[Array, Array]:
-    """Return where each window's first tap is, (N·C·H'·W',), and how much further each tap is, (KH·KW,)."""
+    """Return the index of each window's first tap, (N·C·H'·W',), and the offset of each tap from it, (KH·KW,)."""
     places = _copy(problem, np.arange(math.prod(problem.x_shape)).reshape(problem.x_shape))
     return read_only(places[0].copy()), read_only(places[:, 0].copy())

@@ -1,9 +1,9 @@
-"""BLAS's general matrix product called directly, as NumPy cannot ask for it: added to what is there, by addresses.
+"""Call BLAS's general matrix product directly, for what NumPy does not offer: adding to the result, by addresses.
 
-`np.matmul` overwrites its result, so a sum of products costs a temporary and a pass over memory for each; and it copies
-a matrix that is no view. BLAS's `gemm` adds to its result, of parts of matrices wherever they begin.
+`np.matmul` overwrites its result, so a sum of products costs a temporary array and a pass over memory for each product;
+and it copies a matrix that is not a view. BLAS's `gemm` adds to its result, and takes parts of matrices at any address.
 
-It is OpenBLAS's, which NumPy's wheels carry; it is compared with NumPy once, before it is used.
+The function comes from OpenBLAS, which NumPy's wheels include; it is compared with NumPy once, before its first use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autograd_cnn.kernels.layout import Array
 
 
 class Product(NamedTuple):
-    """A product of matrices, (m, k) @ (k, n), and where in bytes from the start of their arrays a, b and c begin."""
+    """A product of matrices, (m, k) @ (k, n), and the offsets in bytes at which a, b and c begin in their arrays."""
 
     m: int
     n: int
@@ -29,10 +29,10 @@ class Product(NamedTuple):
     b: int
     c: int
     adds: bool = True
-    """Whether it is added to what is there, or put in its place."""
+    """Whether the product is added to c, or overwrites it."""
 
     def pieces(self, axis: str, step: int, moves: tuple[int, int, int]) -> list[Product]:
-        """Cut it along m, n or k into pieces of up to `step`; `moves` are a, b and c from one to the next, in bytes."""
+        """Cut it into pieces of up to `step` along m, n or k; `moves` are the byte strides of a, b and c along it."""
         length = getattr(self, axis)
         return [
             self._replace(
@@ -51,12 +51,12 @@ class Products:
     Parameters
     ----------
     char : str
-        The dtype of all three arrays, for which `is_there`.
+        The dtype of all three arrays, for which `is_there` must be true.
     groups : iterable of iterables of Product
     rows : (int, int, int)
         Distance between the rows of a, of b and of c, in elements.
     transposed : {"", "a", "b"}
-        Which matrix is given as its transpose, (k, m) or (n, k).
+        Which matrix is stored as its transpose, (k, m) or (n, k).
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Products:
         found, groups = _gemm(char), [list(group) for group in groups]
         assert found is not None
         self._gemm, length, number = found
-        # What all calls have in common is made once: to make it takes as long as a small product.
+        # Arguments that calls share are made once: making them takes as long as a small product.
         references = {
             v: ctypes.byref(length(v)) for v in {*rows, *(v for group in groups for p in group for v in p[:3])}
         }
@@ -82,11 +82,11 @@ class Products:
         ]
 
     def add(self, a: Array, b: Array, c: Array, prepare: Callable[[int], None] | None = None) -> None:
-        """Add them, to `c`; `prepare` is called with the number of each group before it is added."""
+        """Add the products to `c`; `prepare` is called with the number of each group before that group is added."""
         of_a, of_b, of_c = (x.ctypes.data for x in (a, b, c))
         gemm, one, address = self._gemm, self._one, ctypes.c_void_p
         orders, (lda, ldb, ldc) = self._orders, self._rows
-        # BLAS has matrices by columns: to it they are all transposed, and so is the product.
+        # BLAS is column-major: to it all matrices are transposed, and so is the product.
         for i, group in enumerate(self._groups):
             if prepare is not None:
                 prepare(i)
@@ -97,7 +97,7 @@ class Products:
 
 @functools.cache
 def is_there(char: str) -> bool:
-    """Whether there is such a product for float32 ("f") or float64 ("d"), and it is NumPy's, within larger matrices."""
+    """Whether gemm exists for float32 ("f") or float64 ("d"), and agrees with NumPy on parts of larger matrices."""
     if _gemm(char) is None:
         return False
     (m, n, k), ld = (3, 5, 2), 7
@@ -119,11 +119,11 @@ def is_there(char: str) -> bool:
 
 @functools.cache
 def _gemm(char: str) -> tuple[Any, Any, Any] | None:
-    """Return `gemm` of a dtype, and the types of its lengths and numbers; None where there is no OpenBLAS."""
+    """Return `gemm` of a dtype, and the ctypes of its lengths and numbers; None without OpenBLAS."""
     found = openblas(f"{'s' if char == 'f' else 'd'}gemm_") if char in "fd" else None
     if found is None:
         return None
     path, name, wide = found
-    # A function object of its own, as others may set the types of the library's.
+    # A new function object, as other code may set the argument types of the library's own.
     gemm = ctypes.CFUNCTYPE(None)((name, ctypes.CDLL(path)))
     return gemm, ctypes.c_int64 if wide else ctypes.c_int, ctypes.c_float if char == "f" else ctypes.c_double

@@ -1,7 +1,7 @@
-"""Convolution as one product with all columns at once (im2col), of images in their own order.
+"""Convolution as one product with all columns at once (im2col), of images in (N, C, H, W) order.
 
-A call for a few images costs what its NumPy calls cost, and this algorithm makes the fewest. Every element is
-copied once a tap, which is too slow for many images.
+For a few images, the time of a call is the overhead of its NumPy calls, and this algorithm makes the fewest. Every
+element is copied once for each tap, which is too slow for many images.
 
 Chellapilla, Puri and Simard, "High performance convolutional neural networks for document processing", 2006.
 """
@@ -41,17 +41,17 @@ def forward(problem: Convolution, x: Array, weight: Array, bias: Array | None) -
 def grad_weight(problem: Convolution, grad: Array, x: Array) -> Array:
     """Return the gradient of the weight: (columns @ `grad`ᵀ)ᵀ, summed over the images."""
     grad = grad.reshape(_shapes(problem).grad)
-    # The taller matrix comes first: BLAS is faster so.
+    # The taller matrix comes first: BLAS is faster that way.
     products: Array = np.matmul(_columns(problem, x), grad.swapaxes(2, 3))
     total: Array = products[0] if problem.batch == 1 else products.sum(0)
     return total.swapaxes(1, 2).reshape(problem.weight_shape)
 
 
 def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
-    """Return the gradient of the padded images: filtersᵀ @ `grad`, sent back to where the columns were copied from.
+    """Return the gradient of the padded images: filtersᵀ @ `grad`, added to where the columns were copied from.
 
-    Each tap's share is laid out on its own in images of zeros, and all are summed: three NumPy calls, where adding tap
-    by tap makes one for each.
+    Each tap's share is written into separate images of zeros, and all are summed: three NumPy calls, whereas adding
+    tap by tap makes one for each tap.
     """
     shapes = _shapes(problem)
     columns: Array = np.matmul(weight.reshape(shapes.filters).swapaxes(1, 2), grad.reshape(shapes.grad))
@@ -65,7 +65,7 @@ def grad_input(problem: Convolution, grad: Array, weight: Array) -> Array:
 def _columns(problem: Convolution, x: Array) -> Array:
     """Copy what the windows see: (N, groups, C·KH·KW, H'·W').
 
-    First what each column of the window sees, and from that what each row sees: fewer and longer runs than in one copy.
+    First copy what each column of the window sees, then from that what each row sees: this copies fewer, longer runs.
     """
     shapes = _shapes(problem)
     across = shapes.across.take(x).copy()
@@ -86,7 +86,7 @@ class _Shapes(NamedTuple):
 
 @functools.lru_cache(maxsize=512)
 def _shapes(problem: Convolution) -> _Shapes:
-    """Work out the shapes, which takes as long as to convolve a small image."""
+    """Compute the shapes, which takes as long as convolving a small image and so is cached."""
     window, itemsize = problem.window, problem.dtype.itemsize
     (n, c), (tall, wide), (height, width) = problem.x_shape[:2], problem.padded, problem.positions
     (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
@@ -127,7 +127,7 @@ def _shares_shape(problem: Convolution) -> tuple[int, ...]:
 
 @functools.lru_cache(maxsize=512)
 def _targets(problem: Convolution) -> View:
-    """View those shares as the places that each tap sends gradients to, (KH, KW, N, C, H', W')."""
+    """Describe the view of these shares where each tap sends gradients to, (KH, KW, N, C, H', W')."""
     window, shape = problem.window, _shares_shape(problem)
     (height, width), (stride_h, stride_w), (dilation_h, dilation_w) = problem.positions, window.stride, window.dilation
     tap_h, tap_w, image, plane, row, column = (problem.dtype.itemsize * math.prod(shape[i:]) for i in range(1, 7))

@@ -1,7 +1,7 @@
-"""How arrays lie in memory: the orders of images, views by strides, and where an array begins.
+"""How arrays lie in memory: the orders of images, strided views, and alignment.
 
-Images are logically (N, C, H, W) everywhere. A kernel works in one of two orders, and only the dispatchers, `conv` and
-`pool`, choose it and convert.
+Images are logically (N, C, H, W) everywhere. A kernel works in one of two memory orders, and only the dispatchers,
+`conv` and `pool`, choose the order and convert.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograd_cnn.kernels.problem import Pooling
 Array = NDArray[Any]
 
 _CACHE_LINE = 64  # bytes
-_ALIGNED = 4096  # elements, from which it pays to begin at a cache line
+_ALIGNED = 4096  # elements from which alignment pays
 _INTEGERS = {char: np.dtype(integer) for char, integer in (("e", "i2"), ("f", "i4"), ("d", "i8"))}
 
 
@@ -42,7 +42,7 @@ class Order:
         return tuple(self.axes.index(axis) for axis in range(4))
 
     @cached_property
-    def _is_theirs(self) -> bool:  # to transpose for nothing would be a tenth of the time of a call for one image
+    def _is_theirs(self) -> bool:  # a needless transpose would take a tenth of the time of a call for one image
         return self.axes == (0, 1, 2, 3)
 
     def store(self, x: Array) -> Array:
@@ -85,7 +85,7 @@ ROWS = Order((2, 1, 3, 0))
 
 
 class View(NamedTuple):
-    """A view of an array's memory, to be taken of any array of the same shape, order and dtype."""
+    """A strided view, which can be taken of any array of the same shape, memory order and dtype."""
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -107,18 +107,18 @@ def memory_order(x: Array) -> list[int]:
 
 
 def read_only(x: Array) -> Array:
-    """Forbid writing into an array that many calls share, and return it."""
+    """Make an array that many calls share read-only, and return it."""
     x.flags.writeable = False
     return x
 
 
 def least(dtype: np.dtype[Any]) -> float:
-    """Return the least number of a type: what padding counts as in a maximum."""
+    """Return the smallest value of a dtype, which padding counts as in a maximum."""
     return -math.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else int(np.iinfo(dtype).min)
 
 
 def as_bits(x: Array) -> Array:
-    """View floating point numbers as integers: times 0 or 1 even an infinity or a nan is 0 or itself."""
+    """View floating point numbers as integers: times 0 or 1, even an infinity or a nan becomes 0 or stays itself."""
     try:
         return x.view(_INTEGERS[x.dtype.char])
     except KeyError:
@@ -130,20 +130,20 @@ def as_bits(x: Array) -> Array:
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return an uninitialized array, like `np.empty`, that begins at a cache line.
 
-    malloc puts one at any multiple of 16 bytes, where each vector of AVX-512 would be loaded from two cache lines:
-    convolutions then take 1.2 to 1.7 × as long. So whatever a convolution may be given is made by this.
+    malloc aligns to 16 bytes only, and each AVX-512 vector would then be loaded from two cache lines: convolutions
+    take 1.2 to 1.7 × as long. So this function makes every array that may be passed to a convolution.
     """
     dtype = np.dtype(dtype)
     memory = np.empty(math.prod(shape) * dtype.itemsize + _CACHE_LINE, np.uint8)
-    # ctypes tells the address five times as fast as NumPy's __array_interface__.
+    # ctypes returns the address five times as fast as NumPy's __array_interface__.
     start = -ctypes.addressof(ctypes.c_char.from_buffer(memory.data)) % _CACHE_LINE
     return np.ndarray(shape, dtype, memory, start)
 
 
 def aligned_like(x: Array, shape: tuple[int, ...] | None = None) -> Array:
-    """Return such an array, like `np.empty_like`: the axes are in the order of memory that those of `x` have.
+    """Return an array aligned in this way, with the memory order of `x`, like `np.empty_like`.
 
-    What is small begins anywhere, as to align it costs a microsecond.
+    Small arrays are not aligned, as that costs a microsecond.
     """
     lengths = x.shape if shape is None else shape
     if math.prod(lengths) < _ALIGNED:
@@ -155,9 +155,9 @@ def aligned_like(x: Array, shape: tuple[int, ...] | None = None) -> Array:
 
 
 def reshape(x: Array, shape: int | Sequence[int]) -> Array:
-    """Reshape in C order, but keep the batch innermost in memory where it is and stays the first axis.
+    """Reshape in C order, but keep the batch innermost in memory if it is innermost and stays the first axis.
 
-    The values are those of `np.reshape`. To flatten rows for a linear layer then copies runs of N elements instead of
+    The values are those of `np.reshape`. Flattening rows for a linear layer then copies runs of N elements instead of
     single ones.
     """
     if x.flags.c_contiguous:
@@ -169,4 +169,4 @@ def reshape(x: Array, shape: int | Sequence[int]) -> Array:
         last = x.transpose(*range(1, x.ndim), 0).reshape(*lengths[1:], len(x))  # np.moveaxis is slower
         return last.transpose(last.ndim - 1, *range(last.ndim - 1))
     except ValueError:
-        return np.reshape(x, lengths)  # for NumPy's message, with the shape that was given
+        return np.reshape(x, lengths)  # for NumPy's error message, with the given shape

@@ -1,8 +1,8 @@
-"""Freed memory is kept for the next array.
+"""Keep freed memory in the process, for the next array.
 
-glibc hands the memory of a freed large array back to the system at once, and takes it again, page by page, for
-the next. A training step frees and takes nearly all its memory, and page faults would slow it down. `mallopt` tells
-glibc to keep some. Scratch then needs no pool of its own: malloc is one, bounded, and safe under threads.
+glibc returns the memory of a freed large array to the system at once, and requests it again, page by page, for
+the next. A training step frees and allocates nearly all its memory, and page faults would slow it down. `mallopt` tells
+glibc to keep some. Kernels then need no pool of scratch memory: malloc is one, bounded and thread-safe.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import ctypes
 import os
 
-#: The most freed memory that stays with the process, in bytes; what is larger goes back at once.
+#: The most freed memory that stays with the process, in bytes; any more goes back at once.
 KEPT = 256 * 2**20
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-_LARGEST_MMAP_THRESHOLD = 32 * 2**20  # that glibc takes: larger arrays are returned when freed
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20  # the largest that glibc accepts: larger arrays are returned when freed
 
 
 def keep_freed_memory() -> bool:
-    """Let up to 256 MiB of freed memory stay with the process; return whether the C library can.
+    """Let up to 256 MiB of freed memory stay with the process; return whether the C library can do so.
 
-    It holds for the whole process. Set the environment variable AUTOGRAD_CNN_KEEP_MEMORY=0 to leave things as
-    they are; `return_freed_memory` gives back what there is.
+    This applies to the whole process. Set the environment variable AUTOGRAD_CNN_KEEP_MEMORY=0 to prevent it;
+    `return_freed_memory` returns to the system what has been kept.
     """
     libc = _glibc()
     if libc is None or os.environ.get("AUTOGRAD_CNN_KEEP_MEMORY") == "0":

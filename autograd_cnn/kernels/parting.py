@@ -1,8 +1,8 @@
-"""The columns of rows as the taps of a window see them: parted by a stride, so that each sees neighbours.
+"""Part the columns of rows by their remainder modulo the stride, so that each tap of a window sees adjacent columns.
 
-With a stride along the width, tap l sees columns l, l + stride, l + 2·stride and so on. Those of one remainder by the
-stride are put side by side, and a tap sees a stretch of them, as without a stride. That is one copy of the rows, where
-a matrix of columns would take one for each tap.
+With a stride along the width, tap l sees columns l, l + stride, l + 2·stride and so on. Columns with the same remainder
+modulo the stride are put side by side, and a tap sees a stretch of them, as without a stride. That copies the rows
+once, whereas im2col would copy them once for each tap.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from autograd_cnn.kernels.problem import Convolution
 
 
 class Parts(NamedTuple):
-    """How the columns of the rows are parted: every stride-th from `first` on, for each remainder that a tap sees."""
+    """How columns are parted: each part has every stride-th column, beginning with one of `first`."""
 
     first: tuple[int, ...]
     shape: tuple[int, ...]
-    """Of the parted rows, (H, C, parts, W / stride, N)."""
+    """The shape of the parted rows, (H, C, parts, W / stride, N)."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -33,7 +33,7 @@ def parts(problem: Convolution) -> Parts:
 
 
 def part(problem: Convolution, rows: Array) -> Array:
-    """Return rows (H, C, W, N) with their columns parted; the last of a part may be missing, and is never read."""
+    """Return rows (H, C, W, N) with their columns parted; a part may lack its last column, which is never read."""
     first, shape = parts(problem)
     stride = problem.window.stride[1]
     if stride == 1:
@@ -59,7 +59,7 @@ def join(problem: Convolution, parted: Array) -> Array:
 
 
 class Tap(NamedTuple):
-    """The output columns to which a tap adds, and how far before them the parted columns are that it sees."""
+    """The output columns to which a tap adds, and the shift from them to the parted columns that it sees."""
 
     tap: int
     begin: int
@@ -69,7 +69,7 @@ class Tap(NamedTuple):
 
 @functools.lru_cache(maxsize=512)
 def taps(problem: Convolution) -> list[Tap]:
-    """Return the taps that see more than padding, those first that see most."""
+    """Return the taps that see more than padding; taps that see the most columns come first."""
     window, width, (first, shape) = problem.window, problem.image[1], parts(problem)
     found = []
     for tap in range(window.size[1]):

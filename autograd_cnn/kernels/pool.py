@@ -1,4 +1,4 @@
-"""Pooling: chooses an algorithm, and hands it the images in the order of memory that it works in.
+"""Pooling: choose an algorithm, and pass it the images in the memory order that it works in.
 
 An algorithm of max pooling is a module with the functions of `Algorithm`. To add one, write that module and a
 line in `TABLE`. Average pooling has one algorithm.
@@ -18,10 +18,10 @@ from autograd_cnn.kernels.window import Window
 
 
 class Algorithm(Protocol):
-    """A way of max pooling. Images come padded, as (N, C, H, W) in the order of memory that the table has for it.
+    """A way of max pooling. Images come padded, as (N, C, H, W) in the memory order that `TABLE` states.
 
-    Every window has a winner, which its gradient goes to: the first of equal maxima. As in PyTorch, a nan is a maximum,
-    and the last one of a window wins. What an algorithm keeps of winners is its own affair.
+    Every window has a winner, which receives its gradient: the first of equal maxima. As in PyTorch, a nan is a
+    maximum, and the last nan of a window wins. Each algorithm stores winners in a form of its own.
     """
 
     def suits(self, problem: Pooling, direction: str) -> bool:
@@ -33,15 +33,15 @@ class Algorithm(Protocol):
         ...
 
     def winners(self, problem: Pooling, x: Array, out: Array) -> Array:
-        """Return the winners of padded images, whose maxima `out` are no nan."""
+        """Return the winners of padded images; none of their maxima `out` is nan."""
         ...
 
     def numbered(self, problem: Pooling, numbers: Array) -> Array:
-        """Return the same of winners (N, C, H', W') that are known by the number of their tap, row by row."""
+        """Return the same, from the numbers (N, C, H', W') of the taps that won; taps are counted row by row."""
         ...
 
     def grad_input(self, problem: Pooling, grad: Array, winners: Array) -> Array:
-        """Return the gradient of the padded images, from that of the maxima."""
+        """Return the gradient of the padded images, from the gradient of the maxima."""
         ...
 
     def pick(self, problem: Pooling, values: Array, winners: Array) -> Array:
@@ -50,7 +50,7 @@ class Algorithm(Protocol):
 
 
 class Way(NamedTuple):
-    """An algorithm, and the order of memory it works in; None if it takes either."""
+    """An algorithm, and the memory order it works in; None if it works in either."""
 
     algorithm: Algorithm
     order: Order | None
@@ -79,30 +79,30 @@ class Way(NamedTuple):
         return self.algorithm.pick(problem, _padded(order, values, problem, 0), winners)
 
 
-#: The first that suits a problem solves it. `python benchmarks/ways_of_convolving.py` measures the claim of each line.
+#: The first to suit a problem solves it. `python benchmarks/ways_of_convolving.py` measures what each line claims.
 TABLE = (
-    # A few small images are copied sooner than slices of them are made.
+    # For a few small images, one copy is faster than slices.
     Way(gathered, IMAGES),
-    # Of many images, whole rows are faster than slices.
+    # For many images, whole rows are faster than slices.
     Way(tiled, ROWS),
-    # All else.
+    # Everything else.
     Way(sliced, None),
 )
 
 
 def max_pool2d(x: Array, window: Window) -> Array:
-    """Maximum of every window of (N, C, H, W), or a nan if there is one; padding counts as the least number there is.
+    """Return the maximum of every window of (N, C, H, W), or nan if the window has one; padding is the smallest value.
 
-    That is −inf, the least integer or False; a window of padding alone holds it.
+    That is −inf, the smallest integer or False; it is also the maximum of a window of padding alone.
     """
     choice = _choose(x.shape, x.dtype, window)
     return choice.forward.forward(choice.problem, x)
 
 
 def max_pool2d_winners(x: Array, out: Array, window: Window) -> Array:
-    """Return which elements of `x` the gradients of the maxima go to, for the two functions below alone.
+    """Return which elements of `x` receive the gradients of the maxima, in a form for the two functions below only.
 
-    A window's first maximum wins or, where that is nan, its last nan, as in PyTorch.
+    A window's first maximum wins or, if the maximum is nan, its last nan, as in PyTorch.
     """
     choice = _choose(x.shape, x.dtype, window)
     return choice.back.winners(choice.problem, x, out)
@@ -121,7 +121,7 @@ def max_pool2d_pick(values: Array, winners: Array, window: Window) -> Array:
 
 
 def avg_pool2d(x: Array, window: Window, count_include_pad: bool = True) -> Array:
-    """Mean of every window of (N, C, H, W); padding counts as zeros, or not at all."""
+    """Return the mean of every window of (N, C, H, W); padding counts as zeros, or not at all."""
     problem = _choose(x.shape, x.dtype, window).problem
     return averaged.forward(problem, _padded(_order(problem, x), x, problem, 0), count_include_pad)
 
@@ -134,7 +134,7 @@ def avg_pool2d_grad(grad: Array, x_shape: tuple[int, ...], window: Window, count
 
 
 class _Choice(NamedTuple):
-    """A problem, and which way solves it in each direction; all of the way back is one algorithm's."""
+    """A problem, and its way in each direction; one algorithm does all of the backward pass."""
 
     problem: Pooling
     forward: Way
@@ -143,7 +143,7 @@ class _Choice(NamedTuple):
 
 @functools.lru_cache(maxsize=512)
 def _choose(x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window) -> _Choice:
-    """Describe a problem, and choose for it by the description alone."""
+    """Describe a problem, and choose its ways by that description alone."""
     problem = Pooling(x_shape, dtype, window)
     return _Choice(problem, first(problem, "forward"), first(problem, "back"))
 
@@ -154,7 +154,7 @@ def first(problem: Pooling, direction: str) -> Way:
 
 
 def _order(problem: Pooling, x: Array) -> Order:
-    """Leave a few images in their own order, if they are: to copy them would take longer than all else."""
+    """Keep a few images in (N, C, H, W) order if they have it: copying would take longer than everything else."""
     return IMAGES if problem.has_few_images and x.flags.c_contiguous else ROWS
 
 

@@ -1,7 +1,7 @@
-"""What a kernel is asked for: shapes, window, groups and dtype, and what follows from them.
+"""Descriptions of what a kernel is to compute: shapes, window, groups and dtype, and what follows from them.
 
-The dispatchers, `conv` and `pool`, keep a description for each set of arguments they have seen, so all of it is worked
-out once. Descriptions are compared by identity, which makes them fast keys of an algorithm's own caches.
+The dispatchers, `conv` and `pool`, keep a description for each set of arguments they have seen, so it is all worked
+out only once. Descriptions are compared by identity, which makes them fast keys for the algorithms' own caches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_cnn.kernels.window import Pair, Window
 
-#: Up to this many images stay in their own order in memory: so short an axis makes no long stretches.
+#: Up to this many images stay in (N, C, H, W) order: so short a batch axis makes no long contiguous stretches.
 FEW_IMAGES = 8
 
 
@@ -65,7 +65,7 @@ class Pooling:
 
     @cached_property
     def has_few_images(self) -> bool:
-        """Whether the images stay in their own order in memory."""
+        """Whether there are so few images that they stay in (N, C, H, W) order."""
         return self.batch <= FEW_IMAGES
 
 
@@ -97,11 +97,11 @@ class Convolution(Pooling):
 
     @cached_property
     def taps(self) -> int:
-        """Elements that a filter sees at once."""
+        """Number of elements that a filter sees at once."""
         return math.prod(self.weight_shape[1:])
 
     def reads(self, rows: int) -> int:
-        """Count the input rows that a band of so many output rows reads; one row reads its taps alone."""
+        """Count the input rows that a band of so many output rows reads; a single row reads only those of its taps."""
         return (rows - 1) * self.window.stride[0] + self.window.size[0]
 
     @cached_property
@@ -111,10 +111,10 @@ class Convolution(Pooling):
 
     @cached_property
     def transposed(self) -> Convolution | None:
-        """The convolution that returns this one's gradient of the input, from that of its output.
+        """The convolution that computes the gradient of this one's input from the gradient of its output.
 
-        Its filters are those of `turned`. None if no convolution does so: with a stride, or more padding than a
-        window's extent.
+        Its filters come from `turned`. None if there is no such convolution: with a stride, or with padding as large
+        as the window's extent or larger.
         """
         if not self.window.turns:
             return None

@@ -1,8 +1,8 @@
 """Products of a small matrix with a wide one, cut so that BLAS multiplies without packing.
 
-OpenBLAS copies matrices into an order of its own before it multiplies them, and with AVX-512 leaves that out if the
-product is small. The products of convolution have few rows and thousands of columns, and the copy can take up to half
-of their time. Other products would gain nothing from pieces, and are left whole.
+OpenBLAS packs matrices, that is, copies them into an order of its own, before it multiplies them; with AVX-512 it does
+not if the product is small. Convolution's products have few rows and thousands of columns, and packing can take up to
+half of their time. Other products would gain nothing from being cut, and are left whole.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 
 from autograd_cnn.kernels.layout import Array
 
-#: OpenBLAS's names of processors whose products of up to a million multiplications are not packed (its
+#: OpenBLAS's names of the processors on which it does not pack products of up to a million multiplications (see its
 #: `sgemm_small_kernel_permit_skylakex.c`).
 _PROCESSORS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 _UNPACKED = 10**6
-_NARROWEST = 128  # columns of a piece: below, the call costs more than the packing
+_NARROWEST = 128  # fewest columns of a piece: with fewer, the call costs more than packing
 LANES = 16  # columns that fill a cache line
-#: Rows of a left matrix that is cut: with more, packing costs little beside the product, unless it is a transpose.
+#: Most rows of a left matrix to cut for: with more, packing costs little beside the product, unless it is a transpose.
 _MOST_ROWS = 32
-#: Results of a product of rows by rows that is not packed, which the same file has.
+#: Most results of an unpacked product of rows by rows, according to the same file.
 MOST_RESULTS = 1200
 
 
 def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Return `a @ b` of matrices (…, m, k) and (…, k, n), of which n is large."""
+    """Return `a @ b` of matrices (…, m, k) and (…, k, n), where n is large."""
     m, k, n = *a.shape[-2:], b.shape[-1]
     pieces = _pieces(m * k, n) if m <= _MOST_ROWS or a.strides[-1] != a.itemsize else 1
     if pieces == 1:
@@ -39,7 +39,7 @@ def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
 
 
 def multiply_transposed(a: Array, b: Array) -> Array:
-    """Return `a @ bᵀ` of matrices (…, m, n) and (…, k, n), of which n is large."""
+    """Return `a @ bᵀ` of matrices (…, m, n) and (…, k, n), where n is large."""
     m, k, n = a.shape[-2], *b.shape[-2:]
     if m < k:  # faster with the taller one first
         taller_first: Array = multiply_transposed(b, a).swapaxes(-1, -2)
@@ -51,7 +51,7 @@ def multiply_transposed(a: Array, b: Array) -> Array:
 
 
 def fewest_unpacked(each: int, columns: int, narrowest: int = _NARROWEST) -> int:
-    """Return the fewest pieces to cut `columns` of `each` multiplications into for BLAS not to pack them; or 1."""
+    """Return the fewest pieces to cut `columns` of `each` multiplications into for BLAS not to pack, or 1."""
     pieces = -(-each * columns // _UNPACKED)
     return pieces if pieces > 1 and columns >= pieces * narrowest and leaves_out_packing() else 1
 
@@ -68,7 +68,7 @@ def _pieces(each: int, columns: int) -> int:
 @functools.cache
 def leaves_out_packing() -> bool:
     """Whether BLAS multiplies small matrices without packing them."""
-    from threadpoolctl import threadpool_info  # here, as importing the package imports NumPy alone
+    from threadpoolctl import threadpool_info  # imported here to keep importing the package fast
 
     return any(library.get("architecture") in _PROCESSORS for library in threadpool_info())
 

@@ -1,4 +1,4 @@
-"""The rectifier and its gradient, over long vectors in whatever order the axes have in memory."""
+"""The rectifier (ReLU) and its gradient, over the array as one long vector in memory order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from autograd_cnn.kernels import threads
 from autograd_cnn.kernels.layout import Array, aligned_like, as_bits, memory_order, read_only
 
-_BLOCK = 65536  # elements: what two passes go over is in cache for the second
-_SHORT = 16384  # elements, below which to cut out blocks costs more than it gains
+_BLOCK = 65536  # elements: few enough to be in cache for the second of two passes
+_SHORT = 16384  # elements, below which cutting into blocks costs more than it gains
 
 
 def relu(x: Array) -> Array:
-    """Maximum of x and 0; floats, integers or booleans."""
+    """Return the maximum of x and 0, for floats, integers or booleans."""
     if x.size <= _SHORT or x.dtype.kind != "f" or (vector := _vector(x)) is None:
         return np.asarray(np.maximum(x, _zero(x.dtype)))
     out = aligned_like(x)
@@ -40,7 +40,7 @@ def relu_grad(grad: Array, out: Array) -> Array:
 
             _over_blocks(send, *vectors, out=_vector(as_bits(total)))
             return total
-    # In the memory order of `out`: that of a gradient that was broadcast would follow it down the whole graph.
+    # In the memory order of `out`: the order of a broadcast gradient would otherwise spread down the whole graph.
     like: Array = bits if grad.strides == out.strides else np.empty_like(out, bits.dtype)
     product = np.multiply(bits, out != _zero(out.dtype), out=None if like is bits else like)
     return np.asarray(product).view(grad.dtype)
@@ -68,7 +68,7 @@ def _zeros(dtype: np.dtype[Any]) -> Array:
 
 
 def _vector(x: Array) -> Array | None:
-    """View an array as a vector in the order of memory, if it fills its memory."""
+    """View an array as a vector in memory order; None if its memory has gaps."""
     if not x.flags.c_contiguous:
         x = x.transpose(memory_order(x))
         if not x.flags.c_contiguous:

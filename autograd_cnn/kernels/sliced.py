@@ -1,8 +1,8 @@
-"""Pooling by slices, of images in any order of memory: it suits every problem.
+"""Pooling by slices, of images in any memory order: it suits every problem.
 
-What one tap of all windows sees is a strided slice of the images. Maxima and sums go down the height first, over runs
-of many contiguous elements if the batch is innermost in memory, then along the width of what is left. Results are
-stored in the order of the images.
+What one tap sees, over all windows, is a strided slice of the images. Maxima and sums are taken over the height first,
+over long contiguous runs if the batch is innermost in memory, and then over the width. Results have the images' memory
+order.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from autograd_cnn.kernels.layout import Array, aligned_like, as_bits
 from autograd_cnn.kernels.problem import Pooling
 from autograd_cnn.kernels.window import Pair, Window
 
-#: Taps that a byte has numbers for, and one for none of them.
+#: Most taps that a byte can number, with one more number for no tap.
 MOST_TAPS = 255
 
 
-def suits(problem: Pooling, direction: str) -> bool:  # noqa: ARG001 -- as every algorithm
+def suits(problem: Pooling, direction: str) -> bool:  # noqa: ARG001 -- every algorithm's signature
     """Return True: every problem can be solved by slices."""
     return True
 
@@ -33,7 +33,7 @@ def forward(problem: Pooling, x: Array) -> Array:
 
 
 def winners(problem: Pooling, x: Array, out: Array) -> Array:
-    """Return the number of the tap that saw each maximum, the first of equals; no maximum is nan."""
+    """Return the number of the first tap that saw each maximum; no maximum is nan."""
     count = math.prod(problem.window.size)
     kind = np.uint8 if count <= MOST_TAPS else np.intp
     # The taps count down: the first that saw the maximum has the highest number.
@@ -45,9 +45,9 @@ def winners(problem: Pooling, x: Array, out: Array) -> Array:
 
 
 def winners_of_any(problem: Pooling, x: Array, out: Array) -> Array:
-    """Tell the same of any numbers, as PyTorch has it: a nan replaces what came before, another number a lesser one.
+    """Return the same for any values, as in PyTorch: the first maximum wins, or the last nan if there is one.
 
-    A window of padding alone has none: what stands for it is the number of taps.
+    A window of padding alone has no winner, for which the number of taps stands.
     """
     none = math.prod(problem.window.size)
     inside = np.zeros((1, 1, *problem.padded), bool)
@@ -58,13 +58,13 @@ def winners_of_any(problem: Pooling, x: Array, out: Array) -> Array:
     return chosen
 
 
-def numbered(problem: Pooling, numbers: Array) -> Array:  # noqa: ARG001 -- as every algorithm
+def numbered(problem: Pooling, numbers: Array) -> Array:  # noqa: ARG001 -- every algorithm's signature
     """Return the numbers themselves."""
     return numbers
 
 
 def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
-    """Return the gradient of the padded images; where windows overlap, what they send is added."""
+    """Return the gradient of the padded images; where windows overlap, their gradients are added."""
     bits, overlaps, top_of = as_bits(grad), problem.window.overlaps, problem.window.stride[0]
     total = aligned_like(grad, (*problem.x_shape[:2], *problem.padded))
     if not _tiled(problem):
@@ -77,7 +77,7 @@ def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
             if overlaps:
                 target += sent
             else:
-                target[...] = sent  # which is faster than to multiply into slices
+                target[...] = sent  # faster than multiplying into slices
 
     places = range(problem.positions[0])
     work = threads.PASS * math.prod(problem.x_shape)
@@ -94,7 +94,7 @@ def pick(problem: Pooling, values: Array, winners: Array) -> Array:
 
 
 def reduce(problem: Pooling, x: Array, combine: np.ufunc) -> Array:
-    """Combine the elements of every window, in an array of its own."""
+    """Combine the elements of every window, in a new array."""
     window, (height, width) = problem.window, problem.positions
     out = aligned_like(x, (*x.shape[:2], height, width))
 
@@ -115,7 +115,7 @@ def taps(x: Array, window: Window, out: Array) -> Iterator[Array]:
 
 
 def is_ordinary(out: Array) -> bool:
-    """Whether comparison finds maxima among the elements: no nan, which equals nothing, nor −inf, as the padding is."""
+    """Whether `==` finds the maxima among the elements: none is nan, which equals nothing, or −inf, as padding is."""
     if out.dtype.kind != "f":
         return True
     lowest: bool = np.minimum.reduce(out, None, initial=np.inf) > -np.inf
@@ -137,7 +137,7 @@ def _fold(arrays: Sequence[Array], combine: np.ufunc, out: Array | None = None) 
 
 @functools.lru_cache(maxsize=512)
 def _places(window: Window, count: Pair) -> tuple[tuple[slice, ...], ...]:
-    """Return where each tap's elements are, once: slices take as long to make as to read, for one image."""
+    """Return the slices of each tap's elements; cached, as making them takes as long as reading one image."""
     everything = slice(None)
     return tuple(
         (everything, everything, window.rows(i, count[0]), window.columns(j, count[1])) for i, j in window.taps()

@@ -1,8 +1,8 @@
-"""Sums and means over axes, of float32 within 1e-6 of the sum of the absolute values.
+"""Sums and means over axes; in float32 the error is at most 1e-6 of the sum of the absolute values.
 
-NumPy adds a million rows one after the other, and in float32 is 1 % off. Here no more than 16 are added so: a sum of
-16 is within 15 roundings of 6e-8, 9e-7, of what it should be, whatever the values. The partial sums, a sixteenth as
-many, are then added in float64. Where NumPy adds neighbours in memory it does so in pairs of blocks, and is left to it.
+NumPy adds a million rows one after the other, and in float32 is 1 % off. Here at most 16 are added that way: their 15
+roundings of 6e-8 each amount to at most 9e-7, whatever the values. The partial sums, a sixteenth as many, are then
+added in float64. Along a contiguous axis NumPy sums pairwise, which is precise enough to be used as it is.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _sum: Any = np.add.reduce  # what np.sum calls, without its overhead
 _dot: Any = one_thread(np.ndarray.dot)
 
 _FEW = 16  # numbers that are added one after the other
-_SMALL = 4096  # elements that are best converted to float64 as they are
-_WIDE = 512  # elements to add to as many at once: fewer are added more slowly
-_LANES = 128  # numbers that BLAS adds in 8 lanes, or more, of 16 each
+_SMALL = 4096  # elements, up to which summing directly in float64 is fastest
+_WIDE = 512  # elements of a row to add at once: shorter rows are added more slowly
+_LANES = 128  # most numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -39,7 +39,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
         and -x.ndim <= axis < x.ndim
         and x.dtype.char != "e"
         and (x.shape[axis] <= _FEW or (x.strides[axis] == x.itemsize and x.flags.forc))
-    ):  # NumPy is precise with a few numbers, or with neighbours in memory
+    ):  # NumPy is precise with few numbers, or along a contiguous axis
         return np.asarray(_sum(x, axis, None, None, keepdims))
     if not isinstance(x, np.ndarray) or x.dtype.char not in "efd" or x.ndim < 2:
         return np.asarray(_sum(x, axis=axis, keepdims=keepdims))
@@ -60,7 +60,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`, as `np.mean`."""
     if not isinstance(x, np.ndarray) or x.dtype.char not in "efd" or not x.size:
         return np.asarray(np.mean(x, axis=axis, keepdims=keepdims))
-    if x.dtype.char == "e":  # a sum may be beyond float16
+    if x.dtype.char == "e":  # the sum may overflow float16
         return mean(x.astype(np.float32), axis, keepdims).astype(np.float16)
     total = sum(x, axis, keepdims)
     return np.asarray(total / (x.size // total.size))
@@ -73,7 +73,7 @@ def _over_any_axes(x: Array, axis: Axis, keepdims: bool) -> Array:
         return total.reshape((1, *x.shape[1:]) if keepdims else x.shape[1:])
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     order = memory_order(x)
-    # Neighbours of one kind become one axis, where they are one in memory.
+    # Merge neighbouring axes that are both summed or both kept, if they are contiguous in memory.
     lengths, summed = [x.shape[order[0]]], [order[0] in axes]
     for before, i in itertools.pairwise(order):
         if (i in axes) == summed[-1] and x.strides[before] == x.strides[i] * x.shape[i]:
@@ -91,13 +91,13 @@ def _over_any_axes(x: Array, axis: Axis, keepdims: bool) -> Array:
 
 
 def _over_one_axis(x: Array, axis: int) -> Array:
-    """Sum float32, whose axes are in the order of memory, over one of them, which stays with length 1."""
+    """Sum a float32 array, whose axes are in memory order, over one axis, which stays with length 1."""
     before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     inner = math.prod(after)
     if length <= _FEW or inner == 1:
         return np.asarray(_sum(x, axis=axis, keepdims=True))
     blocks, left = divmod(length, _FEW)
-    # A few narrow rows, if they lie side by side, are one wide row: its sums are as many partial sums.
+    # A few narrow rows that are contiguous form one wide row: its sum holds as many rows of partial sums.
     rows = largest_divisor(blocks, max(_WIDE // inner, 1)) if x.flags.c_contiguous else 1
     here = (slice(None),) * axis
     whole = x[(*here, slice(length - left))].reshape(*before, blocks // rows, _FEW, rows, *after)
@@ -132,5 +132,5 @@ def largest_divisor(length: int, most: int) -> int:
 
 @functools.lru_cache(maxsize=_LANES)
 def ones(length: int, dtype: np.dtype[Any]) -> Array:
-    """Return ones that calls share."""
+    """Return a vector of ones that calls share."""
     return read_only(np.ones(length, dtype))

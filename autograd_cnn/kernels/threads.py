@@ -1,7 +1,7 @@
-"""A pool of threads that share a kernel's work: NumPy lets go of the interpreter lock in copies, ufuncs and BLAS.
+"""A pool of threads that share a kernel's work: NumPy releases the interpreter lock in copies, ufuncs and BLAS.
 
-Work is cut in as many contiguous pieces as there are threads, and partial sums are added in the order of the
-pieces: for a given number of threads the results are the same bits from run to run.
+Work is cut into as many contiguous pieces as there are threads, and partial sums are added in the order of the
+pieces: for a given number of threads, the results are the same bits from run to run.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ SMALLEST_WORK = 50_000_000
 PASS = 45
 
 _count = 1
-_pool: ThreadPoolExecutor | None = None  # made when first there is work to share
+_pool: ThreadPoolExecutor | None = None  # made when there is work to share for the first time
 _making = threading.Lock()
-_workers = 0  # of the pool, which grows only: idle ones cost nothing, and new ones start on the caller's core
+_workers = 0  # in the pool, which only grows: idle threads cost nothing, and new ones start on the caller's core
 
 
 def set_num_threads(n: int) -> None:
-    """Let the kernels of convolution and pooling share their work among `n` threads, the caller's among them.
+    """Share the work of the kernels of convolution and pooling among `n` threads, including the caller's.
 
-    At first it is one. Each of these threads uses BLAS with one thread: BLAS's own threads gain less, and on a busy
-    machine wait for one another. So does every op here that multiplies matrices, `matmul`, `linear` and `einsum`
-    included, whatever the number. BLAS has its own number of threads again when the op ends: other NumPy code keeps
-    what it had, by default all cores, or what `OPENBLAS_NUM_THREADS` or `threadpoolctl` say. OpenBLAS has one number
-    for the whole process: what another thread multiplies in the meantime has one thread, too.
+    The default is one. Each of these threads uses BLAS with one thread: BLAS's own threads gain less, and on a busy
+    machine wait for one another. Every op here that multiplies matrices, including `matmul`, `linear` and `einsum`,
+    also uses BLAS with one thread, whatever `n` is. When the op ends, BLAS's number of threads is restored, so other
+    NumPy code keeps what it had: by default all cores, or what `OPENBLAS_NUM_THREADS` or `threadpoolctl` set. OpenBLAS
+    has one number for the whole process: products in another thread meanwhile run with one thread, too.
 
     Parameters
     ----------
@@ -83,20 +83,20 @@ def get_num_threads() -> int:
 
 
 def _pool_of(workers: int) -> ThreadPoolExecutor:
-    """Return a pool of at least so many threads, this process's own."""
+    """Return this process's pool, with at least so many threads."""
     global _pool, _workers
     with _making:
         if _pool is None or _workers < workers:
-            # Imported here, as importing the package imports NumPy alone, and little else of the standard library.
+            # Imported here to keep importing the package fast.
             from concurrent.futures import ThreadPoolExecutor
 
-            # The old one goes when its last work is done: another thread may be about to submit some.
+            # The old pool is not shut down, as another thread may be about to submit work to it.
             _pool, _workers = ThreadPoolExecutor(workers, "autograd_cnn", blas.limit_this_thread), workers
         return _pool
 
 
 def _after_fork() -> None:
-    """Drop a parent's pool: a child has none of its threads, and would wait for them for ever."""
+    """Drop the parent's pool in a forked child, which has none of its threads and would wait for them forever."""
     global _pool, _workers, _making
     _pool, _workers, _making = None, 0, threading.Lock()
 
@@ -106,14 +106,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def split(items: Sequence[T], work: int) -> list[Sequence[T]]:
-    """Cut items into one piece a thread; into one piece in all, if the work is small."""
+    """Cut items into one piece for each thread, or leave them in one piece if the work is small."""
     n = min(_count, len(items)) if work >= SMALLEST_WORK else 1
     bounds = [len(items) * i // n for i in range(n + 1)] if n else []
     return [items[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 def map_pieces(function: Callable[[Sequence[T]], R], pieces: Sequence[Sequence[T]]) -> list[R]:
-    """Call a function on every piece, at once, and return the results in order."""
+    """Call a function on all pieces in parallel, and return the results in order."""
     if len(pieces) < 2:
         return [function(piece) for piece in pieces]
     pool = _pool_of(len(pieces) - 1)

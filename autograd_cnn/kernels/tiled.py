@@ -1,7 +1,7 @@
-"""Max pooling's way back where windows lie side by side, for rows with the batch innermost in memory.
+"""The backward pass of max pooling where windows lie side by side, for rows with the batch innermost in memory.
 
-What belongs to windows is first repeated along the width, as often as a window is wide. All else then runs over whole
-rows, and not over as many stretches as there are windows. What is kept is which elements won, (H', KH, C, W' · KW, N).
+Values that belong to windows are first repeated along the width, as often as a window is wide. Everything else then
+runs over whole rows instead of a stretch for each window. Winners are kept as booleans (H', KH, C, W' · KW, N).
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from autograd_cnn.kernels import sliced, threads
 from autograd_cnn.kernels.layout import ROWS, Array, aligned, as_bits, read_only
 from autograd_cnn.kernels.problem import Pooling
 
-#: Elements of the images that a band of windows takes: the last pass over more no longer finds them in cache.
+#: Most elements of the images in a band of windows: with more, the last pass no longer finds them in cache.
 BAND = 262_144
 
 forward = sliced.forward
 
 
 def suits(problem: Pooling, direction: str) -> bool:
-    """Whether it is the way back of many images, windows lie side by side, and a byte counts their taps."""
+    """Whether this is the backward pass of many images, windows lie side by side, and a byte can number their taps."""
     window = problem.window
     side_by_side = window.size == window.extent == window.stride and math.prod(window.size) <= sliced.MOST_TAPS
     return direction == "back" and not problem.has_few_images and side_by_side
 
 
 def winners(problem: Pooling, x: Array, out: Array) -> Array:
-    """Tell which elements of padded images won; no maximum is nan."""
+    """Return which elements of padded images won; no maximum is nan."""
     seen, maxima = _by_window(problem, ROWS.store(x)), ROWS.store(out)
     won = np.empty(seen.shape, bool)
 
@@ -44,7 +44,7 @@ def winners(problem: Pooling, x: Array, out: Array) -> Array:
 
 
 def numbered(problem: Pooling, numbers: Array) -> Array:
-    """Tell the same, from the numbers of the taps that won."""
+    """Return the same, from the numbers of the taps that won."""
     won: Array = _repeated(problem, ROWS.store(numbers)) == _taps(problem)
     return won
 
@@ -53,7 +53,7 @@ def grad_input(problem: Pooling, grad: Array, winners: Array) -> Array:
     """Return the gradient of the padded images."""
     (tall, wide), (height, width) = problem.window.size, problem.positions
     total = aligned((problem.padded[0], problem.x_shape[1], problem.padded[1], problem.batch), grad.dtype)
-    total[height * tall :] = total[:, :, width * wide :] = 0  # which no window sees
+    total[height * tall :] = total[:, :, width * wide :] = 0  # elements that no window sees
     totals, gradients = _by_window(problem, as_bits(total)), ROWS.store(as_bits(grad))
 
     def send(band: slice) -> None:
@@ -75,7 +75,7 @@ def pick(problem: Pooling, values: Array, winners: Array) -> Array:
 
 
 def _by_window(problem: Pooling, rows: Array) -> Array:
-    """View what windows see of padded rows (H, C, W, N): (H', KH, C, W' · KW, N)."""
+    """View the part of padded rows (H, C, W, N) that windows see, as (H', KH, C, W' · KW, N)."""
     (tall, wide), (height, width) = problem.window.size, problem.positions
     return rows[: height * tall].reshape(height, tall, *rows.shape[1:])[:, :, :, : width * wide]
 
@@ -86,13 +86,13 @@ def _repeated(problem: Pooling, rows: Array) -> Array:
 
 
 def _columns(problem: Pooling, rows: Array) -> list[Array]:
-    """View what each column of the windows sees of (H', C, W' · KW, N)."""
+    """View the part of (H', C, W' · KW, N) that each column of the windows sees."""
     wide = problem.window.size[1]
     return [rows[:, :, i::wide] for i in range(wide)]
 
 
 def _keep_first(problem: Pooling, won: Array) -> None:
-    """Of the elements that equal their window's maximum leave the first alone: the one with the highest mark."""
+    """Keep only the first of the elements that equal their window's maximum: the one with the highest mark."""
     marks = math.prod(problem.window.size) - _taps(problem)
     marked = won.view(np.uint8) * marks
     highest = functools.reduce(np.maximum, _columns(problem, functools.reduce(np.maximum, marked.swapaxes(0, 1))))

@@ -36,7 +36,7 @@ class Window(NamedTuple):
 
     @functools.lru_cache(maxsize=512)  # noqa: B019 -- a window is a value, and a look-up is cheaper than the arithmetic
     def positions(self, image: Pair) -> Pair:
-        """Count the places the window takes on an image (H, W): the size of the output."""
+        """Count the positions of the window on an image (H, W): the size of the output."""
         (height, width), (top, left), (down, right) = self.extent, self.padding, self.stride
         rooms = image[0] + 2 * top - height, image[1] + 2 * left - width
         if not self.ceil_mode:
@@ -46,7 +46,7 @@ class Window(NamedTuple):
         return last[0] + (last[0] * down < image[0] + top), last[1] + (last[1] * right < image[1] + left)
 
     def misses(self, image: Pair) -> bool:
-        """Whether at some place all the window's taps are beside the image (H, W), in its padding."""
+        """Whether all the window's taps are in the padding of the image (H, W) at some position."""
         for axis in (0, 1):
             starts = np.arange(self.positions(image)[axis]) * self.stride[axis] - self.padding[axis]
             taps = starts[:, None] + np.arange(self.size[axis]) * self.dilation[axis]
@@ -56,7 +56,7 @@ class Window(NamedTuple):
 
     @functools.lru_cache(maxsize=512)  # noqa: B019
     def padded(self, image: Pair) -> Pair:
-        """Return the size of an image with its padding, and with what a last window hangs over."""
+        """Return the size of an image with its padding, and with the part of a last window that hangs over."""
         (height, width), (top, left), (down, right) = self.extent, self.padding, self.stride
         count = self.positions(image)
         reached = (count[0] - 1) * down + height, (count[1] - 1) * right + width
@@ -64,7 +64,7 @@ class Window(NamedTuple):
 
     @property
     def turns(self) -> bool:
-        """Whether the gradient of the image is a convolution of the output's gradient, by the window `turned`."""
+        """Whether the gradient of the image is a convolution of the output's gradient with the window `turned`."""
         inside = self.padding[0] < self.extent[0] and self.padding[1] < self.extent[1]
         return inside and self.stride == (1, 1)
 

@@ -19,7 +19,7 @@ from autograd_cnn.primitive import Primitive, primitive, registry
 
 @pytest.fixture
 def number(monkeypatch):
-    """Stand in for a BLAS of the whole process that has four threads, and give its number in a list."""
+    """Replace BLAS by one with four threads for the whole process, and return their number in a list."""
     number = [4]
     monkeypatch.setattr(blas, "_count", lambda: number[0])
     monkeypatch.setattr(blas, "_set", lambda n: number.__setitem__(0, n))
@@ -29,7 +29,7 @@ def number(monkeypatch):
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_one_inside_and_the_callers_number_after(number, is_shared, monkeypatch):
+def test_blas_has_one_thread_inside_and_the_callers_number_after(number, is_shared, monkeypatch):
     monkeypatch.setattr(blas, "_is_shared", is_shared)
     inner = kernels.one_thread(lambda: number[0])
     outer = kernels.one_thread(lambda: (number[0], inner(), number[0]))
@@ -41,7 +41,7 @@ def test_one_inside_and_the_callers_number_after(number, is_shared, monkeypatch)
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_an_error_puts_it_back(number, is_shared, monkeypatch):
+def test_an_error_restores_the_callers_number_of_threads(number, is_shared, monkeypatch):
     monkeypatch.setattr(blas, "_is_shared", is_shared)
 
     @kernels.one_thread
@@ -54,7 +54,7 @@ def test_an_error_puts_it_back(number, is_shared, monkeypatch):
     assert not blas._calls
 
 
-def test_the_last_of_overlapping_calls_puts_it_back(number):
+def test_the_last_of_overlapping_calls_restores_the_callers_number_of_threads(number):
     inside, go = [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
     seen = []
 
@@ -102,7 +102,7 @@ OPS = {
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_every_op_that_multiplies_matrices_has_one(name, number, monkeypatch, rng):
+def test_every_op_that_multiplies_matrices_has_one_thread(name, number, monkeypatch, rng):
     x = ac.Tensor(rng.standard_normal((8, 8)), requires_grad=True)
     calls = []
     set_number = blas._set
@@ -123,7 +123,7 @@ def test_every_op_that_multiplies_matrices_has_one(name, number, monkeypatch, rn
     ],
     ids=["a bias's gradient", "elastic"],
 )
-def test_so_has_what_else_multiplies_them(multiply, number, monkeypatch, rng):
+def test_other_code_that_multiplies_matrices_has_one_thread(multiply, number, monkeypatch, rng):
     calls = []
     set_number = blas._set
     monkeypatch.setattr(blas, "_set", lambda n: (calls.append(n), set_number(n)))
@@ -133,7 +133,7 @@ def test_so_has_what_else_multiplies_them(multiply, number, monkeypatch, rng):
 
 
 @pytest.mark.parametrize(("settings", "threads"), [({}, 4), ({"products": False}, 4), ({"products": True}, 1)])
-def test_an_op_has_one_if_it_multiplies_matrices(settings, threads, number):
+def test_a_primitive_has_one_thread_if_it_multiplies_matrices(settings, threads, number):
     def forward(x):
         return x * number[0]
 
@@ -166,7 +166,7 @@ print(*before)
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-def test_numpys_own_blas(threads):
+def test_numpys_own_blas_has_its_number_of_threads_again_after_an_op(threads):
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(CHILD)], env=environment, capture_output=True, text=True, timeout=120
@@ -175,7 +175,7 @@ def test_numpys_own_blas(threads):
 
 
 class Exported(dict):
-    """Functions that a library exports, by attribute and by index, as `ctypes` has them."""
+    """Functions that a library exports, by attribute and by index, as in `ctypes`."""
 
     def __init__(self, **functions):
         super().__init__({name: Function(value) for name, value in functions.items()})
@@ -199,7 +199,7 @@ class Function:
 
 @pytest.fixture
 def found(monkeypatch):
-    """Find a library among given ones, which export given functions; give the module after that."""
+    """Return a function that lets `blas` find one of the given libraries, and returns the number of threads found."""
     import ctypes
 
     import threadpoolctl
@@ -245,7 +245,7 @@ def functions(before="", after="", threads=3):
 
 
 class TestFinding:
-    """Which library is asked and told, and how; stand-ins for those of other machines."""
+    """Which library's number of threads is read and set, and how, with stand-ins for other machines' libraries."""
 
     @pytest.mark.parametrize("before", ["", "scipy_"])
     @pytest.mark.parametrize("after", ["", "64_", "_64"])
@@ -255,25 +255,25 @@ class TestFinding:
         assert blas._set.restype is None
         assert blas._is_shared is True
 
-    def test_half_of_a_pair_is_left_alone(self, found):
+    def test_a_getter_without_its_setter_is_not_called(self, found):
         exports = functions("scipy_", "64_")
         del exports["scipy_openblas_set_num_threads64_"]
         assert found(library(), exports=exports) == 7
         assert blas._set(1) == ("slowly", 1)
         assert blas._is_shared is False
 
-    def test_its_number_is_read_where_it_is_exported(self, found):
+    def test_an_exported_number_of_threads_is_read_directly(self, found):
         number = SimpleNamespace(value=3)
         assert found(library(), exports=functions(), number=number) == 3
         number.value = 5
         assert blas._count() == 5
 
     @pytest.mark.parametrize("value", [2, 4])
-    def test_not_if_it_is_another_number(self, found, value):
+    def test_an_exported_number_that_is_not_the_number_of_threads_is_ignored(self, found, value):
         assert found(library(), exports=functions(), number=SimpleNamespace(value=value)) == 3
 
     @pytest.mark.parametrize("exported", [True, False])
-    def test_of_openmp_each_thread_has_a_number(self, found, exported):
+    def test_with_openmp_each_thread_has_its_own_number(self, found, exported):
         openmp = {"omp_get_max_threads": lambda: 5, "omp_set_num_threads": lambda n: ("by OpenMP", n)}
         openblas = library()
         openblas.threading_layer = "openmp"
@@ -286,27 +286,27 @@ class TestFinding:
         number.value = 9
         assert blas._count() != 9
 
-    def test_others_are_asked_as_they_are(self, found):
+    def test_other_libraries_are_asked_by_threadpoolctl(self, found):
         assert found(library("mkl"), exports=functions(), number=SimpleNamespace(value=7)) == 7
         assert blas._set(2) == ("slowly", 2)
         assert blas._is_shared is False
 
     @pytest.mark.parametrize("place", ["numpy.libs", "numpy/.dylibs", "numpy/_core"])
-    def test_numpys_own_goes_first(self, found, place):
+    def test_numpys_own_library_goes_first(self, found, place):
         scipys = library("mkl", "/numpy-2/site-packages/scipy.libs/libblas.so", threads=11)
         numpys = library("mkl", f"/home/scipy/site-packages/{place}/libblas.so")
         other = library("mkl", threads=13)
         other.user_api = "openmp"
         assert found(other, scipys, numpys) == 7
 
-    def test_where_there_is_none_to_set_there_is_one(self, found):
+    def test_without_a_known_library_there_is_one_thread(self, found):
         assert found() == 1
         assert blas._set(4) is None
         assert blas._is_shared is False
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_a_thread_of_the_packages_own_has_one_for_good_where_it_has_its_own(number, is_shared, monkeypatch):
+def test_a_pool_thread_is_limited_where_each_thread_has_its_own_number(number, is_shared, monkeypatch):
     monkeypatch.setattr(blas, "_is_shared", is_shared)
     blas.limit_this_thread()
     assert number == [4 if is_shared else 1]

@@ -1,4 +1,4 @@
-"""Normalization by channel: every order of memory, large means, blocks and threads."""
+"""Normalization by channel: every memory order, large means, blocks and threads."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_moments_are_those_of_the_definition(x, block):
 
 
 @given(images(2), st.sampled_from([1, 7, 262144]), st.sampled_from([0.1, 10]))
-def test_passes_are_those_of_the_definition(arrays, block, scale):
+def test_normalize_and_scaled_sum_agree_with_the_definition(arrays, block, scale):
     grad, x = arrays
     a, b, c, d = np.random.default_rng(0).standard_normal((4, x.shape[1])) * scale
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +61,7 @@ def test_passes_are_those_of_the_definition(arrays, block, scale):
 
 
 @given(images(2), st.sampled_from([1, 7, 262144]), st.sampled_from([0, 1, 100]))
-def test_sums_are_those_of_the_definition(arrays, block, center):
+def test_gradient_sums_agree_with_the_definition(arrays, block, center):
     grad, x = arrays
     x = x + center
     mean, variance = kernels.moments(x)

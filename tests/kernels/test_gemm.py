@@ -50,7 +50,7 @@ def test_a_product_that_is_not_numpys_is_not_used(monkeypatch):
         gemm.is_there.cache_clear()
 
 
-def test_other_dtypes_have_none():
+def test_other_dtypes_have_no_gemm():
     assert not gemm.is_there("e")
     assert not gemm.is_there("g")
 

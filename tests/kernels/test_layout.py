@@ -91,7 +91,7 @@ def test_bits_are_a_view():
 
 
 @given(arrays(shapes(min_dims=1)), st.data())
-def test_reshape_is_numpy_s(x, data):
+def test_reshape_agrees_with_numpy(x, data):
     lengths = data.draw(st.permutations(x.shape))
     if x.size and data.draw(st.booleans()):
         lengths[data.draw(st.integers(0, len(lengths) - 1))] = -1
@@ -105,7 +105,7 @@ def test_flattening_rows_keeps_the_batch_innermost():
     assert flat.T.flags.c_contiguous
 
 
-def test_so_does_cutting_their_columns_up():
+def test_splitting_the_columns_of_rows_keeps_the_batch_innermost():
     x = np.arange(24.0).reshape(12, 2).T
     cut = kernels.reshape(x, (2, 3, -1))
     np.testing.assert_array_equal(cut, np.reshape(x, (2, 3, 4)))

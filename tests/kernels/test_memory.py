@@ -32,13 +32,13 @@ def faults(**environment):
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_a_step_takes_the_memory_of_the_last_one():
+def test_a_step_reuses_the_memory_of_the_last_one():
     assert faults() < 500
     assert faults(AUTOGRAD_CNN_KEEP_MEMORY="0") > 5 * 2000
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_it_is_given_back_when_asked():
+def test_freed_memory_is_returned_when_asked():
     code = """
 import numpy as np
 from pathlib import Path

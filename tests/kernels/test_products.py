@@ -1,4 +1,4 @@
-"""Products in pieces are products."""
+"""Products computed in pieces agree with matmul."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_multiply_transposed_is_matmul_with_a_transpose(m, k, n, groups, order, 
 
 
 @pytest.mark.parametrize("groups", [(), (3,), (2, 3)])
-def test_large_products_are_products_too(groups, rng):
+def test_large_products_agree_with_matmul(groups, rng):
     a, b, c = (rng.standard_normal((*groups, m, n)) for m, n in ((24, 40), (40, 3584), (24, 3584)))
     np.testing.assert_allclose(products.multiply(a, b), a @ b, rtol=1e-10, atol=1e-10)
     expected = c @ b.swapaxes(-1, -2)
@@ -68,7 +68,7 @@ def test_large_products_are_products_too(groups, rng):
 
 
 def test_what_is_cut_and_what_stays_whole(monkeypatch, rng):
-    """As it was measured: see the comments there."""
+    """The limits were measured: see the comments in `products`."""
     cuts = []
     cut = products._cut
     monkeypatch.setattr(

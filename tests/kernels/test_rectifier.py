@@ -1,4 +1,4 @@
-"""The rectifier's kernels against the definition: every memory order, sizes about a block's, odd values."""
+"""The rectifier's kernels against the definition: every memory order, sizes around a block's, nan and infinity."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from autograd_cnn.kernels import rectifier
 
 @st.composite
 def stored(draw, shape, dtype, order, spread):
-    """Draw numbers, some of them odd, in a memory order, with gaps or without."""
+    """Draw numbers, some of them nan or infinite, in a memory order, with gaps or without."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     x = rng.standard_normal(shape).astype(dtype)
     if x.size:
@@ -26,14 +26,14 @@ def stored(draw, shape, dtype, order, spread):
 
 
 @given(st.data())
-def test_the_rectifier(data):
+def test_relu_and_its_gradient_agree_with_the_definition(data):
     shape = data.draw(
         st.sampled_from([(), (0, 3), (5,), (3, 2, 4), (16384,), (3, 41, 135), (4, 4096), (4, 4097), (8, 41, 110)])
     )
     dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64]))
     order = data.draw(st.permutations(range(len(shape))))
     x = data.draw(stored(shape, dtype, order, bool(shape) and data.draw(st.booleans())))
-    rectifier._zeros(x.dtype)  # which calls share, and long enough for every block
+    rectifier._zeros(x.dtype)  # made before the block shrinks: calls share it, and it must be long enough for all
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rectifier, "_BLOCK", data.draw(st.sampled_from([4096, rectifier._BLOCK])))
         out = kernels.relu(x)
@@ -45,7 +45,7 @@ def test_the_rectifier(data):
 
 @pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32)])
 def test_strides_alone_do_not_say_that_memory_is_filled(dtypes, rng):
-    """Of float32 with gaps they are those of float64 without."""
+    """Float32 with gaps has the strides of float64 without."""
     grad, out = (
         rng.standard_normal(16 // np.dtype(dtype).itemsize * 25_000).astype(dtype)[:: 8 // np.dtype(dtype).itemsize]
         for dtype in dtypes
@@ -75,7 +75,7 @@ def test_integers_stay_integers(dtype, size):
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.dtype("M8[s]")])
-def test_types_that_are_no_numbers_to_it_are_refused_by_name(dtype):
+def test_the_gradient_of_relu_refuses_other_dtypes_by_name(dtype):
     x = np.zeros(3, dtype)
     with pytest.raises(TypeError, match=rf"got {np.dtype(dtype)}".replace("[", r"\[")):
         kernels.relu_grad(x, np.ones(3))
@@ -83,7 +83,7 @@ def test_types_that_are_no_numbers_to_it_are_refused_by_name(dtype):
 
 @pytest.mark.parametrize("size", [3, 5000, 50_000])
 def test_a_nan_gets_the_gradient(size):
-    """PyTorch's convention: zero is where the input is at most zero, and a nan is not."""
+    """PyTorch's convention: the gradient is zero where the input is at most zero, and a nan is not."""
     x = np.tile([-1.0, np.nan, 2.0], size)
     np.testing.assert_array_equal(kernels.relu_grad(np.full(x.shape, 5.0), kernels.relu(x)), np.tile([0, 5, 5], size))
 

@@ -1,4 +1,4 @@
-"""Every fast kernel against the definition, on random shapes, settings, dtypes and memory."""
+"""Every fast kernel against the definition, on random shapes, settings, dtypes and memory orders."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def windows(draw, ceil_mode=False):
 
 @st.composite
 def images(draw, window, channels=None, odd=1):
-    """Images that a window fits into, in some memory order, of some dtype, with up to so many odd values."""
+    """Draw images that a window fits into, of any memory order and dtype, with up to `odd` nan or infinite values."""
     extent = window.extent
     size = [draw(st.integers(max(1, e - 2 * p), e + 5)) for e, p in zip(extent, window.padding, strict=True)]
     shape = (draw(st.sampled_from([0, 1, 2, 5])), channels or draw(st.integers(0, 4)), *size)
@@ -119,7 +119,7 @@ def check_max_pooling(data, window):
         grad.flat[data.draw(st.integers(0, grad.size - 1))] = np.inf
     expected = reference.max_pool2d_grad(grad, x, out, window)
     same(kernels.max_pool2d_grad(grad, kernels.max_pool2d_winners(x, out, window), x.shape, window), expected)
-    # What picks is the adjoint of what sends: numbered, the elements picked are those that the windows sent to.
+    # Picking is the adjoint of sending: of numbered elements, it picks those that the windows send gradients to.
     numbered = np.arange(1.0, x.size + 1).reshape(x.shape)
     picked = kernels.max_pool2d_pick(numbered, kernels.max_pool2d_winners(x, out, window), window)
     ones = reference.max_pool2d_grad(np.ones_like(out), x, out, window)
@@ -144,7 +144,7 @@ def test_windows_that_lie_side_by_side_and_leave_nothing_out():
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("ceil_mode", [True, False])
 def test_max_pooling_with_every_setting_along_an_axis(ceil_mode, batch, rng):
-    """Beside an axis of another length, along which windows lie side by side."""
+    """The other axis has another length, and windows lie side by side along it."""
     for size, stride, length in itertools.product((1, 2, 3, 4), (1, 2, 3), range(1, 8)):
         for padding in range(max(0, -(-(size - length) // 2)), size // 2 + 1):
             for turned in (False, True):
@@ -165,7 +165,7 @@ def test_max_pooling_with_every_setting_along_an_axis(ceil_mode, batch, rng):
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("ceil_mode", [True, False])
 def test_average_pooling_with_every_setting_along_an_axis(counted, ceil_mode, rng):
-    """What the padding and what a last window hangs over count for; few images and many, down and across."""
+    """How padding counts, and the part of a last window that hangs over, along either axis."""
     for size, stride, length in itertools.product((1, 2, 3, 4), (1, 2, 3), range(1, 8)):
         for padding in range(max(0, -(-(size - length) // 2)), size // 2 + 1):
             x = rng.standard_normal((3, 1, length, 1))
@@ -178,7 +178,7 @@ def test_average_pooling_with_every_setting_along_an_axis(counted, ceil_mode, rn
 
 
 def test_padding_counts_by_default(rng):
-    """The gradient of average pooling is its adjoint, also where neither is told."""
+    """The gradient of average pooling is its adjoint, also if neither is told whether padding counts."""
     window = kernels.Window((3, 2), (2, 1), (1, 1))
     x = rng.standard_normal((4, 2, 5, 6))
     out = kernels.avg_pool2d(x, window)
@@ -194,7 +194,7 @@ def test_max_pooling_of_integers(dtype, data):
     x = data.draw(images(window, odd=0))
     x = (x > 0) if dtype is bool else x.astype(dtype)
     if x.size and data.draw(st.booleans()):
-        x[...] = least(x.dtype)  # no more than the padding
+        x[...] = least(x.dtype)  # as low as the padding
     out = kernels.max_pool2d(x, window)
     assert out.dtype == dtype
     same(out, reference.max_pool2d(x, window))
@@ -219,7 +219,7 @@ def test_max_pooling_sends_gradients_of_every_float(dtype, overlap, rng):
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @given(st.data(), st.booleans())
 def test_average_pooling_of_odd_values(data, counted):
-    """By its definition: a nan or an infinity reaches the windows that hold it, and no other."""
+    """A nan or an infinity reaches the windows that hold it, and no other."""
     size, stride = data.draw(st.tuples(*[st.integers(1, 3)] * 2)), data.draw(st.tuples(*[st.integers(1, 3)] * 2))
     padding = tuple(data.draw(st.integers(0, n // 2)) for n in size)
     window = kernels.Window(size, stride, padding, ceil_mode=data.draw(st.booleans()))

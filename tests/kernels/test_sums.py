@@ -1,4 +1,4 @@
-"""Sums and means are NumPy's, and in float32 as exact as those in float64, in every memory order."""
+"""Sums and means agree with NumPy's, and in float32 with those in float64, in every memory order."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def reductions(draw, shapes):
 
 
 def hold(x, axis, keepdims):
-    """Hold the sum and the mean over axes to those in float64, within 1e-6 of the sum of the absolute values."""
+    """Compare the sum and the mean with those in float64, to within 1e-6 of the sum of the absolute values."""
     exact = np.sum(x, axis, np.float64, keepdims=keepdims)
     size = np.sum(np.abs(x), axis, np.float64, keepdims=keepdims)
     found = kernels.sum(x, axis, keepdims)
@@ -80,8 +80,8 @@ def test_sums_over_long_axes_are_exact(drawn):
 
 @pytest.mark.parametrize("order", ["C", "F", "sliced"])
 @pytest.mark.parametrize(("axis", "width"), [(0, 3), (1, 3), (None, 3), (0, 1), ((0, 1), 3)])
-def test_a_million_rows(order, axis, width):
-    """A row after the other in float32, which is what NumPy does, is off by up to 1 %."""
+def test_sums_over_a_million_rows_are_exact(order, axis, width):
+    """Adding one row after the other in float32, as NumPy does, is off by up to 1 %."""
     x = np.full((1_000_003, width + 1), np.float32(0.1), order="C" if order == "sliced" else order)
     hold(x[:, :width], axis, False)
 
@@ -103,14 +103,14 @@ def test_axes_are_counted_from_the_end_too(axis, size, rng):
 
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
 @pytest.mark.parametrize("width", [2, 3, 4, 5, 8])
-def test_windows_that_overlap_in_memory(axis, width, rng):
+def test_sums_over_windows_that_overlap_in_memory_are_exact(axis, width, rng):
     windows = np.lib.stride_tricks.sliding_window_view(rng.standard_normal(6000, np.float32), width)
     for step in (1, 2, 3):
         hold(windows[::step], axis, False)
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 4, 5, 2), (30, 2, 40, 5, 2)])
-def test_of_five_axes_three_are_not_all_but_the_channels(shape, rng):
+def test_sums_over_axes_0_2_and_3_of_five_are_exact(shape, rng):
     hold(rng.standard_normal(shape, np.float32), (0, 2, 3), False)
 
 
@@ -142,7 +142,7 @@ def test_nan_and_infinity_stay_in_their_channel(wrong):
 
 
 @pytest.mark.parametrize("axis", [0, 1, (0, 1), None])
-def test_nan_and_infinity_pass_through_every_way(axis):
+def test_sums_pass_on_nan_and_infinity_at_every_size(axis):
     for size in (3, 100, 3000):
         x = np.ones((size, 5), np.float32)
         x[size // 2, 1], x[size // 3, 3] = np.nan, np.inf

@@ -126,7 +126,7 @@ def test_an_error_in_any_piece_comes_out_after_all_are_done():
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", None])
-def test_a_number_of_threads_that_is_none(n):
+def test_an_invalid_number_of_threads_is_refused(n):
     with pytest.raises(ValueError, match="whole number of at least 1; got"):
         ac.set_num_threads(n)
     assert ac.get_num_threads() == 1

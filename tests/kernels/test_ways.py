@@ -19,7 +19,7 @@ def window(size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
 
 
 def check(x, weight, bias, w, groups=1, tolerance=1e-11):
-    """Hold a convolution and its gradients, by whichever way they go, to the definition."""
+    """Compare a convolution and its gradients, whichever way computes them, with the definition."""
     rng = np.random.default_rng(1)
     out = reference.conv2d(x, weight, bias, w, groups)
     grad = rng.standard_normal(out.shape).astype(x.dtype)
@@ -61,29 +61,29 @@ def test_the_algorithm_follows_the_shapes():
     assert algorithm((32, 32, 3, 3), 64) is accumulated
     assert algorithm((16, 64, 3, 3), 64, stride=(2, 1), dilation=(1, 2)) is accumulated
     assert algorithm((32, 32, 3, 3), 64, stride=(1, 2)) is accumulated
-    assert algorithm((32, 32, 3, 1), 64, stride=(1, 2)) is banded  # a copy of the columns that are read is enough
+    assert algorithm((32, 32, 3, 1), 64, stride=(1, 2)) is banded  # `accumulated` would copy columns that no tap sees
     assert algorithm((32, 32, 3, 3), 64, dilation=(2, 1)) is banded
     assert algorithm((32, 16, 3, 3), 64, groups=2) is banded
     assert algorithm((6, 8, 5, 5), 1, (14, 14), direction="grad_input") is im2col
     assert algorithm((6, 8, 5, 5), 1, (14, 14), stride=(9, 9), direction="forward") is im2col
-    assert algorithm((6, 8, 5, 5), 1, (14, 14), stride=(9, 9), direction="grad_input") is accumulated  # its shares are
+    assert algorithm((6, 8, 5, 5), 1, (14, 14), stride=(9, 9), direction="grad_input") is accumulated  # large shares
 
 
 def test_whether_filters_are_turned_follows_the_shapes():
     def turns(*args, **settings):
         return conv._turns(described(*args, **settings))
 
-    assert not turns((17, 32, 3, 3), 64, padding=(1, 1))  # the products are added where they belong anyway
-    assert turns((16, 8, 3, 3), 64, padding=(1, 1))  # but those of few features
+    assert not turns((17, 32, 3, 3), 64, padding=(1, 1))  # `accumulated` adds the products in place anyway
+    assert turns((16, 8, 3, 3), 64, padding=(1, 1))  # but that is slower with few features
     assert not turns((16, 7, 3, 3), 64, padding=(1, 1))
     assert not turns((16, 8, 3, 3), 64)
     assert turns((32, 1, 3, 3), 64, padding=(1, 1), groups=32)
     assert turns((4, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
     assert not turns((3, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
     assert not turns((5, 4, 3, 3), 64, padding=(2, 2), dilation=(2, 2))
-    assert turns((4, 4, 1, 3), 64, (8, 3), groups=2)  # 1.7 of the output
+    assert turns((4, 4, 1, 3), 64, (8, 3), groups=2)  # 1.7 × the positions of the output
     assert not turns((4, 4, 1, 3), 64, (8, 2), groups=2)
-    assert not turns((6, 1, 5, 5), 1, (2, 2))  # by im2col, which sends them back faster
+    assert not turns((6, 1, 5, 5), 1, (2, 2))  # im2col sends gradients back faster
     assert not turns((32, 32, 3, 3), 64, stride=(2, 1))
 
 
@@ -92,7 +92,7 @@ WAYS = {"im2col": (im2col, IMAGES, True), "accumulated": (accumulated, ROWS, Fal
 
 @contextlib.contextmanager
 def only(name, turns):
-    """Solve all problems one way, whatever it is that suits, and turn filters wherever a convolution can."""
+    """Solve all problems one way, whether it suits them or not, and if `turns`, turn filters wherever possible."""
     algorithm = WAYS[name][0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "TABLE", (conv.Way(*WAYS[name]),))
@@ -104,7 +104,7 @@ def only(name, turns):
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_what_is_chosen_is_what_is_done(name, rng):
+def test_the_chosen_algorithm_runs(name, rng):
     done = []
     with only(name, turns=False) as patch:
         for function in ("forward", "grad_weight", "grad_input"):
@@ -165,14 +165,14 @@ def test_every_algorithm_agrees_with_the_definition(name, data):
 
 @pytest.mark.parametrize("stride", [1, 2, 5])
 def test_taps_that_see_nothing_but_padding(rng, stride):
-    """Each had a product without columns in the weight's gradient, if there were many results."""
+    """With many results, each such tap once had a product without columns in the weight's gradient."""
     weight = rng.standard_normal((40, 40, 5, 5))
     check(rng.standard_normal((9, 40, 1, 2)), weight, None, window((5, 5), (stride, stride), padding=(2, 2)))
 
 
 @pytest.mark.parametrize("shape", [(0, 2, 5, 5), (1, 0, 5, 5), (2, 2, 5, 5)])
 @pytest.mark.parametrize("features", [0, 3])
-def test_nothing_at_all(shape, features):
+def test_empty_images_channels_and_features(shape, features):
     check(np.ones(shape), np.ones((features, shape[1], 3, 3)), np.ones(features), window((3, 3), padding=(1, 1)))
 
 
@@ -216,7 +216,7 @@ def test_an_infinity_goes_where_the_definition_sends_it(place, wrong, rng):
 
 
 def drawn_numbers(draw, shape):
-    """Draw float32 of a kind that a network holds, with zeros, whole regions of them, and outliers among them."""
+    """Draw float32 values of a kind that a network holds, with zeros, regions of zeros, and outliers among them."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kind = draw(st.sampled_from(["normal", "image", "relu", "constant", "wide"]))
     x = {
@@ -227,7 +227,7 @@ def drawn_numbers(draw, shape):
         "wide": lambda: rng.standard_normal(shape) * 10 ** rng.uniform(-6, 6, shape),
     }[kind]()
     for axis in range(4):
-        if draw(st.integers(0, 3)) == 0:  # every other image, channel, row or column is nothing
+        if draw(st.integers(0, 3)) == 0:  # every other image, channel, row or column is zero
             x[(slice(None),) * axis + (slice(draw(st.integers(0, 1)), None, 2),)] = 0
     if draw(st.integers(0, 3)) == 0:
         x *= rng.random(shape) < 0.1
@@ -236,7 +236,7 @@ def drawn_numbers(draw, shape):
     return x.astype(np.float32)
 
 
-#: Batch, channels, features, image, taps, padding: all ways are among them, and every way of the input's gradient.
+#: Batch, channels, features, image, taps, padding: they use all algorithms, and all ways to the input's gradient.
 SIZES = [
     (64, 16, 16, (8, 8), (3, 3), (1, 1)),
     (32, 24, 20, (5, 16), (5, 3), (2, 0)),
@@ -249,8 +249,8 @@ SIZES = [
 
 @pytest.mark.parametrize("size", SIZES)
 @given(data=st.data())
-def test_nothing_errs_by_more_than_its_own_products_do(size, data):
-    """Within 1e-5 of the sum of their absolute values, exactly 0 where all are, whatever the neighbours are."""
+def test_errors_are_small_beside_the_products_of_each_sum(size, data):
+    """Errors are within 1e-5 of the sum of the products' absolute values, and 0 where all are 0."""
     batch, channels, features, image, taps, padding = size
     w = window(taps, padding=padding)
     x, weight = (
@@ -271,7 +271,7 @@ def test_nothing_errs_by_more_than_its_own_products_do(size, data):
 
 @pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float16, np.float16), (np.int64, np.int64)])
 @pytest.mark.parametrize("batch", [1, 64])
-def test_other_types_have_a_way_too(dtypes, batch, rng):
+def test_other_dtypes_are_convolved_too(dtypes, batch, rng):
     w = window((3, 3))
     x, weight = rng.integers(-2, 3, (batch, 16, 6, 6)), rng.integers(-2, 3, (16, 16, 3, 3))
     x, weight = x.astype(dtypes[0]), weight.astype(dtypes[1])
@@ -312,6 +312,6 @@ def test_pieces_of_a_sum_are_few_and_small_or_all(m, n, k):
     assert 1 <= rows <= m
     assert terms < k + products.LANES  # whole cache lines
     if rows < m:
-        assert rows * n <= products.MOST_RESULTS + n  # but for rounding up
+        assert rows * n <= products.MOST_RESULTS + n  # rounded up
         assert -(-m // rows) <= accumulated.MOST_PIECES
         assert rows * n * terms <= 1.1e6 or terms < products._NARROWEST * 2

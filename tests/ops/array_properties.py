@@ -25,7 +25,7 @@ from tests.ops.properties import (
 
 
 def of(name):
-    """Register a strategy under a name that is none of Python's."""
+    """Register a strategy under a name other than its function's."""
 
     def register(function):
         PROPERTIES[name] = st.composite(function)
@@ -70,7 +70,7 @@ def arctan2_of_every_quadrant(draw):
 
 @prop
 def logaddexp_of_equals(draw):
-    """Where both are equal each has half the slope, which changes as anywhere."""
+    """Where both are equal, each has half the slope; the second derivative is as anywhere else."""
     x = draw(arrays(shapes(max_dims=2)))
     return ac.logaddexp, (x, np.array(x)), {"reference": lambda x, y: x + np.log(1 + np.exp(y - x))}
 
@@ -153,7 +153,7 @@ def moveaxis(draw):
 
 
 def stacked(name, op, reference, axis):
-    """Draw arrays that differ in length along one axis, which is given by how many axes there are."""
+    """Draw arrays that differ in length along one axis, which `axis` returns for the number of axes."""
 
     @of(name)
     def joined(draw):
@@ -299,7 +299,7 @@ def average_of_weights(draw):
     keep = draw(st.booleans())
 
     def reference(x, w):
-        if alone and w.shape != x.shape:  # else, as NumPy has it, they are those of x as they stand
+        if alone and w.shape != x.shape:  # weights of the shape of x are used as they are, as in NumPy
             order = [a % x.ndim for a in axis]
             w = np.transpose(w, np.argsort(order)).reshape([n if i in order else 1 for i, n in enumerate(x.shape)])
         w = np.broadcast_to(w, x.shape)
@@ -422,7 +422,7 @@ def det(draw):
 
 @of("linalg.det_of_singular")
 def det_of_singular(draw):
-    """Of rank n − 1 or n − 2: of the first the slope is left, of the second what it changes by."""
+    """Of rank n − 1, where the slope is not 0, or n − 2, where only the second derivative is not."""
     n, lost = draw(st.integers(1, 4)), draw(st.integers(1, 2))
     left, right = (draw(arrays((n, max(n - lost, 0)))) for _ in range(2))
     return ac.linalg.det, (left @ right.T,), {"reference": lambda _: np.zeros(())}
@@ -485,7 +485,7 @@ def norm(draw):
 
 
 def apart(x):
-    """Keep sizes from being equal, where the largest changes hands."""
+    """Keep sizes apart, as the largest element changes where two are equal."""
     return x * (1 + 0.1 * np.linspace(0, 1, x.size).reshape(x.shape))
 
 

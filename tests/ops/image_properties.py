@@ -132,7 +132,7 @@ def upsample_nearest(draw):
 
 @prop
 def conv2d_of_named_padding(draw):
-    """Padding of "same" is half the window less one on every side, and what is left over at the end."""
+    """Padding of "same" is half the window's extent less one on every side, and any remainder goes to the end."""
     x, weight, bias, options = draw(convolutions())
     options = {**options, "padding": draw(st.sampled_from(["same", "valid"]))}
     steps = references._pair(options["dilation"])
@@ -152,7 +152,7 @@ def conv2d_of_named_padding(draw):
 
 
 def first(strategy):
-    """Draw what is for a batch with at least an image, and take that alone."""
+    """Draw inputs with a batch of at least one image, and take only its first image."""
     return strategy.filter(lambda drawn: len(drawn[0]) > 0).map(lambda drawn: (drawn[0][0], *drawn[1:]))
 
 

@@ -1,4 +1,4 @@
-"""One property an op: a strategy of (op, inputs, settings for `check_op`).
+"""One property for each op: a strategy of (op, inputs, settings for `check_op`).
 
 `test_properties.py` runs them all, and fails for a rule of the registry that none of them exercises.
 """
@@ -19,7 +19,7 @@ from tests.ops import references
 PROPERTIES = {}
 #: The properties of piecewise constant ops, which have no gradient.
 CONSTANT = set()
-#: Those of ops that differentiate once: what is used on the way to a second derivative, and has no third.
+#: The properties of ops that differentiate only once: they are used in second derivatives, and have no third.
 ONCE = set()
 
 
@@ -37,7 +37,7 @@ def constant(function):
 
 
 def smooth_part(drawn):
-    """Give an op as a function of its differentiable inputs alone, and those."""
+    """Return an op as a function of only its differentiable inputs, and those inputs."""
     op, inputs, options = drawn
     options = {k: v for k, v in options.items() if k != "reference"}
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]
@@ -120,14 +120,14 @@ def power_of_a_number(draw):
 
 @prop
 def power_of_exponents_of_0(draw):
-    """Exponents of 0, where the slope in the base is 0 and changes with the exponent."""
+    """Exponents of 0, where the slope with respect to the base is 0 and changes with the exponent."""
     x, y = draw(broadcastable_arrays(2, low=0.3, high=2))
     return ac.power, (x, np.where(y > 1, 0.0, y)), {"reference": lambda x, y: np.exp(y * np.log(x))}
 
 
 @st.composite
 def untied(draw):
-    """Draw one array without ties cut in two: no element of one is near its partner in the other."""
+    """Draw an array without ties, cut in two: no element of one part is near its partner in the other."""
     both = draw(arrays((2, *draw(shapes(max_dims=3))), distinct=True))
     x, y = both[0, ...], both[1, ...]
     return x, y[..., :1] if y.ndim and draw(st.booleans()) else y
@@ -182,7 +182,7 @@ def astype(draw):
 
 @st.composite
 def reducible(draw, min_side=1, **settings):
-    """Draw an array, some of its axes (0 and −1 of an array without any), and keepdims."""
+    """Draw an array, some of its axes (0 or −1 if it has none), and keepdims."""
     x = draw(arrays(shapes(min_side=min_side), **settings))
     axis = draw(st.none() | (hnp.valid_tuple_axes(x.ndim) if x.ndim else st.sampled_from([0, -1])))
     if isinstance(axis, tuple) and len(axis) == 1 and draw(st.booleans()):
@@ -191,7 +191,7 @@ def reducible(draw, min_side=1, **settings):
 
 
 def of_any(reference):
-    """Give a reduction of NumPy's that takes the axes 0 and −1 of an array without any, as its ufuncs do."""
+    """Return a NumPy reduction that accepts axes 0 and −1 of an array without axes, as NumPy's ufuncs do."""
     return lambda x, axis, **options: reference(x, axis=axis if np.ndim(x) else None, **options)
 
 
@@ -219,7 +219,7 @@ def var(draw):
 
 
 def of_nothing(op, value=0.0, *, keeps_shape=False, needs_elements=False):
-    """Of an axis without an element the sum is 0 and the maximum an error; beside one nothing is reduced to nothing."""
+    """Reduce an empty axis, whose sum is 0 and whose maximum is an error, or another axis, to an empty result."""
 
     @st.composite
     def reduction(draw):
@@ -417,7 +417,7 @@ def einsum(draw):
     terms = subscripts.partition("->")[0].replace("...", ".").split(",")
     operands = []
     for term in terms:
-        # An axis of length one goes along any other, of any operand.
+        # An axis of length one broadcasts along any other, in any operand.
         short = draw(st.sets(st.sampled_from(term), max_size=2)) if term and draw(st.booleans()) else ()
         operands.append(draw(arrays(tuple(1 if c in short else sides[c] for c in term))))
     return (lambda *a: ac.einsum(subscripts, *a)), operands, {"reference": lambda *a: np.einsum(subscripts, *a)}
@@ -425,7 +425,7 @@ def einsum(draw):
 
 @prop
 def einsum_of_ellipses(draw):
-    """Which stand for as many axes as there are, and broadcast."""
+    """An ellipsis stands for as many axes as there are, and they broadcast."""
     subscripts = draw(
         st.sampled_from(["...i,...i->...", "i...,...->...i", "...,...", "...ij,j->...i", "...i,i...->i..."])
     )
@@ -453,7 +453,7 @@ def conv2d(draw):
 
 @prop
 def conv2d_gradients(draw):
-    """The two gradients of a convolution as ops of their own, each bilinear in what it is given."""
+    """The two gradients of a convolution as ops of their own, each bilinear in its inputs."""
     x, weight, _, options = draw(convolutions())
     cotangent = draw(arrays(references.conv2d(x, weight, **options).shape))
     groups = options["groups"]
@@ -578,7 +578,7 @@ def _moments(x):
 
 @constant  # its slope is in the rule of `batch_standardize`
 def batch_moments(draw):
-    # In C order, as sums in another differ in the last bit.
+    # In C order, as sums in another order differ in the last bit.
     x = np.ascontiguousarray(draw(arrays(shapes(min_dims=2, max_dims=4, min_side=1, max_side=3))))
     return normalization.batch_moments, (x,), {"reference": _moments, "gradient": False}
 
@@ -676,7 +676,7 @@ def dropout(draw):
     training = draw(st.booleans()) and p > 0
 
     def op(x):
-        # Times 1, as the op gives `x` itself where it has nothing to do.
+        # Times 1, as the op returns `x` itself where it has nothing to do.
         return ac.dropout(x * 1, p, training, np.random.default_rng(seed))
 
     def reference(x):
@@ -795,7 +795,7 @@ for _op, _reference in [
 
 
 def whole(name, op, reference):
-    """Compare with Python's own function of one number."""
+    """Compare with Python's own function of a single number."""
     CONSTANT.add(name)
     of_all = np.vectorize(reference, otypes=[float])
     PROPERTIES[name] = lambda: arrays(shapes(), low=-5, high=5).map(
@@ -854,4 +854,4 @@ def first(draw):
     )
 
 
-from tests.ops import array_properties, image_properties  # noqa: E402, F401 -- they add theirs
+from tests.ops import array_properties, image_properties  # noqa: E402, F401 -- they add their properties

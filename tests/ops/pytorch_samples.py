@@ -12,7 +12,7 @@ import autograd_cnn as ac
 
 
 class LeftOut(Exception):  # noqa: N818 -- it is no error
-    """A sample that asks for something that we have on purpose in another way, or not at all; the message says why."""
+    """A sample of something that we deliberately do in another way, or not at all; the message says why."""
 
 
 OURS = {}
@@ -35,7 +35,7 @@ def of(*names, op=None):
 
 
 def same(name, torch_name=None, arguments=1):
-    """Register an op that takes arrays alone, in the same order."""
+    """Register an op that takes only arrays, in the same order."""
 
     def call(*args, **kwargs):
         _no_more(kwargs)
@@ -61,7 +61,7 @@ def _as(x, dtype):
 
 
 def axes(dim):
-    """Return PyTorch's dim as NumPy's axis: there, no axes at all stand for all."""
+    """Return PyTorch's dim as NumPy's axis: in PyTorch, no axes at all stand for all axes."""
     return None if dim is None or dim == () or dim == [] else tuple(dim) if isinstance(dim, list | tuple) else dim
 
 
@@ -198,7 +198,7 @@ for name in ("cumsum", "cumprod"):
 @of("sort")
 def sort(x, dim=-1, descending=False, *, stable=False):
     if descending:
-        raise LeftOut("descending order: flip says so, as in NumPy")
+        raise LeftOut("descending order: use flip, as in NumPy")
     _has_axes(x)
     return ac.sort(x, dim)
 
@@ -206,7 +206,7 @@ def sort(x, dim=-1, descending=False, *, stable=False):
 @of("argsort")
 def argsort(x, dim=-1, descending=False, *, stable=False):
     if descending:
-        raise LeftOut("descending order: flip says so, as in NumPy")
+        raise LeftOut("descending order: use flip, as in NumPy")
     if not stable:
         raise LeftOut("the order of equal elements is not defined without stable=True")
     return ac.argsort(x, dim)
@@ -278,7 +278,7 @@ MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "cir
 @of("nn.functional.pad")
 def pad(x, pad, mode="constant", value=None):
     if min(pad, default=0) < 0:
-        raise LeftOut("negative padding: slices say so, as in NumPy")
+        raise LeftOut("negative padding: use slices, as in NumPy")
     widths = [(0, 0)] * (np.ndim(x) - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
     extra = {} if mode != "constant" else {"constant_values": value or 0}
     return ac.pad(x, widths, MODES[mode], **extra)
@@ -410,7 +410,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
         dim = dim[0]
     _has_axes(x, dim)
     if isinstance(dim, tuple) or (dim is None and np.ndim(x) != 1):
-        raise LeftOut("one norm over several axes: NumPy's norm takes these for a matrix; ravel says so")
+        raise LeftOut("one norm over several axes: NumPy's norm takes these for a matrix; use ravel")
     return ac.linalg.norm(x, ord, dim, keepdims=keepdim)
 
 
@@ -433,7 +433,7 @@ for name in ("inv", "det", "slogdet"):
 @of("linalg.cholesky", op="cholesky")
 def cholesky(x, *, upper=False):
     if upper:
-        raise LeftOut("upper=True: transpose says so")
+        raise LeftOut("upper=True: use transpose")
     return ac.linalg.cholesky(x)
 
 
@@ -484,7 +484,7 @@ def pixel_shuffle(x, upscale_factor):
 @of("nn.functional.linear", op="linear")
 def linear(x, weight, bias=None):
     if np.ndim(weight) == 1:
-        raise LeftOut("a weight of one axis: matmul says so")
+        raise LeftOut("a weight of one axis: use matmul")
     return ac.linear(x, weight, bias)
 
 
@@ -556,21 +556,21 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
 def softmax_cross_entropy(logits, targets, weight=None, size_average=None, ignore_index=-100, reduce=None,
                           reduction="mean", label_smoothing=0.0):  # fmt: skip
     if size_average is not None or reduce is not None:
-        raise LeftOut("size_average and reduce: PyTorch has given them up")
+        raise LeftOut("size_average and reduce: PyTorch has deprecated them")
     return ac.softmax_cross_entropy(logits, targets, reduction, label_smoothing, ignore_index, _class_weight(weight))
 
 
 @of("nn.functional.nll_loss", op="nll_loss")
 def nll_loss(log_probs, targets, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     if size_average is not None or reduce is not None:
-        raise LeftOut("size_average and reduce: PyTorch has given them up")
+        raise LeftOut("size_average and reduce: PyTorch has deprecated them")
     return ac.nll_loss(log_probs, targets, _class_weight(weight), ignore_index, reduction)
 
 
 def _loss(name):
     def call(x, target, size_average=None, reduce=None, reduction="mean", **more):
         if size_average is not None or reduce is not None:
-            raise LeftOut("size_average and reduce: PyTorch has given them up")
+            raise LeftOut("size_average and reduce: PyTorch has deprecated them")
         _no_more(more, "beta")
         return getattr(ac, name)(x, target, reduction=reduction, **more)
 
@@ -584,14 +584,14 @@ for name in ("mse_loss", "l1_loss", "smooth_l1_loss"):
 @of("nn.functional.binary_cross_entropy", op="binary_cross_entropy")
 def binary_cross_entropy(p, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     if weight is not None:
-        raise LeftOut("weight: multiply says so")
+        raise LeftOut("weight: use multiply")
     return ac.binary_cross_entropy(p, target, reduction=reduction)
 
 
 @of("nn.functional.binary_cross_entropy_with_logits", op="sigmoid_cross_entropy")
 def sigmoid_cross_entropy(x, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
     if weight is not None or pos_weight is not None:
-        raise LeftOut("weight and pos_weight: multiply says so")
+        raise LeftOut("weight and pos_weight: use multiply")
     return ac.sigmoid_cross_entropy(x, target, reduction)
 
 
@@ -608,7 +608,7 @@ def _eps(eps):
 
 
 def _single(*settings):
-    """Return settings with the number for a pair of which one was given, (2,)."""
+    """Return settings with the number itself for a list of one number, such as (2,)."""
     return [s[0] if isinstance(s, list | tuple) and len(s) == 1 else s for s in settings]
 
 

@@ -1,7 +1,7 @@
 """What each op is checked against, as seen in checks that ran: the ticks of the README's table.
 
-A check that passed counts for the op that made the value it compared. An op on the way to that value made another
-one and earns nothing; so does a check of no elements.
+A check that passed counts for the op that computed the value it compared. Ops that computed intermediate values earn
+nothing, and neither does a check of no elements.
 """
 
 import functools
@@ -27,7 +27,7 @@ DEFINITION, FIRST, SECOND, NONE = "definition", "finite differences", "second or
 
 
 def public():
-    """Give the ops of the package by their names."""
+    """Return the ops of the package by their names."""
     return {name: getattr(ops, name) for name in ops.__all__} | {
         f"linalg.{name}": getattr(ops.linalg, name) for name in ops.linalg.__all__
     }
@@ -40,7 +40,7 @@ _COMPOSED = {inspect.unwrap(op).__code__: name for name, op in public().items() 
 
 
 def _name(frame):
-    """Name the op whose call a frame is; None for any other frame."""
+    """Return the name of the op that a frame is a call of; None for any other frame."""
     if frame.f_code is Primitive.__call__.__code__:
         return _PRIMITIVES.get(id(frame.f_locals["self"]))
     return _COMPOSED.get(frame.f_code)
@@ -48,7 +48,7 @@ def _name(frame):
 
 @contextmanager
 def calls():
-    """Give a list that fills with the ops called within, each with what it returned; not those within ops."""
+    """Yield a list that fills with the ops called in the block, each with its result; without ops called by ops."""
     made, depth = [], 0
 
     def watch(frame, event, result):
@@ -74,7 +74,7 @@ def of_makers(function, found):
             out = function(*args, **kwargs)
         if out.size:
             found.update([name for name, result in made if _has(result, out)][-1:])
-        return out  # and nothing of `made` lives on: a check looks for what does
+        return out  # `made` is freed here, as a check looks for arrays that stay alive
 
     return watched
 
@@ -84,7 +84,7 @@ def _has(result, out):
 
 
 def by_properties(names=None):
-    """Give the checks that the properties make of each op: {op: {check: names of the properties}}."""
+    """Return the checks that the properties make of each op: {op: {check: names of the properties}}."""
     ticks = defaultdict(lambda: defaultdict(set))
     for name in PROPERTIES if names is None else names:
         for check in _checks(name):
@@ -134,7 +134,7 @@ def watch_assertions(patch, asserted):
 
 
 def by_pytorch(module, only=None):
-    """Give the ops whose values were compared in the tests of `test_pytorch.py`, or in those of some names."""
+    """Return the ops whose values were compared in the tests of `test_pytorch.py`, or in those named by `only`."""
     ticks = set()
 
     def counted(compare):
@@ -156,7 +156,7 @@ def by_pytorch(module, only=None):
 
 
 def by_pytorch_samples(module):
-    """Give the ops of which a sample of PyTorch's own agrees, in all that is compared; the tests compare every one."""
+    """Return the ops for which one of PyTorch's own samples agrees in all that is compared; the tests compare all."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         agreed = [info for info in module.infos() if module.walk(info, enough=1)[0]]
@@ -165,7 +165,7 @@ def by_pytorch_samples(module):
 
 
 def _parameters(test):
-    """Give the arguments of each run of a test that pytest would make."""
+    """Yield the arguments of each run of a test that pytest would make."""
     choices = []
     for mark in getattr(test, "pytestmark", []):
         if mark.name == "parametrize":
@@ -187,7 +187,7 @@ def _few_examples():
 
 
 def by_onnx(module, cases):
-    """Give the ops that are the counterpart of an ONNX operator, and computed a case of it alone that passed."""
+    """Return the ops that are the counterpart of an ONNX operator, and were called in a case of it that passed."""
     ticks = set()
     for case in cases:
         counterpart = module.adapter.COUNTERPARTS.get(case.operator)

@@ -32,7 +32,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 def conv_transpose2d_size(x, weight, stride=1, padding=0, dilation=1):
-    """Give the size of the stamped output, cropped by the padding."""
+    """Return the size of the stamped output, cropped by the padding."""
     settings = zip(x.shape[2:], weight.shape[2:], *map(_pair, (stride, padding, dilation)), strict=True)
     return tuple((n - 1) * s + d * (k - 1) + 1 - 2 * p for n, k, s, p, d in settings)
 
@@ -60,7 +60,7 @@ def _places(length, size, stride, padding, dilation, ceil_mode):
 
 
 def _windows(x, kernel_size, stride, padding, dilation, ceil_mode):
-    """Give, for every place, the coordinates the window covers, in the image and out of it."""
+    """Yield, for every place, the coordinates that the window covers, inside and outside the image."""
     size, padding, dilation = map(_pair, (kernel_size, padding, dilation))
     stride = size if stride is None else _pair(stride)
     counts = [_places(x.shape[2 + a], size[a], stride[a], padding[a], dilation[a], ceil_mode) for a in (0, 1)]

@@ -3,8 +3,8 @@
     python -m tests.ops.support_table           print it
     python -m tests.ops.support_table --write   put it into the README
 
-Where PyTorch or ONNX is not installed, their columns stay as the README has them. `test_support_table.py` holds the
-README to the table.
+Where PyTorch or ONNX is not installed, their columns stay as the README has them. `test_support_table.py` compares the
+README with the table.
 """
 
 import importlib
@@ -28,7 +28,7 @@ HEADER = ("op", "NumPy", "forward", "gradient in", *CHECKS, *ORACLES, "dtypes")
 
 
 def numpy_names(name):
-    """Return what NumPy calls an op: functions of its that, given a Tensor, are this op."""
+    """Return the NumPy functions that call this op when given a Tensor."""
     return ", ".join(f"`{function}`" for function in numpy_protocol.names().get(name.rpartition(".")[2], []))
 
 
@@ -37,7 +37,7 @@ def arguments(op):
 
 
 def gradient(op):
-    """Tell by which inputs an op differentiates."""
+    """Return the inputs that an op has gradients in."""
     if op.__name__ in INDICES:
         return "none: indices"
     op = registry.get(op.__name__, op) if arguments(op) == arguments(registry.get(op.__name__, op)) else op
@@ -48,7 +48,7 @@ def gradient(op):
 
 
 def table(ticks):
-    """Make the table of the ops that have each tick, by column."""
+    """Make the table, from the ops that have a tick in each column."""
     lines = [row(HEADER), row(["---"] * len(HEADER)).replace(" ", "")]
     for name, op in sorted(record.public().items(), key=lambda item: (module_of(item[1]), item[0])):
         module = module_of(op)
@@ -74,19 +74,19 @@ def module_of(op):
 
 
 def by_column(ticks):
-    """Give the ops that a record of the properties ticks in each of its columns."""
+    """Return the ops that a record of the properties ticks in each of its columns."""
     return {column: {op for op, checks in ticks.items() if column in checks} for column in CHECKS}
 
 
 def split_readme():
-    """Give the README's text before the table, the table, and the text after."""
+    """Return the README's text before the table, the table, and the text after."""
     before, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     inside, end, after = rest.partition(END)
     return before + begin, inside, end + after
 
 
 def ticked(column):
-    """Give the ops that the README ticks in a column."""
+    """Return the ops that the README ticks in a column."""
     header, _, *rows = [[cell.strip() for cell in line.split("|")] for line in split_readme()[1].splitlines()]
     if column not in header:
         return set()
@@ -94,7 +94,7 @@ def ticked(column):
 
 
 def oracle(module, run):
-    """Give what `run` makes of a module of tests; None where its oracle is not installed."""
+    """Return the result of `run` for a module of tests; None where its oracle is not installed."""
     try:
         return run(importlib.import_module(module))
     except pytest.skip.Exception:
@@ -102,7 +102,7 @@ def oracle(module, run):
 
 
 def ticks():
-    """Run the checks, and give the ops that each column ticks."""
+    """Run the checks, and return the ops that each column ticks."""
     asked = {
         "PyTorch": oracle("tests.ops.test_pytorch", record.by_pytorch),
         "its samples": oracle("tests.ops.test_pytorch_samples", record.by_pytorch_samples),

@@ -1,4 +1,4 @@
-"""What is remembered of a check decides for the same settings alone."""
+"""Checks of settings are cached; a float is refused even if an equal int has passed."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_every_way_to_write_a_pair_of_ints_is_the_same(call):
         np.testing.assert_array_equal(call(pair), expected)
 
 
-def test_a_float_is_no_number_of_groups_either():
+def test_a_float_is_refused_as_the_number_of_groups():
     ac.conv2d(X, W, groups=1)
     with pytest.raises(ValueError, match="groups is an int that divides"):
         ac.conv2d(X, W, groups=1.0)

@@ -11,14 +11,14 @@ from autograd_cnn import ops
 
 
 def slopes(op, *values, cotangent=None):
-    """Give the gradient of each input, for a cotangent of ones unless another is given."""
+    """Return the gradient of each input, for a cotangent of ones unless another is given."""
     tensors = [ac.Tensor(v, requires_grad=True, dtype=np.float64) for v in values]
     out = op(*tensors)
     out.backward(np.ones(out.shape) if cotangent is None else cotangent)
     return [t.grad.tolist() for t in tensors]
 
 
-#: What an op is called with, in PyTorch's and NumPy's order, and what it takes by default.
+#: The arguments of each op, in PyTorch's or NumPy's order, and their defaults.
 SIGNATURES = """
 avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True)
 batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05)
@@ -147,9 +147,9 @@ def test_a_window_of_padding_alone_holds_minus_infinity_and_has_no_gradient():
 
 
 class TestProducts:
-    """The slope in an element is the product of all others, though it be 0."""
+    """The slope with respect to an element is the product of all others, even if the element is 0."""
 
-    def test_with_zeros_among_them(self):
+    def test_the_slopes_of_a_product_with_zeros(self):
         assert slopes(ac.prod, [2.0, 3.0, 4.0]) == [[12, 8, 6]]
         assert slopes(ac.prod, [2.0, 0.0, 4.0]) == [[0, 8, 0]]
         assert slopes(ac.prod, [0.0, 3.0, 0.0]) == [[0, 0, 0]]
@@ -158,10 +158,10 @@ class TestProducts:
     def test_second_derivatives_with_two_zeros(self):
         assert ac.hessian(ac.prod)(np.array([0.0, 3.0, 0.0])).tolist() == [[0, 0, 3], [0, 0, 0], [3, 0, 0]]
 
-    def test_running_ones(self):
+    def test_the_slopes_of_a_running_product_with_a_zero(self):
         assert slopes(ac.cumprod, [2.0, 0.0, 4.0], cotangent=np.array([1.0, 10.0, 100.0])) == [[1, 820, 0]]
 
-    def test_without_dividing(self):
+    def test_the_slopes_of_a_product_are_computed_without_dividing(self):
         assert slopes(ac.prod, [0.0, 1e-200, 1e-200]) == [[0, 0, 0]]
 
 
@@ -215,16 +215,16 @@ class TestLinearAlgebra:
         assert ac.grad(np.linalg.norm)(np.array([3.0, 4.0])).tolist() == [0.6, 0.8]
 
     @pytest.mark.parametrize("order", [None, 1, 2, 3, 0.5, np.inf])
-    def test_of_zeros_it_has_slope_0(self, order):
+    def test_the_norm_of_zeros_has_slope_0(self, order):
         assert slopes(lambda x: ac.linalg.norm(x, order), [0.0, 0.0]) == [[0, 0]]
         if order in (None, 2):
             assert ac.hessian(ac.linalg.norm)(np.zeros(2)).tolist() == [[0, 0], [0, 0]]
 
-    def test_zeros_beside_other_elements_have_slope_0(self):
+    def test_zeros_beside_other_elements_have_slope_0_in_a_norm(self):
         assert slopes(lambda x: ac.linalg.norm(x, 1), [0.0, -2.0]) == [[0, -1]]
         assert slopes(lambda x: ac.linalg.norm(x, 0.5), [0.0, 4.0]) == [[0, 1]]
 
-    def test_equal_largest_elements_share_the_slope(self):
+    def test_equal_largest_elements_share_the_slope_of_a_norm(self):
         assert slopes(lambda x: ac.linalg.norm(x, np.inf), [1.0, -2.0, 2.0]) == [[0, -0.5, 0.5]]
         assert slopes(lambda x: ac.linalg.norm(x, -np.inf), [1.0, -1.0, 2.0]) == [[0.5, -0.5, 0]]
 
@@ -241,12 +241,12 @@ class TestLinearAlgebra:
         hessian = ac.hessian(ac.linalg.det)(np.zeros((2, 2)))
         np.testing.assert_allclose(hessian.reshape(4, 4), np.fliplr(np.diag([1.0, -1, -1, 1])), atol=1e-12)
 
-    def test_its_third_derivative_is_refused(self):
+    def test_the_third_derivative_of_a_determinant_is_refused(self):
         third = ac.grad(lambda a: (ac.hessian(ac.linalg.det)(a) ** 2).sum())
         with pytest.raises(TypeError, match="no backward for its input 'a'"):
             third(np.eye(3))
 
-    def test_its_logarithm_where_it_is_0(self):
+    def test_the_logarithm_of_a_determinant_of_0_has_no_gradient(self):
         sign, logarithm = ac.linalg.slogdet(ac.Tensor(np.ones((2, 2)), requires_grad=True))
         assert (sign.item(), logarithm.item()) == (0, -np.inf)
         assert not sign.requires_grad
@@ -320,7 +320,7 @@ class TestInfinitiesAndExtremes:
 
 
 class TestNothing:
-    """Axes without an element, and arrays without an axis: as PyTorch or NumPy has them."""
+    """Axes without elements, and arrays without axes: as in PyTorch or NumPy."""
 
     def test_sums_and_softmax(self):
         assert ac.sum(np.zeros((2, 0)), 1).tolist() == [0, 0]
@@ -397,14 +397,14 @@ def test_losses_of_integers_and_booleans_are_those_of_floats():
         assert ac.sigmoid_cross_entropy(logits, np.array([1, 0, 1], kind)) == expected
 
 
-def test_booleans_are_numbers_to_take_as_in_numpy_and_a_mask_to_an_index():
+def test_take_reads_booleans_as_numbers_and_an_index_as_a_mask():
     x = np.array([10.0, 20.0])
     assert ac.take(x, [True, True]).tolist() == np.take(x, [True, True]).tolist() == [20, 20]
     assert ac.take(x, np.array([False, True])).tolist() == [10, 20]
     assert ops.getitem(x, np.array([False, True])).tolist() == [20]
 
 
-def test_an_axis_of_length_one_goes_along_any_other_in_einsum():
+def test_einsum_broadcasts_axes_of_length_one():
     x, y = np.array([[2.0], [3.0]]), np.array([1.0, 10.0, 100.0])
     assert ac.einsum("ij,j->i", x, y).tolist() == [222, 333]
     grad = np.array([1.0, -1.0])
@@ -419,7 +419,7 @@ class TestWhatIsIgnored:
         loss.backward()
         assert logits.grad.tolist() == [[-0.25, 0.25], [0, 0], [0.25, -0.25]]
 
-    def test_the_mean_of_nothing_is_nan_and_its_gradient_0(self):
+    def test_the_mean_over_ignored_labels_alone_is_nan_and_its_gradient_0(self):
         logits = ac.Tensor(np.zeros((2, 3)), requires_grad=True)
         loss = ac.softmax_cross_entropy(logits, np.array([7, 7]), ignore_index=7)
         assert np.isnan(loss.item())
@@ -427,7 +427,7 @@ class TestWhatIsIgnored:
         assert not logits.grad.any()
 
     @pytest.mark.parametrize("loss", [ac.softmax_cross_entropy, ac.nll_loss])
-    def test_it_may_be_one_of_the_classes(self, loss):
+    def test_the_ignored_label_may_be_one_of_the_classes(self, loss):
         logits = np.array([[2.0, 0.5, 1.0], [0.0, 3.0, 1.0]])
         found = loss(logits, np.array([1, 2]), ignore_index=1, reduction="none")
         assert found.tolist() == [0, loss(logits, np.array([1, 2]), reduction="none")[1]]
@@ -455,7 +455,7 @@ class TestBatchNorm:
         np.testing.assert_allclose(mean, 0.25 * x.mean((0, 2, 3)))
         np.testing.assert_allclose(variance, 0.75 + 0.25 * x.var((0, 2, 3), ddof=1))
 
-    def test_they_may_be_tensors_and_stay_as_they_are_in_evaluation(self, rng):
+    def test_running_statistics_may_be_tensors_and_stay_as_they_are_in_evaluation(self, rng):
         x = rng.standard_normal((4, 2)).astype(np.float32)
         mean, variance = ac.Tensor(np.zeros(2, np.float32)), ac.Tensor(np.ones(2, np.float32))
         ac.batch_norm(x, mean, variance)
@@ -478,7 +478,7 @@ class TestBatchNorm:
 
     @pytest.mark.parametrize("training", [True, False])
     @pytest.mark.parametrize(("dtype", "other"), [(np.float32, np.float64), (np.float64, np.float32)])
-    def test_statistics_of_another_dtype_keep_it_and_change_none(self, dtype, other, training, rng):
+    def test_running_statistics_keep_their_dtype_and_leave_the_output_its_own(self, dtype, other, training, rng):
         x = ac.Tensor(rng.standard_normal((4, 2)).astype(dtype), requires_grad=True)
         mean, variance = np.zeros(2, other), np.ones(2, other)
         out = ac.batch_norm(x, mean, variance, training=training)
@@ -486,7 +486,7 @@ class TestBatchNorm:
         expected = ac.batch_norm(x.data, np.zeros(2, dtype), np.ones(2, dtype), training=training)
         np.testing.assert_allclose(out.data, expected, rtol=1e-6)
 
-    def test_training_goes_without_statistics(self, rng):
+    def test_training_works_without_running_statistics(self, rng):
         x = rng.standard_normal((4, 2))
         without = ac.batch_norm(x, None, None, training=True)
         np.testing.assert_array_equal(without, ac.batch_norm(x, np.zeros(2), np.ones(2), training=True))
@@ -568,7 +568,7 @@ def test_a_linear_layer_takes_any_order_in_memory(n, order, rng):
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-def test_the_gradient_of_a_determinant_that_is_not_finite_is_nan_and_comes(odd):
+def test_the_gradient_of_a_determinant_that_is_not_finite_is_nan_and_no_error(odd):
     matrices = np.stack([np.eye(3), np.eye(3)])
     matrices[1, 0, 2] = odd
     with np.errstate(invalid="ignore"):  # of the determinant itself

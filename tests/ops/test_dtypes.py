@@ -14,24 +14,24 @@ from tests.ops import record
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.bool_, np.uint8, np.int8, np.int32, np.int64]
 SWAPPED = [np.float16, np.float32, np.float64, np.int32]
-#: Relative to the largest of the values: what a few roundings come to.
+#: The error of a few roundings, relative to the largest value.
 SLACK = {np.float16: 4 * 2**-11, np.float32: 1e-5, np.float64: 1e-12}
 
 
 class Case(NamedTuple):
-    """An op of one output, as a function of its inputs alone; what else it takes is bound."""
+    """An op of one output, as a function of only its inputs; its other arguments are bound."""
 
     call: object
     names: list[str]
     shapes: list[tuple[int, ...]]
     domain: str
-    reference: object = None  # of integers, in NumPy; by default the op's own value of float64
+    reference: object = None  # NumPy's function for integers; by default the op's own value in float64
     low: int = 0
     high: int = 5
-    wide: bool = True  # whether bytes up to 250 are no trouble
+    wide: bool = True  # whether integers up to 250 may be drawn
     steps: int = 1  # how many ops it is made of, each of which rounds float16
     gradient: bool = True
-    square: bool = False  # whether the first is a matrix that has to have an inverse
+    square: bool = False  # whether the first input is a matrix that must be invertible
 
 
 CASES = {}
@@ -188,7 +188,7 @@ for _name, _call in {
 }.items():
     case(_name, _call, "a", [(3, 3)], "floating", high=2, wide=False, steps=4, square=True)
 case("linalg.solve", ac.linalg.solve, "a b", [(3, 3), (3,)], "floating", high=2, wide=False, steps=4, square=True)
-#: Class weights are constants, as in PyTorch, and have no say in the dtype of a loss.
+#: Class weights are constants, as in PyTorch, and do not affect the dtype of a loss.
 CONSTANT = {"nll_loss": {1}, "softmax_cross_entropy": {1}}
 
 
@@ -198,7 +198,7 @@ def tiles(x):
 
 
 def draw(c, dtype, seed=0):
-    """Draw whole numbers, which every dtype has; of bytes and integers large ones, where an op bears them."""
+    """Draw whole numbers, which every dtype can hold; for integer dtypes large ones, where the op allows it."""
     rng = np.random.default_rng(seed)
     low, high = c.low, c.high
     dtype = np.dtype(dtype)
@@ -210,7 +210,7 @@ def draw(c, dtype, seed=0):
 
 
 def regular(c, values):
-    """Give the first of some values a large diagonal, if it has to have an inverse."""
+    """Add a large diagonal to the first of some values, if it must be invertible."""
     if c.square:
         eye = np.eye(3, dtype=values[0].dtype)
         values[0] = eye if values[0].dtype == np.bool_ else values[0] + 16 * eye
@@ -222,16 +222,16 @@ def said(op):
     return op.rpartition(".")[2]
 
 
-#: Of numbers from 0 to 1.
+#: Ops that take numbers from 0 to 1.
 OF_SHARES = {"sigmoid_cross_entropy", "binary_cross_entropy", "arcsin", "arccos"}
 
 
 def result_dtype(c, dtype):
-    """Return what an op of floating point gives for a dtype."""
+    """Return the dtype that a floating point op returns for inputs of a dtype."""
     return np.dtype(dtype if np.dtype(dtype).kind == "f" else np.float32)
 
 
-#: Indices are plain arrays.
+#: Ops that return indices, which are plain arrays.
 PLAIN = {"argmax", "argmin", "argsort"}
 
 
@@ -258,7 +258,7 @@ def test_dtype_and_value_are_those_of_the_op_s_domain(op, dtype):
     else:
         try:
             expected = np.asarray(c.reference(*values))
-        except TypeError:  # as NumPy has no difference of booleans
+        except TypeError:  # NumPy does not subtract booleans
             for given in (values, tensors(values)):
                 with pytest.raises(TypeError):
                     c.call(*given)
@@ -283,7 +283,7 @@ def test_dtype_and_value_are_those_of_the_op_s_domain(op, dtype):
 @pytest.mark.parametrize("op", [op for op, c in CASES.items() if c.gradient])
 def test_gradients_are_right_within_the_precision_of_the_dtype(op, dtype):
     c = CASES[op]
-    # Untied, within what float16 has.
+    # Without ties, and within the precision of float16.
     rng = np.random.default_rng(1)
     values = []
     for shape in c.shapes:
@@ -312,7 +312,7 @@ def test_gradients_are_right_within_the_precision_of_the_dtype(op, dtype):
 
 @pytest.mark.parametrize("dtype", SWAPPED)
 @pytest.mark.parametrize("op", CASES)
-def test_the_order_of_bytes_makes_no_difference(op, dtype):
+def test_byte_order_makes_no_difference(op, dtype):
     c = CASES[op]
     values = draw(c, dtype)
     for swapped in (
@@ -330,7 +330,7 @@ def test_the_order_of_bytes_makes_no_difference(op, dtype):
 
 @pytest.mark.parametrize("dtype", [np.longdouble, np.complex64, np.complex128, np.object_, np.str_])
 @pytest.mark.parametrize("op", CASES)
-def test_what_is_not_computed_with_is_refused_by_name(op, dtype):
+def test_unsupported_dtypes_are_refused_by_name(op, dtype):
     c = CASES[op]
     for at, name in enumerate(c.names):
         for wrap in (np.asarray, ac.Tensor):
@@ -349,7 +349,7 @@ def dtype_pattern(dtype):
     "value", [1j, np.complex64(1j), [1j, 2], np.longdouble(1), "1", b"1", {"a": 1}, {1, 2}, object()]
 )
 @pytest.mark.parametrize("op", CASES)
-def test_so_are_such_numbers_and_what_is_no_number(op, value):
+def test_unsupported_numbers_and_other_objects_are_refused_by_name(op, value):
     c = CASES[op]
     for at, name in enumerate(c.names):
         given = [value if i == at else ac.Tensor(v) for i, v in enumerate(draw(c, np.float32))]
@@ -480,7 +480,7 @@ class TestPairs:
         x = np.array([[1.0, 2.0, 4.0], [0.0, 1.0, 0.5]])
         for labels in (np.array([1, 0], dtype), ac.Tensor(np.array([1, 0], dtype))):
             if dtype is np.bool_:
-                continue  # a mask, and no classes
+                continue  # a mask, not classes
             loss = ac.softmax_cross_entropy(x, labels)
             np.testing.assert_allclose(loss, ac.softmax_cross_entropy(x, np.array([1, 0])))
 
@@ -496,7 +496,7 @@ class TestPairs:
 
 class TestCasts:
     @pytest.mark.parametrize("dtype", [int, bool, np.int8, np.uint8, np.int64, "i4", ">i4"])
-    def test_one_to_integers_or_booleans_ends_the_graph(self, dtype):
+    def test_a_cast_to_integers_or_booleans_ends_the_graph(self, dtype):
         x = ac.Tensor([1.0, 2.5], requires_grad=True)
         y = x.astype(dtype)
         assert not y.requires_grad
@@ -507,13 +507,13 @@ class TestCasts:
         assert not y.astype(np.float32).requires_grad
 
     @pytest.mark.parametrize("dtype", [complex, np.complex64, np.longdouble, object, str, "U3", "M8[s]", "V4"])
-    def test_one_to_what_is_not_computed_with_is_refused(self, dtype):
+    def test_a_cast_to_an_unsupported_dtype_is_refused(self, dtype):
         for x in (ac.Tensor([1.0], requires_grad=True), np.ones(1)):
             with pytest.raises(TypeError, match=r"astype.* dtype "):
                 ac.ops.astype(x, dtype)
 
     @pytest.mark.parametrize("dtype", [">f4", ">f8", "<f2", ">f2"])
-    def test_one_to_another_order_of_bytes_stays_native(self, dtype):
+    def test_a_cast_to_another_byte_order_stays_native(self, dtype):
         x = ac.Tensor([1.0, 2.0], requires_grad=True)
         y = x.astype(dtype)
         assert y.dtype.isnative
@@ -554,7 +554,7 @@ class TestComplexNumbers:
             lambda x, z: np.add(z, x),
         ],
     )
-    def test_they_are_refused_everywhere(self, f, number):
+    def test_complex_numbers_are_refused_everywhere(self, f, number):
         x = ac.Tensor([1.0, 2.0], requires_grad=True)
         with pytest.raises(TypeError, match="complex"):
             f(x, number)
@@ -570,7 +570,7 @@ class TestTensor:
             np.testing.assert_array_equal(x.data, values)
 
     @pytest.mark.parametrize("dtype", SWAPPED)
-    def test_bytes_are_put_in_the_machine_s_order(self, dtype):
+    def test_the_byte_order_becomes_native(self, dtype):
         values = np.array([1, 2], dtype)
         swapped = values.astype(values.dtype.newbyteorder())
         for x in (ac.Tensor(swapped), ac.Tensor(values, dtype=swapped.dtype)):
@@ -603,7 +603,7 @@ class TestTensor:
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.longdouble, object, str])
 @pytest.mark.parametrize("x", [ac.Tensor([1.0, 2.0]), np.ones(2), 1.0], ids=["Tensor", "array", "number"])
-def test_a_condition_of_such_a_dtype_is_refused(x, dtype):
+def test_a_condition_of_an_unsupported_dtype_is_refused(x, dtype):
     with pytest.raises(TypeError, match="where: condition"):
         ac.where(np.array([1, 0]).astype(dtype), x, ac.Tensor([3.0, 4.0]))
 
@@ -632,7 +632,7 @@ def zeros(n):
     return np.zeros(n, np.float32)
 
 
-def test_every_option_that_is_a_number_is_among_them():
+def test_every_numeric_option_is_known():
     known = {"negative_slope", "alpha", "constant_values", "ddof", "eps", "momentum", "p", "label_smoothing", "beta"}
     whole = {"ignore_index", "groups", "num_groups", "decimals", "n", "k", "offset", "axes"}
     found = set()
@@ -676,7 +676,7 @@ def test_an_option_that_is_no_number_is_refused_by_name(op, value):
 
 
 @pytest.mark.parametrize("op", [op for op in OPTIONS if op != "pad"])
-def test_nan_and_what_has_a_gradient_are_no_options(op):
+def test_nan_and_tensors_are_refused_as_options(op):
     x = np.array([-1.5, 2.5], np.float32)
     with pytest.raises(ValueError, match="got nan"):
         OPTIONS[op](x, np.nan)
@@ -694,7 +694,7 @@ def none_at(op, at):
 
 
 X = np.ones((3, 4), np.float32)
-#: Of what else an op takes for an array: the call, and how its error names it.
+#: Other inputs that an op takes as an array: how the error names the input, and the call.
 MORE_INPUTS = {
     "nll_loss: targets": lambda: ac.nll_loss(X, None),
     "softmax_cross_entropy: targets": lambda: ac.softmax_cross_entropy(X, None),
@@ -722,7 +722,7 @@ OPTIONAL = {"bias", "weight", "min", "max"}
         if not (name in OPTIONAL and at > (op.startswith(("conv", "linear"))))
     ],
 )
-def test_none_is_no_array(op, at):
+def test_none_is_refused_as_an_array(op, at):
     name = re.escape(CASES[op].names[at])
     with pytest.raises(
         TypeError, match=rf"^{said(op)}: {name}\b.* is a Tensor, an array, a number or a list of such; got None"
@@ -731,12 +731,12 @@ def test_none_is_no_array(op, at):
 
 
 @pytest.mark.parametrize("name", MORE_INPUTS)
-def test_nor_is_it_for_any_other_input(name):
+def test_none_is_refused_for_any_other_input(name):
     with pytest.raises(TypeError, match=rf"^{name.partition(' in ')[0]} .*got None"):
         MORE_INPUTS[name]()
 
 
-#: Values that an array of a dtype does not hold.
+#: Values that an array of a dtype cannot hold.
 NOT_HELD = [
     *[(np.uint8, v) for v in (300, -1, 2.5, np.nan, np.inf, np.int64(256), np.float64(1e30), 10**30)],
     *[(np.int8, v) for v in (128, -129, 0.5, np.uint8(200))],
@@ -770,14 +770,14 @@ def assigned(x, index, v):
 
 @pytest.mark.parametrize(("dtype", "value"), NOT_HELD)
 @pytest.mark.parametrize("way", WRITING)
-def test_what_a_dtype_does_not_hold_is_not_written(way, dtype, value):
+def test_a_value_that_a_dtype_cannot_hold_is_refused(way, dtype, value):
     with pytest.raises(ValueError, match=rf"^(pad|setitem): \w+ .* of {np.dtype(dtype)}, which cannot hold "):
         WRITING[way](np.array([0, 1], dtype), value)
 
 
 @pytest.mark.parametrize(("dtype", "value"), HELD)
 @pytest.mark.parametrize("way", WRITING)
-def test_what_a_dtype_holds_is_written_as_it_is(way, dtype, value):
+def test_a_value_that_a_dtype_can_hold_is_written_as_it_is(way, dtype, value):
     out = np.asarray(WRITING[way](np.array([0, 1], dtype), value))
     assert out.dtype == dtype
     np.testing.assert_array_equal(out[-1], np.array(value).astype(dtype))
@@ -785,7 +785,7 @@ def test_what_a_dtype_holds_is_written_as_it_is(way, dtype, value):
 
 @pytest.mark.parametrize("value", [[1.5, 2], [300, 1], [np.nan, 0], [-1, 1]])
 @pytest.mark.parametrize("kind", [list, np.array, lambda v: ac.Tensor(np.array(v))], ids=["list", "array", "Tensor"])
-def test_nor_is_one_of_several(kind, value):
+def test_one_of_several_values_that_a_dtype_cannot_hold_is_refused(kind, value):
     with pytest.raises(ValueError, match=r"^setitem: value .* of uint8, which cannot hold "):
         assigned(np.array([0, 1], np.uint8), slice(None), kind(value))
     with pytest.raises(ValueError, match=r"^setitem: value .* of bool, which cannot hold "):
@@ -794,7 +794,7 @@ def test_nor_is_one_of_several(kind, value):
 
 @pytest.mark.parametrize("other", [0.5, np.array([0.5, 1.5]), ac.Tensor([0.5, 1.5])], ids=repr)
 def test_an_integer_tensor_takes_no_fractions_in_place(other):
-    """As NumPy and PyTorch have it; `t += 0.5` would do nothing."""
+    """As in NumPy and PyTorch; otherwise `t += 0.5` would do nothing."""
     t = ac.Tensor(np.array([1, 2]))
     with pytest.raises(TypeError, match="int64"):
         t += other
@@ -804,14 +804,14 @@ def test_an_integer_tensor_takes_no_fractions_in_place(other):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("dtype", [np.longdouble, np.complex128, object])
-def test_running_statistics_of_such_a_dtype_are_refused(dtype, training):
+def test_running_statistics_of_an_unsupported_dtype_are_refused(dtype, training):
     for mean, variance in [(dtype, float), (float, dtype)]:
         with pytest.raises(TypeError, match="batch_norm: running_"):
             ac.batch_norm(np.eye(3), np.zeros(3).astype(mean), np.ones(3).astype(variance), training=training)
 
 
 class Foreign:
-    """An array of another library's."""
+    """An array of another library."""
 
     def __init__(self, values):
         self.values = values
@@ -820,7 +820,7 @@ class Foreign:
         return np.array(self.values, dtype)
 
 
-def test_other_libraries_arrays_are_arrays():
+def test_other_libraries_arrays_are_accepted():
     x = np.array([1.0, 2.0])
     out = ac.multiply(ac.Tensor(x, requires_grad=True), Foreign(x))
     assert out.data.tolist() == [1, 4]

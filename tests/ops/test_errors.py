@@ -207,7 +207,7 @@ CASES = {
 }
 
 
-#: Of the ops of arrays, by the sentence.
+#: Refused calls of array ops, by their error messages.
 OF_ARRAYS = {
     "one for each of the 2 places along axis 0 of shape (2, 3); got [1, 2, 3]": lambda: ac.repeat(
         zeros(2, 3), [1, 2, 3], 0),
@@ -282,7 +282,7 @@ OF_ARRAYS = {
 
 
 @pytest.mark.parametrize("message", OF_ARRAYS)
-def test_so_it_does_for_ops_of_arrays(message):
+def test_errors_of_array_ops_show_what_was_given_and_what_was_expected(message):
     with pytest.raises(ValueError, match=re.escape(message)):
         OF_ARRAYS[message]()
 
@@ -305,13 +305,13 @@ def test_weights_that_add_up_to_0_are_refused_as_numpy_does():
         (lambda: ac.upsample_nearest(X, scale_factor="2"), "scale_factor is a Python or NumPy number; got '2'"),
     ],
 )
-def test_a_wrong_type_is_one_for_ops_of_arrays_too(call, message):
+def test_a_wrong_type_is_a_type_error_in_array_ops(call, message):
     with pytest.raises(TypeError, match=re.escape(message)):
         call()
 
 
 @pytest.mark.parametrize("message", CASES)
-def test_the_sentence_shows_what_was_given_and_what_was_expected(message):
+def test_errors_show_what_was_given_and_what_was_expected(message):
     with pytest.raises(ValueError, match=re.escape(message)):
         CASES[message]()
 
@@ -369,7 +369,7 @@ def test_a_wrong_type_is_a_type_error(call, message):
         call()
 
 
-def test_what_broadcasting_refuses_numpy_explains():
+def test_numpy_explains_shapes_that_do_not_broadcast():
     with pytest.raises(ValueError, match=r"\(2,\) \(3,\)"):
         ac.add(ac.Tensor(zeros(2)), ac.Tensor(zeros(3)))
     with pytest.raises(IndexError):
@@ -393,14 +393,14 @@ def test_a_setting_of_a_wrong_type_is_refused_though_an_equal_one_was_seen():
 
 
 @pytest.mark.parametrize("name", record.public())
-def test_every_op_tells_its_name_in_errors_that_are_not_its_own(name):
+def test_every_op_adds_its_name_to_errors_raised_elsewhere(name):
     op, name = record.public()[name], name.rpartition(".")[2]
     with pytest.raises((TypeError, ValueError)) as raised:
         op(object(), object(), object(), object(), object(), object(), object(), object(), object())
     assert re.search(rf"^(in )?{name}\b", "\n".join([str(raised.value), *getattr(raised.value, "__notes__", [])]), re.M)
 
 
-def test_an_error_of_numpys_is_told_with_the_call():
+def test_an_error_from_numpy_has_a_note_with_the_call():
     with pytest.raises(ValueError, match="broadcast") as raised:
         ac.add(ac.Tensor(zeros(2)), zeros(3))
     assert raised.value.__notes__ == ["in add(x: float64 (2,), y: float64 (3,))"]

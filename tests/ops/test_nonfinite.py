@@ -21,7 +21,7 @@ def points(dtype):
 
 
 def rows(dtype):
-    """Give every row of three of a few numbers."""
+    """Return every row of three that can be made of a few numbers."""
     return np.array(list(itertools.product([nan, inf, -inf, 0.0, 1.0, -2.0, LARGE[dtype]], repeat=3)), dtype)
 
 
@@ -84,7 +84,7 @@ def test_a_slope_of_infinity_warns_as_numpy_does():
         assert slopes(lambda y: ac.power(0.0, y), [-1.0]) == [[-inf]]
 
 
-def test_what_is_not_chosen_gets_nothing_of_an_infinite_gradient():
+def test_elements_that_are_not_chosen_get_0_of_an_infinite_gradient():
     x, y, infinite = [1.0, nan, 3.0], [2.0, 2.0, 3.0], np.array([inf, inf, inf])
     assert slopes(ac.maximum, x, y, cotangent=infinite) == [[0, inf, inf], [inf, inf, inf]]
     assert slopes(lambda x: ac.clip(x, 2, 3), x, cotangent=infinite) == [[0, 0, inf]]
@@ -93,7 +93,7 @@ def test_what_is_not_chosen_gets_nothing_of_an_infinite_gradient():
 
 
 def test_the_slope_of_a_power_changes_with_an_exponent_of_0():
-    """What d/dx x ** y = y · x ** (y − 1) is differentiated to by y: 1 / x at y = 0."""
+    """The derivative of d/dx x ** y = y · x ** (y − 1) with respect to y is 1 / x at y = 0."""
     x, y = ac.Tensor(2.0, dtype=np.float64), ac.Tensor(0.0, dtype=np.float64)
     assert float(ac.grad(ac.grad(ac.power, 0), 1)(x, y)) == 0.5
     assert float(ac.grad(ac.grad(ac.power, 1), 0)(x, y)) == 0.5
@@ -112,7 +112,7 @@ class TestWhereWeDifferFromPyTorchOnPurpose:
         assert slopes(ac.logsumexp, [[-inf, -inf]]) == [[[0, 0]]]
 
     @pytest.mark.parametrize("odd", [-inf, nan])
-    def test_what_has_no_weight_costs_nothing(self, odd):
+    def test_a_class_of_weight_0_costs_nothing(self, odd):
         log_probs, label, weight = np.array([[odd, -1.0]]), np.array([0]), np.array([0.0, 1.0])
         assert ac.nll_loss(log_probs, label, weight, reduction="sum") == 0
         assert slopes(lambda x: ac.nll_loss(x, label, weight, reduction="sum"), log_probs) == [[[0, 0]]]
@@ -123,7 +123,7 @@ class TestWhereWeDifferFromPyTorchOnPurpose:
         assert slopes(lambda x: ac.softmax_cross_entropy(x, targets), logits) == [[[0, -0.5, 0.5]]]
         assert ac.softmax_cross_entropy(logits, np.array([0]), weight=np.array([0.0, 1.0, 1.0]), reduction="sum") == 0
 
-    def test_of_equal_extremes_the_first_gets_the_gradient_without_an_axis_too(self):
+    def test_the_first_of_equal_extremes_gets_the_gradient_without_an_axis_too(self):
         assert slopes(ac.max, [2.0, 2.0]) == [[1, 0]]
 
 
@@ -167,7 +167,7 @@ def compare(what, found, expected, tolerance, inputs):
 
 
 def like(name, **options):
-    """Give an op that both have by one name, with the same options."""
+    """Return our op and PyTorch's of the same name, with the same options."""
 
     def theirs(torch, *inputs):
         function = getattr(torch, name, None) or getattr(torch.nn.functional, name)
@@ -197,7 +197,7 @@ for _c in (0.0, 2.0, inf, nan):
     UNARY[f"{_c} / x"] = (lambda x, c=_c: c / x), (lambda torch, x, c=_c: torch.full_like(x, c) / x)
     UNARY[f"{_c} * x"] = (lambda x, c=_c: c * x), (lambda _, x, c=_c: c * x)
 
-#: Where PyTorch's float32 has another answer than its own float64: vectorized code of its own.
+#: Where PyTorch's float32 differs from its own float64, because it has separate vectorized code.
 ODD_IN_FLOAT32 = {"gelu": np.isinf, "elu": np.isnan, "elu of alpha 2": np.isnan}
 
 

@@ -1,4 +1,4 @@
-"""Pooling and convolution of nan and infinity: by plain values, and beside PyTorch where it is installed."""
+"""Pooling and convolution of nan and infinity: by values given here, and beside PyTorch where it is installed."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ NAN, INF = np.nan, np.inf
 
 
 def pooled(op, image, weights, batch, **options):
-    """Pool an image, alone or among others, and give what comes out and the gradient under a cotangent."""
+    """Pool an image, alone or among others, and return the output and the gradient under a cotangent."""
     x = ac.Tensor(np.tile(np.array(image, float), (batch, 1, 1, 1)), requires_grad=True)
     out = op(x, **options)
     out.backward(np.broadcast_to(np.array(weights, float), out.shape))
@@ -34,7 +34,7 @@ def pooled(op, image, weights, batch, **options):
         ([[-INF, -INF], [-INF, -INF]], [[5, 0], [0, 0]]),
     ],
 )
-def test_who_gets_the_gradient_of_a_maximum(image, slopes, batch):
+def test_the_last_nan_or_the_first_maximum_gets_the_gradient(image, slopes, batch):
     out, grad = pooled(ac.max_pool2d, image, [[5]], batch, kernel_size=2)
     np.testing.assert_array_equal(out, [[np.max(image)]])
     assert grad == slopes
@@ -129,7 +129,7 @@ def test_avg_pool2d_beside_pytorch(drawn, counted):
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("batch", [1, 3, 64])
 @pytest.mark.parametrize("wrong", [NAN, INF, -INF])
-def test_a_convolution_sends_it_to_the_places_that_see_it_alone(wrong, batch, rng):
+def test_a_convolution_sends_nan_and_infinity_only_to_places_that_see_them(wrong, batch, rng):
     x, weight = rng.standard_normal((batch, 16, 8, 8)), rng.standard_normal((16, 16, 3, 3))
     x[-1, 3, 2, 5] = wrong
     sees = np.zeros((batch, 16, 8, 8), bool)
@@ -157,7 +157,7 @@ def test_padding_is_multiplied_as_zeros_are(batch):
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @given(convolutions(), st.sampled_from(["x", "weight", "cotangent"]), st.sampled_from([NAN, INF, -INF]), st.data())
 def test_conv2d_beside_pytorch(drawn, place, wrong, data):
-    """In float64: in float32 PyTorch multiplies the padding by an infinite weight or not, by the number of images."""
+    """In float64: in float32 the number of images decides if PyTorch multiplies padding by an infinite weight."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     x, weight, _, options = drawn
     if not len(x):

@@ -25,9 +25,9 @@ def check(drawn):
 
 
 def check_to_second_order(drawn):
-    """A rule is written once, and differentiated itself."""
+    """Rules are written with ops, so they can be differentiated themselves."""
     f, point = smooth_part(drawn)
-    # Differences of a gradient of a gradient: two digits fewer than those of a value.
+    # Finite differences of gradients are two digits less precise than those of values.
     assert gradcheck(f, *point, order=2, rtol=1e-4, atol=1e-5)
 
 
@@ -46,7 +46,7 @@ def check_without_gradient(drawn):
     for gradient, x in zip(pullback(np.ones(value.shape)), inputs, strict=True):
         np.testing.assert_array_equal(gradient, np.zeros(x.shape), strict=True)
 
-    # Along a line the product changes by its other factor alone.
+    # The op's value is constant, so along a line its product with t changes only by t.
     step = np.random.default_rng(0).standard_normal(value.shape)
     _, slope = ac.jvp(lambda t, *xs: op(*xs) * t, (np.zeros(value.shape), *inputs), (step, *inputs))
     np.testing.assert_array_equal(slope, value * step)
@@ -91,7 +91,7 @@ def run(name, examples, check=check):
 
 @functools.cache
 def exercised():
-    """Tell which properties call each op's forward, and each of its rules."""
+    """Return which properties call each op's forward, and each of its rules."""
     forwards, rules = {name: set() for name in OPS}, {rule: set() for rule in RULES}
 
     def watch(function, properties, running):
@@ -115,18 +115,18 @@ def exercised():
     return forwards, rules
 
 
-def test_no_op_escapes():
+def test_every_op_is_called_by_a_property():
     forwards, _ = exercised()
     assert [name for name, properties in forwards.items() if not properties] == []
 
 
-def test_no_differentiable_input_escapes():
+def test_every_rule_is_called_by_a_property():
     _, rules = exercised()
     assert [rule for rule, properties in rules.items() if not properties] == []
 
 
 def transposed(grad):
-    """Give the elements of the transpose, or of a vector backwards, in the shape of the gradient."""
+    """Return the elements of the transpose, or of the reversed vector, in the shape of the gradient."""
     return grad.T.reshape(grad.shape) if grad.ndim > 1 else np.flip(grad)
 
 
@@ -150,7 +150,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("name", "wrt"), RULES)
 def test_a_wrong_rule_is_refused(name, wrt, fault, monkeypatch):
-    # The property of the op itself comes before those that use it on the way.
+    # The property of the op itself comes before those of other ops that use it.
     properties = sorted(exercised()[1][name, wrt], key=lambda p: (p != name, p))
     rule = OPS[name].rules[wrt]
     right = rule.function
@@ -171,7 +171,7 @@ def test_a_wrong_rule_is_refused(name, wrt, fault, monkeypatch):
 
 
 def test_a_missing_unbroadcast_is_refused(monkeypatch):
-    """Give the first of the stretched copies where their sum is due."""
+    """Return the first of the broadcast copies instead of their sum."""
 
     def first_copy(grad, shape):
         lead = grad[(0,) * (grad.ndim - len(shape))]

@@ -1,6 +1,6 @@
 """Our ops on PyTorch's own samples: values, first and second gradients, and jvp, in float64; and its error inputs.
 
-Random cotangents and tangents. What PyTorch's op has and ours has not raises `LeftOut`, and stands in `REASONS`.
+Cotangents and tangents are random. A sample that our op cannot express raises `LeftOut`, with the reason.
 """
 
 import warnings
@@ -35,7 +35,7 @@ def tensors(value):
 
 
 def rebuild(value, new):
-    """Return a sample's value with its tensors exchanged."""
+    """Return a sample's value with its tensors replaced by new ones."""
     if isinstance(value, torch.Tensor):
         return next(new)
     if isinstance(value, dict):
@@ -63,7 +63,7 @@ def agree(what, found, expected, nan_is_zero=False):
 
 
 def derivatives_of_theirs(f, values, cotangents, tangents, weights):
-    """Return gradients, the jvp, and the gradients of the gradients' sum by `weights`, by PyTorch."""
+    """Return PyTorch's gradients, jvp, and gradients of the sum of the gradients weighted by `weights`."""
     leaves = [torch.tensor(v, requires_grad=True) for v in values]
     seeds = [torch.tensor(c, requires_grad=True) for c in cotangents]
 
@@ -75,14 +75,14 @@ def derivatives_of_theirs(f, values, cotangents, tangents, weights):
 
     first = torch.autograd.grad(flat(f(*leaves)), leaves, seeds, create_graph=True, allow_unused=True)
     first = [torch.zeros_like(x) if g is None else g for g, x in zip(first, leaves, strict=True)]
-    # A gradient is linear in the cotangents: its derivative by them is the jvp.
+    # A gradient is linear in the cotangents: its derivative with respect to them is the jvp.
     pushed = by(sum((g * torch.tensor(t)).sum() for g, t in zip(first, tangents, strict=True)), seeds)
     second = by(sum((g * torch.tensor(w)).sum() for g, w in zip(first, weights, strict=True)), leaves)
     return first, pushed, second
 
 
 def derivatives_of_ours(f, values, cotangents, tangents, weights):
-    """Return the same by our transforms."""
+    """Return the same, computed by our transforms."""
 
     def floats(*args):
         return tuple(flat(f(*args)))
@@ -128,7 +128,7 @@ def check(info, ours, sample, rng):
         return
     drawn = [[rng.standard_normal(tuple(x.shape)) for x in like] for like in (results, values, values)]
     found, expected = (f(g, values, *drawn) for f, g in ((derivatives_of_ours, mine), (derivatives_of_theirs, theirs)))
-    # At zero and of nothing, PyTorch's norm has the gradient 0 and further derivatives nan; here they are 0, too.
+    # At zero and for empty arrays, PyTorch's norm has gradient 0 and higher derivatives nan; here these are 0, too.
     loose = info.name == "linalg.norm"
     for what, a, b in zip(("gradient", "jvp", "second gradient"), found, expected, strict=True):
         for x, y in zip(a, b, strict=True):
@@ -136,7 +136,7 @@ def check(info, ours, sample, rng):
 
 
 def described(value):
-    """Return a sample's value in a line, of its tensors the shapes alone."""
+    """Return a sample's value with its tensors replaced by their shapes."""
     return rebuild(value, (tuple(t.shape) for t in tensors(value)))
 
 
@@ -178,7 +178,7 @@ def test_what_pytorch_refuses_is_refused(info):
         whole = (sample.input, sample.args, sample.kwargs)
         given = tensors(whole)
         if len({x.dtype for x in given}) > 1:
-            continue  # ours come to one dtype
+            continue  # our ops promote them to one dtype
         x, args, kwargs = rebuild(whole, (t.detach().numpy() for t in given))
         with pytest.raises((ValueError, TypeError, RuntimeError, IndexError, LeftOut)):
             OURS[pytorch_samples.key(info)](x, *args, **kwargs)

@@ -52,7 +52,7 @@ def test_softmax_and_its_logarithm(drawn):
 
 
 @given(matrices(), st.sampled_from(["softmax", "log_softmax", "logsumexp"]))
-def test_their_gradients(drawn, name):
+def test_the_gradients_of_softmax_its_logarithm_and_logsumexp(drawn, name):
     x, axis = drawn
     op = getattr(ac, name)
 
@@ -64,7 +64,7 @@ def test_their_gradients(drawn, name):
         return t.grad
 
     exact, p = gradient(np.float64), softmax(x.astype(np.float64), axis)
-    # Of a difference of two sums: the size is that of what is subtracted.
+    # For log_softmax, a difference of two sums: the size is that of the subtracted sum.
     size = p * x.shape[axis] if name == "log_softmax" else p
     near(gradient(np.float32), exact, np.abs(exact) + size, 2e-6)
 

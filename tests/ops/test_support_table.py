@@ -19,7 +19,7 @@ def by_properties():
 
 
 def test_the_readme_s_table_is_current():
-    """In what runs everywhere; the oracles' columns are taken as they are, and held where they are installed."""
+    """Checks that run everywhere; the oracles' columns are taken as they are, and checked where they are installed."""
     kept = {column: support_table.ticked(column) for column in support_table.ORACLES}
     _, inside, _ = support_table.split_readme()
     assert inside == support_table.table(support_table.by_column(by_properties()) | kept), RENEW
@@ -44,7 +44,7 @@ def test_every_public_op_is_checked_as_itself():
         constant = not op.differentiable if isinstance(op, Primitive) else record.NONE in checks
         expected = {record.DEFINITION, *([record.NONE] if constant else [record.FIRST, record.SECOND])}
         assert checks.keys() == expected, f"{name} has no property, or one that checks other things"
-        # In no other op's property: without those named after it, it would lose its ticks.
+        # The ticks come only from properties named after the op: without these, it would lose them.
         properties = {p for found in checks.values() for p in found}
         assert properties <= {p for p in PROPERTIES if p == name or p.startswith(f"{name}_of_")}
 
@@ -66,7 +66,7 @@ def test_an_op_loses_its_ticks_with_its_property():
     ],
 )
 def test_a_check_counts_for_what_it_asserts(options, ticks, monkeypatch):
-    """Nor does a product count for the exponential in it, or a check of nothing at all."""
+    """A check of a product does not count for the exponential in it, and a check of an empty array counts for none."""
     x, nothing = np.array([1.0, 2.0]), np.array([])
     for name, inputs in {"product": (x, x), "empty": (nothing, nothing)}.items():
         drawn = (lambda x, y: ac.multiply(ac.log(ac.exp(x)), y)), inputs, options
