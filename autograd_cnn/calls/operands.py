@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_cnn.graph import Array, Variable
+from autograd_cnn.kernels.layout import aligned_copy
 
 Domain = Literal["any", "real", "floating"]
 
@@ -239,4 +240,4 @@ def own_array(data: Any, dtype: DTypeLike | None) -> Array:
         return np.array(array, dtype=native_dtype("a Tensor", dtype), order="K")
     if not hasattr(data, "dtype"):
         return array.astype(np.float32)
-    return np.array(array, order="K")
+    return aligned_copy(array)

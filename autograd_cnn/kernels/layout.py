@@ -154,6 +154,13 @@ def aligned_like(x: Array, shape: tuple[int, ...] | None = None) -> Array:
     return aligned(tuple(lengths[axis] for axis in order), x.dtype).transpose(np.argsort(order))
 
 
+def aligned_copy(x: Array) -> Array:
+    """Return a copy, like `x.copy(order="K")`, that begins at a cache line unless it is small."""
+    copy = aligned_like(x)
+    copy[...] = x
+    return copy
+
+
 def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     """Reshape in C order, but keep the batch innermost in memory if it is innermost and stays the first axis.
 

@@ -13,7 +13,7 @@ import autograd_cnn as ac
 from autograd_cnn import distributed
 from autograd_cnn.experiments.comparison.networks import Network
 from autograd_cnn.graph import Array
-from autograd_cnn.kernels.layout import ROWS
+from autograd_cnn.kernels.layout import ROWS, aligned_copy, aligned_like
 
 MOMENTUM = ("SGD", {"lr": 0.001, "momentum": 0.9})
 """An optimizer by its name and settings, which are the same here and in PyTorch."""
@@ -131,15 +131,14 @@ class Ours(Framework):
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
         """Return an op's forward, which records a graph, and its backward."""
-        if x.ndim == 4 and x.shape[1] > 3:
-            x = ROWS.images(ROWS.store(x))
+        x = ROWS.images(ROWS.store(x)) if x.ndim == 4 and x.shape[1] > 3 else aligned_copy(x)
         leaves = [ac.Tensor(a, requires_grad=True) for a in (x, *params)]
 
         def run(*inputs: Any) -> Any:
             return call(Ours._F, *inputs, *others)
 
         value, pullback = ac.vjp(run, x, *params)
-        cotangent = np.empty_like(value)
+        cotangent = aligned_like(value)
         cotangent[...] = _cotangent(value.shape)
         return lambda: run(*leaves), lambda: pullback(cotangent)
 
