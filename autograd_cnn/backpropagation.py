@@ -212,10 +212,10 @@ def _as_variables(node: Node, kind: type[Variable]) -> dict[str, Any]:
 
 def _sum(x: Any, y: Any) -> Any:
     """Add two gradients into a new array, as either may be shared; NumPy's sum of two 0-d arrays is a scalar."""
-    if type(x) is Scattered and type(y) is Scattered:
-        x.parts += y.parts
-        return x
-    x, y = dense(x), dense(y)
+    if type(x) is Scattered:
+        return x.plus(y)
+    if type(y) is Scattered:
+        return y.plus(x)
     total = y + x if isinstance(y, Variable) else x + y
     return total if isinstance(total, Variable) else np.asarray(total)
 

@@ -195,6 +195,14 @@ class Scattered:
         """Type of the elements."""
         return np.result_type(*{part.dtype for part, _ in self.parts})
 
+    def plus(self, grad: Any) -> Scattered:
+        """Add another gradient; one that is an array or a variable comes first, at all indices."""
+        if isinstance(grad, Scattered):
+            self.parts += grad.parts
+        else:
+            self.parts.insert(0, (grad, ...))
+        return self
+
     def dense(self) -> Any:
         """Return the dense gradient, made by `make(*parts, indices=…, shape=…)`."""
         parts, indices = zip(*self.parts, strict=True)

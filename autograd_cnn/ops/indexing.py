@@ -63,12 +63,19 @@ def getitem(x: Any, index: Any) -> Any:
 def scatter_add(*parts: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Add arrays to zeros of `shape`, each at its index, once for each time an element is selected.
 
+    Where the first index is `...`, the sum starts from a copy of the first array.
+
     This is the adjoint of indexing, for one or several indices at once.
     """
     dtype, like = np.result_type(*{part.dtype for part in parts}), np.asarray(parts[0])
     # In the memory order of a part, which is that of the array it was taken from.
-    out = np.zeros_like(like, dtype, shape=shape, subok=False) if like.ndim == len(shape) else np.zeros(shape, dtype)
-    for part, index in zip(parts, indices, strict=True):
+    if indices[0] is ... and like.shape == shape:
+        out, start = np.array(like, dtype), 1
+    elif like.ndim == len(shape):
+        out, start = np.zeros_like(like, dtype, shape=shape, subok=False), 0
+    else:
+        out, start = np.zeros(shape, dtype), 0
+    for part, index in zip(parts[start:], indices[start:], strict=True):
         if _is_basic(index):
             out[index] += part
         else:
