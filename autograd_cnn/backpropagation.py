@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import kernels
-from autograd_cnn.graph import Node, Place, Scattered, Variable, dense, in_graph, place_of
+from autograd_cnn.graph import Node, Place, in_graph, place_of
 from autograd_cnn.modes import current, switch, switch_back, unobserved
 from autograd_cnn.recording import history
 from autograd_cnn.recording.call_site import machinery
 from autograd_cnn.recording.ownership import unshared
+from autograd_cnn.rules import Scattered, dense
+from autograd_cnn.variable import Variable
 
 machinery(__name__)
 

@@ -9,21 +9,7 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
-from typing import Any, Protocol
-
-
-class Observer(Protocol):
-    """Sees every op that is called and every rule; what is called inside a rule is part of the rule."""
-
-    def forward(self, event: Any) -> None:
-        """See a call of an op, a `primitive.Forward`."""
-
-    def backward(self, event: Any) -> None:
-        """See a rule, a `graph.Backward`."""
-
-
-class ObserverError(RuntimeError):
-    """What an observer raises to stop a computation; it passes through unchanged."""
+from typing import Any
 
 
 class Modes:
@@ -43,7 +29,7 @@ class Modes:
         self.updating: bool = changes.get("updating", below.updating if below else True)
         self.transforming: bool = changes.get("transforming", below.transforming if below else False)
         self.settled: bool = changes.get("settled", False)  # for a rule itself, not for the ops that it calls
-        self.observers: tuple[Observer, ...] = changes.get("observers", below.observers if below else ())
+        self.observers: tuple[Any, ...] = changes.get("observers", below.observers if below else ())
         if "observer" in changes:
             self.observers = (*self.observers, changes["observer"])
 
@@ -139,11 +125,4 @@ def no_grad() -> Iterator[None]:
     False
     """
     with switched(recording=False):
-        yield
-
-
-@contextlib.contextmanager
-def observed_by(observer: Observer) -> Iterator[None]:
-    """Let `observer` see what is computed inside the block, in this thread (or task) alone."""
-    with switched(observer=observer):
         yield

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
 from autograd_cnn.recording.call_site import machinery
+from autograd_cnn.variable import Array, Variable
 
 machinery(__name__)
 

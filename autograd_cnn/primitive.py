@@ -10,9 +10,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from types import MethodType
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -29,10 +28,11 @@ from autograd_cnn.calls.operands import (
     missing,
     settle,
 )
-from autograd_cnn.graph import Array, Node, Variable
-from autograd_cnn.modes import Modes, current, switch, switch_back, unobserved
-from autograd_cnn.recording import history
+from autograd_cnn.graph import Node
+from autograd_cnn.modes import current
+from autograd_cnn.recording import history, observers
 from autograd_cnn.recording.call_site import machinery
+from autograd_cnn.variable import Array, Variable
 
 machinery(__name__)
 
@@ -116,7 +116,7 @@ class Primitive(Generic[P]):
         """Compute the op, and return an array if all inputs are arrays, else a Tensor."""
         modes = current()
         if modes.observers:
-            return self._observed(modes, args, kwargs)
+            return observers.call(self, args, kwargs, modes)
         values: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
         if modes.settled:  # inside a rule, whose arrays need no conversion
             for value in values:
@@ -154,20 +154,6 @@ class Primitive(Generic[P]):
         if True in wanted and modes.recording and self.differentiable and out.dtype.kind == "f":
             return wrap(out, self._record(plan, tuple(wanted), values, arrays, out, residuals))
         return wrap(out)
-
-    def _observed(self, modes: Modes, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Compute the op, and show it to the observers as a whole, without the ops that it calls."""
-        token = switch(unobserved(modes.recording, modes.updating, modes.transforming))
-        try:
-            begin = perf_counter()
-            out = self(*args, **kwargs)
-            end = perf_counter()
-        finally:
-            switch_back(token)
-        event = Forward(self, args, kwargs, out, begin, end)
-        for observer in modes.observers:
-            observer.forward(event)
-        return out
 
     def _settle(
         self, plan: Plan, values: Sequence[Any], arrays: Sequence[Any], dtype: np.dtype[Any] | None
@@ -230,17 +216,6 @@ class Primitive(Generic[P]):
             kept["out"] = history.kept(out) if history.lent else out
         sources = [values[at].node or values[at] for at in recipe.wanted]
         return Node(self.name, recipe.edges, sources, kept, out)
-
-
-class Forward(NamedTuple):
-    """What observers see of a call of an op, with the `perf_counter` readings before and after."""
-
-    op: Primitive[...]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    out: Any
-    begin: float
-    end: float
 
 
 def _kept(value: Any, array: Any) -> Any:

@@ -12,12 +12,13 @@ from numpy.typing import DTypeLike
 from autograd_cnn import ops
 from autograd_cnn.backpropagation import backpropagate
 from autograd_cnn.calls import operands
-from autograd_cnn.graph import Variable, alias
+from autograd_cnn.graph import alias
 from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.ops import numpy_protocol
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.plain_values import PlainValues
 from autograd_cnn.recording.call_site import machinery
+from autograd_cnn.variable import Variable
 
 machinery(__name__)
 

@@ -68,6 +68,8 @@ TESTS = {
         "test_overwriting.py::test_what_was_overwritten_is_seen_though_others_come_after_it",
         "test_overwriting.py::test_transforms_and_checkpoints_are_held_to_the_same",
     ],
+    "variable": ["test_graph.py", "test_tensor.py", "test_overwriting.py", "test_sharing.py"],
+    "rules": ["test_graph.py", "test_anomaly.py", "test_primitive.py", "test_transforms.py", "ops/test_properties.py"],
     "recording": ["test_overwriting.py", "test_graph.py", "test_optim.py", "test_gradient_checkpoint.py"],
     "primitive": [
         "test_primitive.py",

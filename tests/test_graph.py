@@ -17,11 +17,11 @@ from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
 from autograd_cnn import backpropagation, modes
-from autograd_cnn.graph import unbroadcast
 from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.primitive import Primitive
 from autograd_cnn.recording import history
+from autograd_cnn.rules import unbroadcast
 
 
 def leaf(values, dtype=np.float64):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import autograd_cnn as ac
 from autograd_cnn import modes
-from autograd_cnn.modes import current, is_grad_enabled, observed_by
+from autograd_cnn.modes import current, is_grad_enabled
+from autograd_cnn.recording.observers import observed_by
 
 
 def state():

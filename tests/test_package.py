@@ -51,9 +51,9 @@ def test_every_public_name_exists_and_is_documented():
 
 #: The rooms of the package and the files at its entrance, from the ground up: each imports from those before it alone.
 FLOORS = [
-    "starting", "modes", "kernels", "recording", "graph", "backpropagation", "calls", "primitive", "ops",
-    "plain_values", "tensor", "reference", "output", "plotting", "transforms", "nn", "optim", "distributed", "data",
-    "models", "inspection", "onnx", "testing", "training", "play", "experiments", "cli", "__main__",
+    "starting", "modes", "kernels", "recording", "variable", "rules", "graph", "backpropagation", "calls", "primitive",
+    "ops", "plain_values", "tensor", "reference", "output", "plotting", "transforms", "nn", "optim", "distributed",
+    "data", "models", "inspection", "onnx", "testing", "training", "play", "experiments", "cli", "__main__",
 ]  # fmt: skip
 
 

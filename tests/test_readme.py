@@ -108,7 +108,10 @@ def test_links_and_pictures_exist():
         assert (README.parent / target).exists(), target
 
 
-ENGINE = ["tensor.py", "plain_values.py", "graph.py", "backpropagation.py", "primitive.py", "modes.py"]
+ENGINE = [
+    *("variable.py", "rules.py", "graph.py", "backpropagation.py", "primitive.py", "modes.py", "tensor.py"),
+    "plain_values.py",
+]
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 import autograd_cnn as ac
-from autograd_cnn import backpropagation, graph
+from autograd_cnn import backpropagation, graph, rules
 from autograd_cnn.primitive import Primitive
 from autograd_cnn.reference import tape as naive_tape
 from autograd_cnn.reference.tape import Value
@@ -270,13 +270,13 @@ def test_the_gradient_of_a_number_stays_an_array() -> None:
 
 
 def _forget_the_second_contribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = graph._gradient_of
+    right = graph.gradient_of
 
-    def faulty(edge: graph.Edge, source: graph.Place, node: graph.Node, *others: Any) -> Any:
+    def faulty(edge: rules.Edge, source: graph.Place, node: graph.Node, *others: Any) -> Any:
         first = next(e for e, s in zip(node.edges, node.sources, strict=True) if s is source)
-        return graph.dense(right(edge, source, node, *others)) * (first is edge)
+        return rules.dense(right(edge, source, node, *others)) * (first is edge)
 
-    monkeypatch.setattr(graph, "_gradient_of", faulty)
+    monkeypatch.setattr(graph, "gradient_of", faulty)
 
 
 def _overwrite_instead_of_accumulating(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from autograd_cnn.calls.operands import Input
-from autograd_cnn.graph import Edge, Rule
+from autograd_cnn.rules import Edge, Rule
 
 Place = int | slice
 """Where an argument stands in the row: an index, or the slice of a variadic one."""

@@ -23,8 +23,8 @@ from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.kernels.layout import aligned_copy
+from autograd_cnn.variable import Array, Variable
 
 Domain = Literal["any", "real", "floating"]
 

@@ -17,7 +17,9 @@ import numpy as np
 from autograd_cnn.backpropagation import differentiate, survey
 from autograd_cnn.distributed.recovery import confirm
 from autograd_cnn.distributed.world import Communicator, total
-from autograd_cnn.graph import Array, Place, Variable, dense, place_of
+from autograd_cnn.graph import Place, place_of
+from autograd_cnn.rules import dense
+from autograd_cnn.variable import Array, Variable
 
 #: Bytes of a bucket. A smaller one starts sooner, but pays the network's latency more often.
 BUCKET = 1 << 18

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Backward, Variable
-from autograd_cnn.modes import ObserverError, observed_by
-from autograd_cnn.primitive import Forward
 from autograd_cnn.recording.call_site import call_site
+from autograd_cnn.recording.observers import Backward, Forward, ObserverError, observed_by
+from autograd_cnn.variable import Variable
 
 
 class AnomalyError(ObserverError):

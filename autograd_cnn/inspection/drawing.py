@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from autograd_cnn.backpropagation import survey
-from autograd_cnn.graph import Array, Node, Place, Variable, place_of
+from autograd_cnn.graph import Node, Place, place_of
 from autograd_cnn.inspection.live_memory import Counter
 from autograd_cnn.output import text
 from autograd_cnn.output.files import write_atomically
 from autograd_cnn.plotting import graph_boxes, looks
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
+from autograd_cnn.variable import Array, Variable
 
 
 @dataclass

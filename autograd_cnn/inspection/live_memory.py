@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autograd_cnn.graph import Array
+from autograd_cnn.variable import Array
 
 
 class Counter:

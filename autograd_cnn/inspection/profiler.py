@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from autograd_cnn.graph import Backward, Variable
-from autograd_cnn.modes import observed_by
 from autograd_cnn.output import text
 from autograd_cnn.output.files import write_atomically
-from autograd_cnn.primitive import Forward
 from autograd_cnn.recording.call_site import CallSite, call_site
+from autograd_cnn.recording.observers import Backward, Forward, observed_by
+from autograd_cnn.variable import Variable
 
 
 class Event(NamedTuple):

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Backward, Variable
 from autograd_cnn.inspection.live_memory import Counter
-from autograd_cnn.modes import observed_by, switched
+from autograd_cnn.modes import switched
 from autograd_cnn.output import text
-from autograd_cnn.primitive import Forward
 from autograd_cnn.recording.call_site import call_site
+from autograd_cnn.recording.observers import Backward, Forward, observed_by
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
+from autograd_cnn.variable import Variable
 
 # The multiply-adds of the ops that are products, from the shapes of their inputs and output.
 _MULTIPLY_ADDS: dict[str, Callable[[dict[str, tuple[int, ...]], tuple[int, ...]], int]] = {

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.variable import Array
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.onnx.errors import OnnxError
 from autograd_cnn.onnx.tracing import Trace, Traced, record
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
+from autograd_cnn.variable import Array
 
 #: The batch sizes that are compared. A batch of one, which broadcasts, is left out if the function refuses it.
 _SIZES = (2, 3, 5, 1)

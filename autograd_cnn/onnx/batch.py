@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_cnn.graph import Array
+from autograd_cnn.variable import Array
 
 
 class Extent(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.onnx.batch import Counted, Extent, Length, Ref, Repeated, Shape, broadcast
 from autograd_cnn.onnx.errors import require_onnx
+from autograd_cnn.variable import Array
 
 INT64 = np.dtype(np.int64)
 #: What `Slice` takes for "to the end", in either direction.

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.onnx.errors import OnnxError, Reason, UnsupportedError, require_onnx
 from autograd_cnn.onnx.wire import check_size
+from autograd_cnn.variable import Array
 
 _MOST_BYTES = 2**31 - 1  # the most that a protobuf holds
 #: The dtypes of the tensors in a file, by ONNX's numbers for them: those that are computed with.

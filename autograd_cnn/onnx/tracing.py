@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_cnn.graph import Array, Variable
-from autograd_cnn.modes import observed_by, switched
+from autograd_cnn.modes import switched
 from autograd_cnn.onnx.batch import Ref
 from autograd_cnn.onnx.errors import OnnxError
 from autograd_cnn.output import text
-from autograd_cnn.primitive import Forward, Primitive
+from autograd_cnn.primitive import Primitive
 from autograd_cnn.recording.call_site import call_site, machinery
+from autograd_cnn.recording.observers import Forward, observed_by
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.variable import Array, Variable
 
 machinery(__name__)
 
@@ -30,7 +31,7 @@ _slot = Variable.__dict__["_data"]  # the array of any variable, traced or not
 #: What may read the numbers of a traced tensor: it hands them to an op, or asks for their shape and dtype alone.
 _READERS = ("autograd_cnn.primitive", "autograd_cnn.calls.")
 _HARMLESS = {
-    "autograd_cnn.graph": {"shape", "dtype"},
+    "autograd_cnn.variable": {"shape", "dtype"},
     "autograd_cnn.plain_values": {"ndim", "size", "__len__", "__repr__"},
     "autograd_cnn.tensor": {"_become", "detach"},
     "autograd_cnn.ops.statistics": {"average"},

@@ -10,13 +10,13 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import greater, where
 from autograd_cnn.ops.elementwise import astype, exp, multiply
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="real")

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn.calls.operands import named, short
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.indexing import take
 from autograd_cnn.ops.joining import _several, concatenate
 from autograd_cnn.ops.shape import broadcast_to, expand_dims, reshape, transpose
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array, Variable
 
 
 @named

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd_cnn.calls.operands import Input, is_plain, missing, settle, short
-from autograd_cnn.graph import Variable
 from autograd_cnn.kernels import Pair, Window
 from autograd_cnn.primitive import stack
+from autograd_cnn.variable import Variable
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 

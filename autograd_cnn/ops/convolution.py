@@ -9,7 +9,6 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.batching import of_images
 from autograd_cnn.ops.checks import operand
@@ -19,6 +18,7 @@ from autograd_cnn.ops.joining import pad
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import expand_dims, reshape, squeeze
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 PairLike = int | tuple[int, int]
 

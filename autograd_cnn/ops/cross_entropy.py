@@ -9,7 +9,6 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import holds_variables, named
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import log_softmax, softmax
 from autograd_cnn.ops.checks import operand
@@ -18,6 +17,7 @@ from autograd_cnn.ops.elementwise import add, astype, multiply
 from autograd_cnn.ops.loss import check_reduction, reduced
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array, Variable
 
 
 def _array(op: str, name: str, value: Any) -> Array:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.arrangement import flip
 from autograd_cnn.ops.comparison import not_equal
@@ -24,6 +23,7 @@ from autograd_cnn.ops.joining import concatenate
 from autograd_cnn.ops.reduction import Axis, _axes, _keep
 from autograd_cnn.ops.shape import broadcast_to, reshape, transpose
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="real")

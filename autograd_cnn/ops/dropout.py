@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.elementwise import multiply
+from autograd_cnn.variable import Variable
 
 
 @named

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.calls.operands import native_dtype
-from autograd_cnn.graph import Array
 from autograd_cnn.ops.comparison import equal, greater, greater_equal, where
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="real")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.ops.activation import sigmoid
 from autograd_cnn.ops.comparison import equal, where
 from autograd_cnn.ops.elementwise import abs, multiply, subtract
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="floating")

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_cnn.calls.operands import named, short
-from autograd_cnn.graph import Array, Scattered, Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
+from autograd_cnn.rules import Scattered
+from autograd_cnn.variable import Array, Variable
 
 
 def _plain(index: Any) -> Any:

@@ -10,11 +10,11 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named, native, short
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.indexing import getitem
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="real", numbers=False)

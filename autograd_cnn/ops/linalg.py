@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.diagonals import tril
@@ -21,6 +20,7 @@ from autograd_cnn.ops.linear import _transposed, matmul
 from autograd_cnn.ops.norms import norm
 from autograd_cnn.ops.shape import expand_dims, squeeze
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 __all__ = ["cholesky", "det", "inv", "norm", "slogdet", "solve"]
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.reduction import sum
 from autograd_cnn.ops.shape import reshape, transpose
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 def _transposed(x: Any) -> Any:

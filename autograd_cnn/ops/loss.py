@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.activation import softplus
 from autograd_cnn.ops.checks import operand
@@ -16,6 +15,7 @@ from autograd_cnn.ops.elementwise import abs, add, astype, log, multiply, negati
 from autograd_cnn.ops.exponential import log1p
 from autograd_cnn.ops.reduction import mean, sum
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array, Variable
 
 _REDUCTIONS = ("mean", "sum", "none")
 

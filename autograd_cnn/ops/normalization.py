@@ -13,7 +13,6 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.modes import current
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
@@ -22,6 +21,7 @@ from autograd_cnn.ops.reduction import mean, sum, var
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
 from autograd_cnn.recording import history
+from autograd_cnn.variable import Array, Variable
 
 
 def _channelwise(values: Any, ndim: int) -> Any:

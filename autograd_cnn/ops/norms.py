@@ -9,7 +9,6 @@ import numpy as np
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named, short
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import equal, not_equal, where
@@ -17,6 +16,7 @@ from autograd_cnn.ops.elementwise import abs, power, sign
 from autograd_cnn.ops.reduction import Axis, _axes, _keep, sum
 from autograd_cnn.ops.shape import squeeze
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="floating")

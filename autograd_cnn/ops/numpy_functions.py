@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
-from autograd_cnn.graph import Variable
 from autograd_cnn.ops import linalg
+from autograd_cnn.variable import Variable
 
 #: Each NumPy function that has an op, and what is called instead.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}

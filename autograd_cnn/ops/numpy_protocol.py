@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn import ops
-from autograd_cnn.graph import Variable
 from autograd_cnn.ops.numpy_functions import FUNCTIONS, as_dtype, plain, refuse, without_op
+from autograd_cnn.variable import Variable
 
 #: Ufuncs that are the same as an op, with the same arguments.
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {

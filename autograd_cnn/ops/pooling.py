@@ -7,12 +7,12 @@ from typing import Any
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.batching import of_images
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.reduction import mean
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 PairLike = int | tuple[int, int]
 

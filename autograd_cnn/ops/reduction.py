@@ -9,12 +9,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_cnn import kernels
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.comparison import where
 from autograd_cnn.ops.elementwise import exp
 from autograd_cnn.ops.shape import broadcast_to
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 Axis = int | tuple[int, ...] | None
 

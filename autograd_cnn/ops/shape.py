@@ -11,9 +11,10 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_cnn import kernels
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array, unbroadcast
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.primitive import primitive
+from autograd_cnn.rules import unbroadcast
+from autograd_cnn.variable import Array
 
 
 @primitive

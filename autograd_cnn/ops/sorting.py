@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array, Variable
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.shape import reshape
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array, Variable
 
 
 def _indices(index: Any, op: str, x: Any, *options: Any) -> Array:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.calls.operands import named
-from autograd_cnn.graph import Array
 from autograd_cnn.ops import checks
 from autograd_cnn.ops.checks import operand
 from autograd_cnn.ops.comparison import equal, where
@@ -15,6 +14,7 @@ from autograd_cnn.ops.elementwise import multiply
 from autograd_cnn.ops.reduction import Axis, _axes, _count, _keep, _variance, mean, sum
 from autograd_cnn.ops.shape import broadcast_to, reshape, transpose
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="floating")

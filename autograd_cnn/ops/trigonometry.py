@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.ops.comparison import equal, where
 from autograd_cnn.ops.elementwise import sqrt
 from autograd_cnn.primitive import primitive
+from autograd_cnn.variable import Array
 
 
 @primitive(domain="floating")

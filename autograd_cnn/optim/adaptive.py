@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.optim.optimizer import Optimizer, at_least_zero, fraction
 from autograd_cnn.optim.parameters import Parameters
+from autograd_cnn.variable import Array
 
 
 class AdaGrad(Optimizer):

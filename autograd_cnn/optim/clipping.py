@@ -8,8 +8,8 @@ from numbers import Real
 import numpy as np
 
 from autograd_cnn import kernels
-from autograd_cnn.graph import Array
 from autograd_cnn.optim.parameters import Parameters, named_parameters
+from autograd_cnn.variable import Array
 
 _dot = kernels.one_thread(np.dot)
 

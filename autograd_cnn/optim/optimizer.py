@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.optim.parameters import Parameters, lasting, named_parameters
 from autograd_cnn.output import text
 from autograd_cnn.recording import history
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
+from autograd_cnn.variable import Array
 
 
 class Optimizer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.optim.optimizer import Optimizer, at_least_zero, scalar
 from autograd_cnn.optim.parameters import Parameters
+from autograd_cnn.variable import Array
 
 
 class SGD(Optimizer):

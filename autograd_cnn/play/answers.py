@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_cnn import ops
-from autograd_cnn.graph import Array, Backward
-from autograd_cnn.modes import no_grad, observed_by
+from autograd_cnn.modes import no_grad
 from autograd_cnn.play.errors import PlayError
-from autograd_cnn.primitive import Forward
+from autograd_cnn.recording.observers import Backward, Forward, observed_by
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.saved_models import SavedModel
+from autograd_cnn.variable import Array
 
 #: Ops that only rearrange numbers: their output looks like their input.
 ARRANGING = frozenset({

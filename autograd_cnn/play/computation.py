@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from autograd_cnn import ops
 from autograd_cnn.backpropagation import survey
-from autograd_cnn.graph import Array, Backward, Node, Place, Variable, place_of
-from autograd_cnn.modes import observed_by
+from autograd_cnn.graph import Node, Place, place_of
 from autograd_cnn.play.answers import check_class, one_image, parameter_names, to_bytes
-from autograd_cnn.primitive import Forward
+from autograd_cnn.recording.observers import Backward, Forward, observed_by
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.training.saved_models import SavedModel
+from autograd_cnn.variable import Array, Variable
 
 #: Bars of a histogram; and the most numbers that are shown as a picture, and the most pictures side by side.
 BARS, MOST_SHOWN, MOST_MAPS = 24, 2**14, 64

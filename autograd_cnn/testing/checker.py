@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.testing.finite_differences import gradcheck
+from autograd_cnn.variable import Array
 
 
 class OpError(AssertionError):

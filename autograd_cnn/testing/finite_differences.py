@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.backpropagation import differentiate
-from autograd_cnn.graph import Array
 from autograd_cnn.modes import no_grad, switched
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.variable import Array
 
 
 class GradcheckError(AssertionError):

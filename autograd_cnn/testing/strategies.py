@@ -23,7 +23,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograd_cnn.graph import Array
+from autograd_cnn.variable import Array
 
 Shape = tuple[int, ...]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.dataset import as_dataset
-from autograd_cnn.graph import Array
+from autograd_cnn.variable import Array
 
 #: Larger pixels than this were not scaled to [0, 1], standardised or not.
 LARGE = 30

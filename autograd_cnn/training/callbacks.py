@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.results import EpochResult, History
+from autograd_cnn.variable import Array
 
 METRICS = tuple(f"{name}_{figure}" for name in ("test", "train", "validation") for figure in ("loss", "accuracy"))
 

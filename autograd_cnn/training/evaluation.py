@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from autograd_cnn import ops
 from autograd_cnn.data.dataset import as_dataset
-from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.arguments import Apply, Data, odd_pixels
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.metrics import accuracy, expected_calibration_error
 from autograd_cnn.training.results import Evaluation
+from autograd_cnn.variable import Array
 
 
 def batches(count: int, batch_size: int, order: NDArray[np.int64] | None = None) -> Iterator[Any]:

@@ -10,10 +10,10 @@ import numpy as np
 
 from autograd_cnn import data, models
 from autograd_cnn.data import Dataset
-from autograd_cnn.graph import Array
 from autograd_cnn.training.arguments import accepted
 from autograd_cnn.training.digit_images import SHAPE, as_digits
 from autograd_cnn.training.model_files import FileModel
+from autograd_cnn.variable import Array
 
 #: Sides are kept between these limits: networks that pool need some pixels, and large images take long to train on.
 SMALLEST, LARGEST = 28, 64

@@ -15,7 +15,6 @@ from autograd_cnn import ops
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.dataset import as_dataset
 from autograd_cnn.distributed import Alone, Communicator
-from autograd_cnn.graph import Array
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.optim.clipping import clip_grad_norm
 from autograd_cnn.optim.schedules import Schedule, cosine
@@ -26,6 +25,7 @@ from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.progress import shown
 from autograd_cnn.training.results import EpochResult, History, Underway
 from autograd_cnn.training.sharing import Sharing, count_right
+from autograd_cnn.variable import Array
 
 
 def fit(

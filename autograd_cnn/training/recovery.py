@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from autograd_cnn.distributed import Communicator, newest, survivors
-from autograd_cnn.graph import Array
 from autograd_cnn.optim import Optimizer
 from autograd_cnn.tensor import Params
 from autograd_cnn.training.results import History
+from autograd_cnn.variable import Array
 
 
 class Recovery:

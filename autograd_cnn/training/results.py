@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_cnn.graph import Array
 from autograd_cnn.output import text
 from autograd_cnn.training.schema import Count, Positive, Where, convert
+from autograd_cnn.variable import Array
 
 #: How many first and last epochs a History shows, if there are many.
 FIRST_ROWS, LAST_ROWS = 2, 5

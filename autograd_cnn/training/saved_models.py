@@ -21,7 +21,6 @@ from autograd_cnn.data import Dataset
 from autograd_cnn.data.dataset import as_pixels
 from autograd_cnn.data.handwriting import read_digit, read_digits
 from autograd_cnn.data.images import BRIGHT_ON_DARK, read_image, resize, with_polarity
-from autograd_cnn.graph import Array
 from autograd_cnn.nn import serialization
 from autograd_cnn.output.text import count
 from autograd_cnn.tensor import Params, Tensor
@@ -31,6 +30,7 @@ from autograd_cnn.training.errors import RunError
 from autograd_cnn.training.evaluation import batches, evaluate, predict
 from autograd_cnn.training.model_files import FileModel
 from autograd_cnn.training.results import Evaluation
+from autograd_cnn.variable import Array
 
 #: How many files are read before they are classified: memory stays bounded, however many there are.
 FILES_AT_A_TIME = 256

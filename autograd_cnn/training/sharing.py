@@ -11,11 +11,11 @@ import numpy as np
 from autograd_cnn import distributed
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.distributed import Communicator
-from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Params, Tensor
 from autograd_cnn.training.arguments import Apply
 from autograd_cnn.training.errors import TrainingError
 from autograd_cnn.training.evaluation import evaluate
+from autograd_cnn.variable import Array
 
 
 class Sharing:

@@ -18,12 +18,13 @@ import numpy as np
 
 from autograd_cnn.backpropagation import differentiate, survey
 from autograd_cnn.calls.operands import is_plain, short
-from autograd_cnn.graph import Array, Node, alias, place_of
+from autograd_cnn.graph import Node, alias, place_of
 from autograd_cnn.modes import is_grad_enabled, switched
 from autograd_cnn.recording import history
 from autograd_cnn.recording.ownership import unshared
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
+from autograd_cnn.variable import Array
 
 Argnums = int | tuple[int, ...]
 

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.backpropagation import differentiate, survey
-from autograd_cnn.graph import Array, Edge, Node, Place, Rule, Variable, in_graph, place_of
-from autograd_cnn.modes import Observer, ObserverError, is_grad_enabled, switched
+from autograd_cnn.graph import Node, Place, in_graph, place_of
+from autograd_cnn.modes import is_grad_enabled, switched
 from autograd_cnn.recording import history
 from autograd_cnn.recording.history import now
+from autograd_cnn.recording.observers import Observer, ObserverError
+from autograd_cnn.rules import Edge, Rule
 from autograd_cnn.tensor import Tensor
 from autograd_cnn.transforms import trees
+from autograd_cnn.variable import Array, Variable
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

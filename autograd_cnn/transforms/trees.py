@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Variable
+from autograd_cnn.variable import Variable
 
 
 def leaves(tree: Any) -> list[Any]:

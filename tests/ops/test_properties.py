@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import autograd_cnn as ac
-from autograd_cnn import GradcheckError, backpropagation, gradcheck, graph
+from autograd_cnn import GradcheckError, backpropagation, gradcheck, rules
 from autograd_cnn.primitive import registry
 from autograd_cnn.testing import OpError, check_op
 from tests.ops.properties import CONSTANT, ONCE, PROPERTIES, smooth_part
@@ -157,7 +157,7 @@ def test_a_wrong_rule_is_refused(name, wrt, fault, monkeypatch):
 
     def wrong(grad, *kept):
         if not rule.inputs:
-            return FAULTS[fault](graph.dense(right(grad, *kept)))
+            return FAULTS[fault](rules.dense(right(grad, *kept)))
         gradients = dict(zip(rule.inputs, right(grad, *kept), strict=True))
         return tuple((gradients | {wrt: FAULTS[fault](gradients[wrt])}).values())
 
@@ -177,7 +177,7 @@ def test_a_missing_unbroadcast_is_refused(monkeypatch):
         lead = grad[(0,) * (grad.ndim - len(shape))]
         return lead[tuple(slice(0, n) for n in shape)]
 
-    monkeypatch.setattr(graph, "unbroadcast", first_copy)
+    monkeypatch.setattr(rules, "unbroadcast", first_copy)
     with pytest.raises((GradcheckError, OpError)):
         run("add", 50)
 

@@ -12,8 +12,8 @@ import numpy as np
 import autograd_cnn as ac
 from autograd_cnn import distributed
 from autograd_cnn.experiments.comparison.networks import Network
-from autograd_cnn.graph import Array
 from autograd_cnn.kernels.layout import ROWS, aligned_copy, aligned_like
+from autograd_cnn.variable import Array
 
 MOMENTUM = ("SGD", {"lr": 0.001, "momentum": 0.9})
 """An optimizer by its name and settings, which are the same here and in PyTorch."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.models import convnet_bn, lenet5, resnet, trainable
 from autograd_cnn.nn.initialization import he, zeros
+from autograd_cnn.variable import Array
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from autograd_cnn.experiments.comparison.frameworks import Framework, Op, Ours, 
 from autograd_cnn.experiments.comparison.networks import LENET5, VGG, Network
 from autograd_cnn.experiments.comparison.report import Report
 from autograd_cnn.experiments.comparison.timing import interleaved
-from autograd_cnn.graph import Array
+from autograd_cnn.variable import Array
 
 Frameworks = Sequence[type[Framework]]
 

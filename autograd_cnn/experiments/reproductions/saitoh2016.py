@@ -23,10 +23,10 @@ from autograd_cnn import models, optim, plotting, training
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.data.augment import augment
 from autograd_cnn.experiments.reproductions.study import Finding, Study, Trained
-from autograd_cnn.graph import Array
 from autograd_cnn.nn import serialization
 from autograd_cnn.optim import schedules
 from autograd_cnn.tensor import Params
+from autograd_cnn.variable import Array
 
 TITLE = "one convolution and two linear layers, with six optimizers, dropout and batch normalization"
 

@@ -21,7 +21,7 @@ from autograd_cnn import models, plotting
 from autograd_cnn.data import DataLoader, Dataset
 from autograd_cnn.experiments.comparison import Framework, Network, Ours, PyTorch, installed
 from autograd_cnn.experiments.reproductions.study import Finding, Study
-from autograd_cnn.graph import Array
+from autograd_cnn.variable import Array
 
 TITLE = "eight filters of 3×3, in NumPy and in PyTorch, five times over"
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_cnn.graph import Array
 from autograd_cnn.tensor import Tensor
+from autograd_cnn.variable import Array
 
 #: By the name of a primitive: ``function(builder, call)`` adds nodes, and returns the name of the result.
 EXPORTS: dict[str, Callable[..., str]] = {}
