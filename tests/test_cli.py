@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 import autograd_cnn as ac
-from autograd_cnn import data
+from autograd_cnn import cli, data
 from autograd_cnn.models import mlp
+from autograd_cnn.training.interrupts import interrupt
 from autograd_cnn.training.saved_state import STATE_FILE
 
 RESULTS = {
@@ -364,3 +365,15 @@ class TestInspect:
         assert_refused(call("inspect", "--model", "x", cwd=tmp_path), "error: there is no model 'x'; the models are")
         assert_refused(call("inspect", "--batch-size", "0", cwd=tmp_path), "error: argument --batch-size")
         assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_while_a_class_is_made_ends_the_command(monkeypatch, capsys):
+    """Python 3.11 wraps it in a RuntimeError, as in an import that a signal meets."""
+
+    class Descriptor:
+        def __set_name__(self, owner, name):
+            interrupt(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "_run", lambda _: type("Made", (), {"attribute": Descriptor()}))
+    assert cli.main([]) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "interrupted\n"

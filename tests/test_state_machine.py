@@ -290,7 +290,7 @@ def _hand_out_a_shared_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _take_one_row_for_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "unbroadcast", lambda grad, shape: np.resize(grad, shape))
+    monkeypatch.setattr(rules, "unbroadcast", lambda grad, shape: np.resize(grad, shape))
 
 
 def _keep_every_node(monkeypatch: pytest.MonkeyPatch) -> None:

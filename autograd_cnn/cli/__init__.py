@@ -72,8 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # As for a full disk, or a folder that may not be written to: show the file's name and the system's message.
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except KeyboardInterrupt as error:
-        _say("interrupted")
-        return 128 + getattr(error, "number", signal.SIGINT)
+        return _interrupted(error)
+    except RuntimeError as error:
+        # Python 3.11 wraps whatever is raised while it makes a class, as during an import.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return _interrupted(error.__cause__)
+        raise
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -103,6 +107,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         models.UnknownModelError,
     ) as error:  # fmt: skip
         return _fail(error)
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    _say("interrupted")
+    return 128 + getattr(error, "number", signal.SIGINT)
 
 
 def _fail(error: object) -> int:

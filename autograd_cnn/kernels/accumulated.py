@@ -66,9 +66,9 @@ def suits(problem: Convolution, direction: str) -> bool:
     """Whether rows that are read together are adjacent in memory, and BLAS can be asked to add to its result."""
     window = problem.window
     together = problem.groups == window.dilation[0] == 1
-    # With a stride and a single tap, `parting` would copy more than that tap sees.
-    one_copy = window.stride[1] == 1 or window.size[1] > 1
-    if not together or not one_copy or not problem.work or not gemm.is_there(problem.dtype.char):
+    # With a stride wider than the window, `parting` would copy more than the taps see.
+    narrow = window.stride[1] <= window.size[1]
+    if not together or not narrow or not problem.work or not gemm.is_there(problem.dtype.char):
         return False
     t = _band_rows(problem)
     return direction != "forward" or t * problem.features <= MOST_ROWS * _row_lengths(problem, t)[0]
