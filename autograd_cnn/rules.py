@@ -83,6 +83,15 @@ def unbroadcast(grad: Any, shape: tuple[int, ...]) -> Any:
     return total.reshape(shape)
 
 
+def _fitted(grad: Any, shape: tuple[int, ...], edge: Edge, node: Any) -> Any:
+    if not _fits(grad.shape, shape):
+        raise ValueError(
+            f"the backward of {node.op!r} for input {edge.name!r} gave a gradient of shape {grad.shape}, but the input "
+            f"has shape {shape}; return a gradient of that shape (or of a shape it broadcasts to)"
+        )
+    return unbroadcast(grad, shape)
+
+
 def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether `target` broadcasts to the gradient's `shape`."""
     if len(shape) < len(target):
@@ -117,13 +126,7 @@ def gradient_of(edge: Edge, source: Any, node: Any, grad: Any, kept: dict[str, A
                 result = np.asarray(result)
         shape = like.shape
         if result.shape != shape:
-            if not _fits(result.shape, shape):
-                raise ValueError(
-                    f"the backward of {node.op!r} for input {edge.name!r} gave a gradient of shape "
-                    f"{result.shape}, but the input has shape {shape}; return a gradient of that shape "
-                    "(or of a shape it broadcasts to)"
-                )
-            result = unbroadcast(result, shape)
+            result = _fitted(result, shape, edge, node)
         if result.dtype == like.dtype:
             return result
         if result.dtype.kind not in "fiub":

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Bytes of the wheel. Its code has 336 kB, the docstrings 135, the digits 45, the page 25, and the names and digests of
 # 262 files 50.
-LARGEST = 600_000
+LARGEST = 605_000
 LARGEST_SOURCE = 1_600_000
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from autograd_cnn.ops.normalization import shared_batch
+from autograd_cnn.ops.batch_normalization import shared_batch
 from autograd_cnn.recording import history
 from autograd_cnn.variable import Array, Variable
 

@@ -31,6 +31,7 @@ from autograd_cnn.ops.arrangement import (
     tile,
     vstack,
 )
+from autograd_cnn.ops.batch_normalization import batch_norm
 from autograd_cnn.ops.comparison import (
     clip,
     equal,
@@ -68,7 +69,7 @@ from autograd_cnn.ops.indexing import getitem, setitem, take
 from autograd_cnn.ops.joining import concatenate, pad, split, stack
 from autograd_cnn.ops.linear import einsum, linear, matmul
 from autograd_cnn.ops.loss import binary_cross_entropy, l1_loss, mse_loss, sigmoid_cross_entropy, smooth_l1_loss
-from autograd_cnn.ops.normalization import batch_norm, group_norm, layer_norm
+from autograd_cnn.ops.normalization import group_norm, layer_norm
 from autograd_cnn.ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from autograd_cnn.ops.reduction import logsumexp, max, mean, min, sum, var
 from autograd_cnn.ops.resampling import adaptive_avg_pool2d, pixel_shuffle, upsample_nearest
