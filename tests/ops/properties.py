@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
 from autograd_cnn import kernels
-from autograd_cnn.ops import activation, convolution, indexing, normalization, pooling, reduction
+from autograd_cnn.ops import activation, batch_normalization, convolution, indexing, normalization, pooling, reduction
 from autograd_cnn.ops.comparison import _precedence
 from autograd_cnn.testing import arrays, broadcastable_arrays, convolutions, poolings, shapes, transposed_convolutions
 from tests.ops import references
@@ -580,7 +580,7 @@ def _moments(x):
 def batch_moments(draw):
     # In C order, as sums in another order differ in the last bit.
     x = np.ascontiguousarray(draw(arrays(shapes(min_dims=2, max_dims=4, min_side=1, max_side=3))))
-    return normalization.batch_moments, (x,), {"reference": _moments, "gradient": False}
+    return batch_normalization.batch_moments, (x,), {"reference": _moments, "gradient": False}
 
 
 def _channels(draw):
@@ -595,7 +595,7 @@ def batch_standardize(draw):
     column = (-1,) + (1,) * (x.ndim - 2)
 
     def op(x, weight, bias):
-        return normalization.batch_standardize(x, normalization.batch_moments(x), weight, bias, eps=0.1)
+        return batch_normalization.batch_standardize(x, batch_normalization.batch_moments(x), weight, bias, eps=0.1)
 
     def reference(x, weight, bias):
         normal = references.normalized(x, (0, *range(2, x.ndim)), 0.1)
@@ -615,7 +615,7 @@ def normalize(draw):
         return normal * weight.reshape(column) + bias.reshape(column)
 
     return (
-        (lambda x, weight, bias: normalization.normalize(x, mean, variance, weight, bias, 0.1)),
+        (lambda x, weight, bias: batch_normalization.normalize(x, mean, variance, weight, bias, 0.1)),
         (x, weight, bias),
         {"reference": reference},
     )
