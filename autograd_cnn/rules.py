@@ -56,9 +56,12 @@ class Scattered:
         return np.result_type(*{part.dtype for part, _ in self.parts})
 
     def plus(self, grad: Any) -> Scattered:
-        """Add another gradient; one that is an array or a variable comes first, at all indices."""
+        """Add another gradient; the sum of those that are arrays or variables comes first, at all indices."""
+        first, index = self.parts[0]
         if isinstance(grad, Scattered):
             self.parts += grad.parts
+        elif index is ...:  # summed at once, so that no more than one is kept
+            self.parts[0] = (first + grad, ...)
         else:
             self.parts.insert(0, (grad, ...))
         return self

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import autograd_cnn as ac
-from autograd_cnn import backpropagation, modes
+from autograd_cnn import backpropagation, modes, rules
 from autograd_cnn.kernels import blas, threads
 from autograd_cnn.modes import is_grad_enabled
 from autograd_cnn.primitive import Primitive
@@ -479,3 +479,19 @@ def test_a_gradient_that_a_rule_still_holds_is_copied(hold):
     keeping(x).backward(np.array([1.0, 2.0, 3.0], np.float32))
     x.grad[...] = 0
     np.testing.assert_array_equal(np.asarray(held[0])[:1], [2])
+
+
+def test_dense_gradients_that_meet_a_scattered_one_are_summed_at_once(rng, monkeypatch):
+    """No more than one of them is kept, however many there are."""
+    kept = []
+    dense = rules.Scattered.dense
+    monkeypatch.setattr(rules.Scattered, "dense", lambda self: (kept.append(len(self.parts)), dense(self))[1])
+    x, factors = ac.Tensor(rng.standard_normal((3, 4)), requires_grad=True), rng.standard_normal((5, 3, 4))
+    total = sum(((x * factor).sum() for factor in factors), start=ac.Tensor(0.0))
+    (total + (x[1] * 7.0).sum() + (x[1:] * 2.0).sum()).backward()
+    expected = factors.sum(0)
+    expected[1] += 9
+    expected[2] += 2
+    np.testing.assert_allclose(x.grad, expected, rtol=1e-12)
+    assert kept
+    assert max(kept) <= 3

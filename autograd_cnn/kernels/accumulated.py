@@ -182,8 +182,9 @@ def _products(
     bands = _bands(problem, t, tops, inside or (0, problem.image[0]), dtype.itemsize, begun)
 
     def of(rows: tuple[int, int, int], transposed: str, arrange: Callable[[Product], Product]) -> Products:
-        pieces = _pieces_of_a_sum if transposed == "b" else _pieces
-        groups = [[piece for p in band for piece in pieces(arrange(p), rows, dtype.itemsize)] for band in bands]
+        groups = [
+            [piece for p in band for piece in _pieces(arrange(p), rows, transposed, dtype.itemsize)] for band in bands
+        ]
         return Products(dtype.char, groups, rows, transposed)
 
     if direction == "forward":  # out += matrix @ x
@@ -231,13 +232,14 @@ def _bands(
     return bands
 
 
-def _pieces(p: Product, rows: tuple[int, int, int], itemsize: int) -> list[Product]:  # noqa: ARG001 -- as below
-    """Cut a product of few rows and many columns into pieces that BLAS does not pack, or leave it whole."""
-    return p.pieces("n", _piece(p.m * p.k, p.n), (0, itemsize, itemsize))
+def _pieces(p: Product, rows: tuple[int, int, int], transposed: str, itemsize: int) -> list[Product]:
+    """Cut a product into pieces that BLAS does not pack, or leave it whole.
 
-
-def _pieces_of_a_sum(p: Product, rows: tuple[int, int, int], itemsize: int) -> list[Product]:
-    """Cut a product with a long inner axis: each piece computes some of the results, or some of their terms."""
+    One with many columns is cut by columns. One with a long inner axis, whose second matrix is transposed, is cut so
+    that each piece computes some of the results, or some of their terms.
+    """
+    if transposed != "b":
+        return p.pieces("n", _piece(p.m * p.k, p.n), (0, itemsize, itemsize))
     step, length = _piece_of_a_sum(p.m, p.n, p.k)
     return [
         piece
