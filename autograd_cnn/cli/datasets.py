@@ -33,8 +33,8 @@ def _add_export(verbs: options.Commands) -> None:
     parser = verbs.add_parser(
         "export-png",
         help="write a data set as PNG files",
-        description="Write a data set as 8-bit grey PNG files under DIR/train and DIR/test. Layout 'folders', with a "
-        "folder for each class, is what --data folder:DIR reads; files are named idx-N-label-L.png.",
+        description="Write a data set as PNG files, 8 bits a channel, under DIR/train and DIR/test. Layout 'folders', "
+        "with a folder for each class, is what --data folder:DIR reads; files are named idx-N-label-L.png.",
     )
     parser.add_argument("name", metavar="NAME", help=options.one_of(data.NAMES))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the images")
