@@ -10,7 +10,7 @@ import ctypes
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 _CACHE_LINE = 64  # bytes
 _ALIGNED = 4096  # elements from which alignment pays
-_INTEGERS = {char: np.dtype(integer) for char, integer in (("e", "i2"), ("f", "i4"), ("d", "i8"))}
+_INTEGERS = {char: np.dtype(integer) for char, integer in (("e", "u2"), ("f", "u4"), ("d", "u8"))}
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,15 @@ class View(NamedTuple):
         return np.ndarray(self.shape, x.dtype, x, start, self.strides)
 
 
-def memory_order(x: Array) -> list[int]:
+def memory_order(x: Array) -> tuple[int, ...]:
     """Return the axes of an array, from the outermost to the innermost in memory."""
-    return sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    return _order_and_inverse(x.strides)[0]
+
+
+@lru_cache(maxsize=1024)
+def _order_and_inverse(strides: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+    return tuple(order), tuple(order.index(axis) for axis in range(len(order)))
 
 
 def read_only(x: Array) -> Array:
@@ -118,7 +124,7 @@ def least(dtype: np.dtype[Any]) -> float:
 
 
 def as_bits(x: Array) -> Array:
-    """View floating point numbers as integers: times 0 or 1, even an infinity or a nan becomes 0 or stays itself."""
+    """View floating point numbers as unsigned integers: times 0 or 1, an infinity or a nan becomes 0 or stays itself."""
     try:
         return x.view(_INTEGERS[x.dtype.char])
     except KeyError:
@@ -150,8 +156,8 @@ def aligned_like(x: Array, shape: tuple[int, ...] | None = None) -> Array:
         return np.empty_like(x, shape=lengths, subok=False)
     if x.flags.c_contiguous:
         return aligned(lengths, x.dtype)
-    order = memory_order(x)
-    return aligned(tuple(lengths[axis] for axis in order), x.dtype).transpose(np.argsort(order))
+    order, inverse = _order_and_inverse(x.strides)
+    return aligned(tuple(lengths[axis] for axis in order), x.dtype).transpose(inverse)
 
 
 def aligned_copy(x: Array) -> Array:

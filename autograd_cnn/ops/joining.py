@@ -119,7 +119,7 @@ _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 @primitive
 def _pad(x: Any, pad_width: Any, constant_values: Any) -> Array:
     axes = kernels.memory_order(x)
-    widths, values = (np.broadcast_to(v, (x.ndim, 2))[axes] for v in (pad_width, constant_values))
+    widths, values = (np.broadcast_to(v, (x.ndim, 2))[list(axes)] for v in (pad_width, constant_values))
     return np.pad(x.transpose(axes), widths, constant_values=values).transpose(np.argsort(axes))
 
 

@@ -86,7 +86,7 @@ def test_what_kernels_make_of_images_begins_at_a_cache_line(rng):
 
 def test_bits_are_a_view():
     x = np.array([1.5, np.nan])
-    assert as_bits(x).dtype == np.int64
+    assert as_bits(x).dtype == np.uint64
     assert np.shares_memory(as_bits(x), x)
 
 

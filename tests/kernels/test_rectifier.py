@@ -15,7 +15,7 @@ def stored(draw, shape, dtype, order, spread):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     x = rng.standard_normal(shape).astype(dtype)
     if x.size:
-        for value in (np.nan, np.inf, -np.inf, -0.0, 0.0):
+        for value in (np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0):
             x.flat[rng.integers(x.size)] = value
     x = np.array(x.transpose(order), order="C").transpose(np.argsort(order).astype(int))
     if spread:
@@ -41,6 +41,20 @@ def test_relu_and_its_gradient_agree_with_the_definition(data):
         assert (out.dtype, out.shape) == (x.dtype, x.shape)
         grad = data.draw(stored(shape, dtype, data.draw(st.sampled_from([order, order[::-1]])), False))
         np.testing.assert_array_equal(kernels.relu_grad(grad, out), np.where(np.isnan(out) | (out > 0), grad, 0))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("size", [7, 16384, 16385, 2 * rectifier._BLOCK + 3])
+@pytest.mark.parametrize("has_minus", [False, True])
+def test_the_slope_at_minus_zero_is_0(dtype, size, has_minus, monkeypatch, rng):
+    """Also where NumPy's maximum of −0 and 0 would be −0, which has a bit."""
+    grad = rng.standard_normal(size).astype(dtype)
+    out = kernels.relu(np.full(size, -0.0, dtype))
+    if has_minus:
+        monkeypatch.setattr(rectifier, "_has_no_minus", lambda _: False)
+        out = np.copysign(out, dtype(-1))
+    assert not kernels.relu_grad(grad, out).any()
+    assert rectifier._has_no_minus(np.dtype(bool)) is False
 
 
 @pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32)])
