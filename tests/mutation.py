@@ -108,7 +108,7 @@ SPEED = {
         *("TALLEST_BAND", "BEGUN", "MOST_ROWS", "MOST_PIECES", "FEWEST_ROWS", "COSTS", "Costs"),
         *("_piece", "_piece_of_a_sum", "_band_rows", "_band_rows_for"),
     },
-    "kernels/channelwise.py": {"_BLOCK", "_SUMMED", "_MULTIPLIED", "_NEAR", "_BUFFER", "_SHORT", "_order"},
+    "kernels/channelwise.py": {"_BLOCK", "_SUMMED", "_NEAR", "_BUFFER", "_SHORT", "_order"},
     "kernels/gathered.py": {"LARGEST_COPY", "suits.seen"},
     "kernels/im2col.py": {"LARGEST_COLUMNS", "suits.columns"},
     "kernels/layout.py": {"Order._is_theirs"},

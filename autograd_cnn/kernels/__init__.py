@@ -6,7 +6,7 @@ every matrix product in a convolution or pooling then runs over long contiguous 
 """
 
 from autograd_cnn.kernels.blas import one_thread, with_one_thread
-from autograd_cnn.kernels.channelwise import gradient_sums, moments, normalize, scaled_sum
+from autograd_cnn.kernels.channelwise import moments, normalize, normalize_grad
 from autograd_cnn.kernels.conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from autograd_cnn.kernels.layout import memory_order, read_only, reshape
 from autograd_cnn.kernels.memory import keep_freed_memory, return_freed_memory
@@ -32,7 +32,6 @@ __all__ = [
     "conv2d_grad_input",
     "conv2d_grad_weight",
     "get_num_threads",
-    "gradient_sums",
     "keep_freed_memory",
     "max_pool2d",
     "max_pool2d_grad",
@@ -42,13 +41,13 @@ __all__ = [
     "memory_order",
     "moments",
     "normalize",
+    "normalize_grad",
     "one_thread",
     "read_only",
     "relu",
     "relu_grad",
     "reshape",
     "return_freed_memory",
-    "scaled_sum",
     "set_num_threads",
     "sum",
     "with_one_thread",

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from autograd_cnn.kernels import threads
-from autograd_cnn.kernels.blas import one_thread
 from autograd_cnn.kernels.layout import IMAGES, ROWS, Array, Order, aligned_like
 from autograd_cnn.kernels.sums import largest_divisor, ones
 
-_dot: Any = one_thread(np.ndarray.dot)
-
 _BLOCK = 131072  # elements, 512 KiB in float32
-_SUMMED = 128  # most numbers in a sum by BLAS, which adds them in at least 8 lanes of 16 each
-_MULTIPLIED = 1024  # most products in a sum by BLAS, which adds them in at least 32 lanes
+_SUMMED = 512  # most numbers in a sum by BLAS, which adds them in at least 32 lanes of 16 each
 _NEAR = 16  # largest mean² / variance for which float32 is precise enough to subtract the mean after summing
 _NEARER = 4  # the same for the variance, and for normalized values
 _BUFFER = 8192  # elements of a ufunc's buffer
@@ -40,12 +35,13 @@ def moments(x: Array) -> tuple[Array, Array]:
         return np.zeros(x.shape[1]), np.zeros(x.shape[1])
     rows = _rows(_order(x), x)
     outer, _, inner = rows.shape
-    sums, squares = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
+    cut = _cut(rows)
+    sums, squares = np.empty((2, *cut.shape[:-1]), x.dtype)
 
     def measure(block: slice) -> None:
-        _add_up(rows[block], sums[block])
+        np.vecdot(cut[block], ones(cut.shape[-1], x.dtype), out=sums[block])
         with np.errstate(over="ignore"):  # then the variance is nan, and the second pass below computes it
-            _add_products(rows[block], rows[block], squares[block])
+            np.vecdot(cut[block], cut[block], out=squares[block])
 
     _over_blocks(measure, rows)
     exact = sums.sum(-1, dtype=np.float64) / inner
@@ -57,8 +53,8 @@ def moments(x: Array) -> tuple[Array, Array]:
     means = exact[:, :, None].astype(x.dtype)
 
     def measure_again(block: slice) -> None:
-        centered = rows[block] - means[block]
-        _add_products(centered, centered, squares[block])
+        centered = _cut(rows[block] - means[block])
+        np.vecdot(centered, centered, out=squares[block])
 
     _over_blocks(measure_again, rows)
     within = squares.sum((0, 2), dtype=np.float64)
@@ -100,45 +96,51 @@ def normalize(x: Array, mean: Array, inverse: Array, weight: Array | None, bias:
     return _images(order, out, x.shape)
 
 
-def gradient_sums(grad: Array, x: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
-    """Return for each channel the sums of `grad` and of grad · (x − mean), in float64.
+def normalize_grad(
+    grad: Array,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    solve: Callable[[Array, Array], tuple[Array, Array, Array]],
+) -> Array:
+    """Return the gradient (grad + of_x · x + shift) · scale of channels (N, C, …).
+
+    `solve` takes for each channel the sums of `grad` and of grad · (x − mean), in float64, and returns `of_x`, `shift`
+    and `scale`; all are (C,).
+    """
+    order = _order(x)
+    rows, grads = _rows(order, x), _rows(order, grad)
+    of_x, shift, scale = (v.astype(x.dtype)[:, None] for v in solve(*_gradient_sums(grads, rows, mean, variance)))
+    out = aligned_like(rows)
+
+    def make(block: slice) -> None:
+        here = np.multiply(rows[block], of_x, out=out[block])
+        here += shift
+        here += grads[block]
+        here *= scale
+
+    _over_blocks(make, rows)
+    return _images(order, out, x.shape)
+
+
+def _gradient_sums(grads: Array, rows: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
+    """Return for each channel the sums of `grads` and of grads · (rows − mean), in float64.
 
     If no mean is large compared with its standard deviation, it is subtracted after summing, which saves a pass:
     Σ grad · (x − mean) = Σ grad · x − mean · Σ grad.
     """
-    if not x.size:
-        return np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    order = _order(x)
-    rows, grads, column = _rows(order, x), _rows(order, grad), mean[:, None]
-    sums, products = _partial_sums(rows, _SUMMED), _partial_sums(rows, _MULTIPLIED)
+    cut = _cut(grads)
+    sums = np.empty((2, *cut.shape[:-1]), rows.dtype)
     centered = not (np.square(mean) <= _NEAR * variance).all()
 
     def measure(block: slice) -> None:
-        _add_products(grads[block], rows[block] - column if centered else rows[block], products[block])
-        _add_up(grads[block], sums[block])
+        values = _cut(rows[block] - mean[:, None] if centered else rows[block])
+        np.vecdot(cut[block], values, out=sums[1, block])
+        np.vecdot(cut[block], ones(cut.shape[-1], rows.dtype), out=sums[0, block])
 
     _over_blocks(measure, rows)
-    of_grad, of_products = (partial.sum((0, 2), dtype=np.float64) for partial in (sums, products))
+    of_grad, of_products = sums.sum((1, 3), dtype=np.float64)
     return of_grad, of_products if centered else of_products - mean * of_grad
-
-
-def scaled_sum(grad: Array, x: Array, of_x: Array, shift: Array, scale: Array) -> Array:
-    """Return (grad + of_x · x + shift) · scale, for arrays (N, C, …) and values (C,) in the dtype of x."""
-    if not x.size:
-        return np.array(x)
-    order = _order(x)
-    rows, grads = _rows(order, x), _rows(order, grad)
-    out = aligned_like(rows)
-    of_rows, shifts, scales = (v[:, None] for v in (of_x, shift, scale))
-
-    def make(block: slice) -> None:
-        here = np.multiply(rows[block], of_rows, out=out[block])
-        here += shifts
-        here += grads[block]
-        here *= scales
-
-    _over_blocks(make, rows)
-    return _images(order, out, x.shape)
 
 
 def _order(x: Array) -> Order:
@@ -179,19 +181,7 @@ def _over_blocks(function: Callable[[slice], None], rows: Array) -> None:
     threads.map_pieces(some, threads.split(range(outer), threads.PASS * rows.size))
 
 
-def _partial_sums(rows: Array, most: int) -> Array:
-    """Make an array for partial sums of up to `most` adjacent elements each."""
-    outer, channels, inner = rows.shape
-    return np.empty((outer, channels, inner // largest_divisor(inner, most)), rows.dtype)
-
-
-def _add_up(block: Array, out: Array) -> None:
-    """Write sums of adjacent elements into `out`."""
-    length = block.size // out.size
-    _dot(block.reshape(-1, length), ones(length, block.dtype), out.reshape(-1))
-
-
-def _add_products(a: Array, b: Array, out: Array) -> None:
-    """Write sums of products of adjacent elements into `out`."""
-    shape = (*out.shape, -1)
-    np.vecdot(a.reshape(shape), b.reshape(shape), out=out)
+def _cut(rows: Array) -> Array:
+    """View rows (outer, C, inner) as (outer, C, parts, length), in parts that BLAS may sum."""
+    length = largest_divisor(rows.shape[2], _SUMMED)
+    return rows.reshape(*rows.shape[:2], -1, length)

@@ -91,22 +91,25 @@ def _(grad, x, moments, weight, eps, share):
 def _batch_standardize_grad(
     grad: Array, x: Array, moments: Array, weight: Array | None, eps: float, share: Share | None
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients of x, weight and bias: in one pass the sums, in another the gradient of x."""
+    """Return the gradients of x, weight and bias."""
     means, variances = moments
-    slope, products = kernels.gradient_sums(grad, x, means, variances)
     inverse = 1 / np.sqrt(variances + np.float64(eps))
-    products *= inverse  # sums of grad · normalized x
-    count = x.size // len(means)
-    # The gradients of weight and bias are those of this process's share: they are summed later, like all others.
-    of_all = slope, products
-    if share is not None:
-        of_all, count = (share.total(slope), share.total(products)), share.elements
-    # (grad − mean(grad) − normal · mean(grad · normal)) · scale, with normal = (x − mean) · inverse
-    of_x = -inverse * of_all[1] / count
-    shift = -of_all[0] / count - of_x * means
-    scale = inverse if weight is None else inverse * weight
-    columns = [v.astype(x.dtype) for v in (of_x, shift, scale)]
-    return kernels.scaled_sum(grad, x, *columns), products, slope
+    of_parameters = []
+
+    def solve(slope: Array, products: Array) -> tuple[Array, Array, Array]:
+        products *= inverse  # sums of grad · normalized x
+        # The gradients of weight and bias are those of this process's share: they are summed later, like all others.
+        of_parameters.extend([products, slope])
+        count = x.size // len(means)
+        if share is not None:
+            slope, products, count = share.total(slope), share.total(products), share.elements
+        # (grad − mean(grad) − normal · mean(grad · normal)) · scale, with normal = (x − mean) · inverse
+        of_x = inverse * products / -count
+        return of_x, slope / -count - of_x * means, inverse if weight is None else inverse * weight
+
+    of_input = kernels.normalize_grad(grad, x, means, variances, solve)
+    of_weight, of_bias = of_parameters
+    return of_input, of_weight, of_bias
 
 
 @primitive(domain="floating", constant_in=("mean", "variance"), residuals=("center", "inverse"))
