@@ -124,7 +124,7 @@ def least(dtype: np.dtype[Any]) -> float:
 
 
 def as_bits(x: Array) -> Array:
-    """View floating point numbers as unsigned integers: times 0 or 1, an infinity or a nan becomes 0 or stays itself."""
+    """View floating point numbers as unsigned integers: times 0 or 1, even an infinity or a nan is 0 or itself."""
     try:
         return x.view(_INTEGERS[x.dtype.char])
     except KeyError:

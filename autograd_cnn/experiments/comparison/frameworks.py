@@ -22,6 +22,11 @@ Optimizer = tuple[str, Mapping[str, Any]]
 Op = Callable[..., Any]
 
 
+def trained(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out running statistics."""
+    return {name: w for name, w in weights.items() if ".running_" not in name}
+
+
 class Framework:
     """A network in training, in one framework.
 
@@ -90,13 +95,16 @@ class Ours(Framework):
         **{name: getattr(ac, name) for name in ac.ops.__all__},
         cross_entropy=ac.softmax_cross_entropy,
         pad_channels=lambda x, new: ac.pad(x, ((0, 0), (0, new), (0, 0), (0, 0))),
+        training=True,
     )
+    _evaluating = SimpleNamespace(**vars(_F) | {"training": False})
 
     def __init__(self, network: Network, weights: Mapping[str, Array], optimizer: Optimizer = MOMENTUM) -> None:
         kind, settings = optimizer
         self.network = network
-        self.params = {name: ac.Tensor(w.copy(), requires_grad=True) for name, w in weights.items()}
-        self._arrays: dict[str, Array] | None = None  # of the parameters, kept from a forward alone until the next step
+        self.params = {name: ac.Tensor(w.copy(), requires_grad=True) for name, w in trained(weights).items()}
+        self._values: dict[str, Any] = {name: self.params.get(name, w.copy()) for name, w in weights.items()}
+        self._arrays: dict[str, Any] | None = None  # the same, kept from a forward alone until the next step
         self.optimizer = getattr(ac.optim, kind)(self.params, **settings)
 
     @staticmethod
@@ -115,7 +123,7 @@ class Ours(Framework):
         return float(loss.item())
 
     def _loss(self, images: Array, labels: Array) -> Any:
-        logits = self.network.apply(self._F, self.params, images)
+        logits = self.network.apply(self._F, self._values, images)
         return ac.softmax_cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     def set_learning_rate(self, lr: float) -> None:
@@ -125,8 +133,8 @@ class Ours(Framework):
     def logits(self, images: Array) -> Array:
         """Run forward, recording nothing: on arrays, ops are plain NumPy."""
         if self._arrays is None:
-            self._arrays = {name: p.data for name, p in self.params.items()}
-        return np.asarray(self.network.apply(self._F, self._arrays, images))
+            self._arrays = self._values | {name: p.data for name, p in self.params.items()}
+        return np.asarray(self.network.apply(self._evaluating, self._arrays, images))
 
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:
@@ -173,17 +181,18 @@ class PyTorch(Framework):
 
         kind, settings = optimizer
         self.network = network
-        self.params = {name: torch.tensor(w, requires_grad=True) for name, w in weights.items()}
+        self.params = {name: torch.tensor(w, requires_grad=True) for name, w in trained(weights).items()}
+        self._values = self.params | {name: torch.tensor(w) for name, w in weights.items() if name not in self.params}
         self.optimizer = getattr(torch.optim, kind)(self.params.values(), **settings)
-        self._F = self._ops()
+        self._F, self._evaluating = self._ops(), self._ops(training=False)
 
     @staticmethod
-    def _ops() -> Any:
+    def _ops(training: bool = True) -> Any:
         import torch
 
         F = torch.nn.functional
         more = {"flatten": torch.flatten, "pad_channels": lambda x, new: F.pad(x, (0, 0, 0, 0, 0, new))}
-        return SimpleNamespace(**vars(F) | more)
+        return SimpleNamespace(**vars(F) | more, training=training)
 
     @staticmethod
     def use_threads(count: int) -> None:
@@ -202,7 +211,7 @@ class PyTorch(Framework):
     def step(self, images: Any, labels: Any) -> float:
         """Run forward and backward, update the weights, and return the loss."""
         self.optimizer.zero_grad()
-        logits = self.network.apply(self._F, self.params, images)
+        logits = self.network.apply(self._F, self._values, images)
         loss = self._F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         loss.backward()
         self.optimizer.step()
@@ -218,7 +227,7 @@ class PyTorch(Framework):
         import torch
 
         with torch.inference_mode():
-            return np.asarray(self.network.apply(self._F, self.params, images))
+            return np.asarray(self.network.apply(self._evaluating, self._values, images))
 
     @staticmethod
     def op(call: Op, x: Array, params: Sequence[Array], others: Sequence[Array]) -> tuple[Op, Op]:

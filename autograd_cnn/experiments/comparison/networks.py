@@ -1,7 +1,7 @@
 """The networks that are timed, each written once for all frameworks.
 
 Network ops have PyTorch's names and arguments here, so one function of `F`, a framework's ops, is the program of every
-framework.
+framework. `F.training` says whether the images are trained on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Network:
     name: str
     image_shape: tuple[int, int, int]
     init: Callable[[np.random.Generator], dict[str, Array]]
-    """Draw initial weights."""
+    """Draw initial weights, and make the running statistics of batch normalization, which are updated in place."""
     apply: Callable[[Any, Mapping[str, Any], Any], Any]
     """Return the logits, from a framework's ops, weights and images."""
 
@@ -66,18 +66,31 @@ def _apply_vgg(F: Any, p: Mapping[str, Any], x: Any) -> Any:
     return F.linear(F.flatten(x, 1), p["fc.weight"], p["fc.bias"])
 
 
-def _init_fast(first: int, second: int, rng: np.random.Generator) -> dict[str, Array]:
-    shapes = {"conv1": (first, 1, 5, 5), "conv2": (second, first, 3, 3), "fc1": (256, second * 5 * 5), "fc2": (10, 256)}
-    weights = {}
-    for name, shape in shapes.items():
-        weights[f"{name}.weight"] = he(rng, shape).data
-        weights[f"{name}.bias"] = zeros(shape[0]).data
-    return weights
+def _init_fast(first: int, second: int, side: int, normalized: bool, rng: np.random.Generator) -> dict[str, Array]:
+    pixels = (12 - side + 1) // 2  # along each axis after the second pooling
+    shapes: dict[str, tuple[int, ...]] = {
+        "conv1.weight": (first, 1, 5, 5),
+        "conv2.weight": (second, first, side, side),
+        "fc1.weight": (256, second * pixels**2),
+        "fc2.weight": (10, 256),
+    }
+    values = {name: he(rng, shape).data for name, shape in shapes.items()}
+    values |= {"fc1.bias": zeros(256).data, "fc2.bias": zeros(10).data}
+    for i, channels in (1, first), (2, second):
+        values[f"{'bn' if normalized else 'conv'}{i}.bias"] = zeros(channels).data
+        if normalized:
+            values[f"bn{i}.running_mean"] = zeros(channels).data
+            values |= {f"bn{i}.{name}": np.ones(channels, np.float32) for name in ("weight", "running_var")}
+    return values
 
 
 def _apply_fast(F: Any, p: Mapping[str, Any], x: Any) -> Any:
-    for name in ("conv1", "conv2"):
-        x = F.relu(F.max_pool2d(F.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"]), 2))
+    for i in (1, 2):
+        x = F.max_pool2d(F.conv2d(x, p[f"conv{i}.weight"], p.get(f"conv{i}.bias")), 2)
+        if f"bn{i}.weight" in p:
+            names = ("running_mean", "running_var", "weight", "bias")
+            x = F.batch_norm(x, *(p[f"bn{i}.{name}"] for name in names), F.training)
+        x = F.relu(x)
     x = F.relu(F.linear(F.flatten(x, 1), p["fc1.weight"], p["fc1.bias"]))
     return F.linear(x, p["fc2.weight"], p["fc2.bias"])
 
@@ -111,12 +124,12 @@ VGG = Network("VGG-like", (3, 32, 32), _init_vgg, _apply_vgg)
 """Two pairs of 3×3 convolutions, 32 and 64 wide, each with a pooling: much arithmetic, few parameters."""
 
 
-def _fast(first: int, second: int) -> Network:
-    name = f"two convolutions, {first} and {second} wide"
-    return Network(name, lenet5.INPUT_SHAPE, partial(_init_fast, first, second), _apply_fast)
+def _fast(first: int, second: int, side: int, normalized: bool = False) -> Network:
+    name = f"two {'normalized ' * normalized}convolutions, {first} and {second} wide"
+    return Network(name, lenet5.INPUT_SHAPE, partial(_init_fast, first, second, side, normalized), _apply_fast)
 
 
-FAST, FAST_WIDE = _fast(24, 32), _fast(32, 64)
+FAST, FAST_NORMALIZED = _fast(24, 32, side=3), _fast(16, 32, side=5, normalized=True)
 """A network that learns MNIST in an epoch, and one that learns more of it in a few."""
 
 CONVNET_BN = Network("convnet_bn", convnet_bn.INPUT_SHAPE, partial(_init_model, convnet_bn), _apply_convnet_bn)
