@@ -419,6 +419,7 @@ class TestSeries:
         ax = plotting.dots({"a": [0.1, 0.3], "b": [0.5]}, title="Accuracy", xlabel="accuracy")
         assert [line.get_xdata().tolist() if hasattr(line.get_xdata(), "tolist") else line.get_xdata()
                 for line in ax.lines] == [[0.1, 0.3], [0.2], [0.5], [0.5]]  # fmt: skip
+        assert ax.xaxis.get_major_formatter()(0.125) == "12.5%"
 
     def test_histograms_count_everything(self):
         figure = plotting.histograms({"a": [0.1, 0.3, 0.3], "b": [1.0]}, title="Sure", xlabel="probability")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd_cnn.plotting.canvas import drawable, legend_below, on_axes, on_figure, values
+from autograd_cnn.plotting.canvas import drawable, legend_below, on_axes, on_figure, percent, values
 from autograd_cnn.plotting.looks import DASHES, MARKERS, PALETTE, TEST, TRAIN
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def curves(
 
 
 def dots(series: Mapping[str, Sequence[float]], *, title: str, xlabel: str, ax: Axes | None = None) -> Axes:
-    """Draw the few numbers of each series as dots on a line, with a stroke at their mean, and return the Axes.
+    """Draw the few shares of each series, from 0 to 1, as dots on a line, with a stroke at their mean; return the Axes.
 
     Examples
     --------
@@ -66,6 +66,7 @@ def dots(series: Mapping[str, Sequence[float]], *, title: str, xlabel: str, ax: 
         ax.set_ylim(len(series) - 0.5, -0.5)
         ax.set_title(title, loc="left")
         ax.set(xlabel=xlabel)
+        ax.xaxis.set_major_formatter(percent)
     return ax
 
 
