@@ -15,6 +15,7 @@ from PIL import Image
 import autograd_cnn as ac
 from autograd_cnn.experiments import comparison as benchmark
 from autograd_cnn.experiments.comparison import LENET5, VGG, charts, timing
+from autograd_cnn.experiments.comparison.networks import FAST, FAST_NORMALIZED
 from autograd_cnn.experiments.comparison.questions import conv_case, op_cases
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -193,7 +194,7 @@ class TestFairness:
         learner = benchmark.Ours(LENET5, weights)
         np.testing.assert_array_equal(learner.logits(images), ac.models.lenet5.apply(weights, images))
 
-    @pytest.mark.parametrize("network", [LENET5, VGG], ids=lambda network: network.name)
+    @pytest.mark.parametrize("network", [LENET5, VGG, FAST, FAST_NORMALIZED], ids=lambda network: network.name)
     def test_a_step_learns_and_leaves_the_weights_given_alone(self, network):
         weights, images, labels = network.draw(4)
         before = {name: w.copy() for name, w in weights.items()}
@@ -202,6 +203,24 @@ class TestFairness:
         assert losses[-1] < losses[0]
         for name, w in weights.items():
             np.testing.assert_array_equal(w, before[name])
+
+    def test_running_statistics_are_updated_in_training_and_used_after_it(self):
+        weights, images, labels = FAST_NORMALIZED.draw(8)
+        learner = benchmark.Ours(FAST_NORMALIZED, weights)
+        untrained = learner.logits(images)
+        assert not any("running" in name for name in learner.params)
+        learner.step(images, labels)
+        logits = learner.logits(images)
+        assert np.abs(logits - untrained).max() > 0.01
+        np.testing.assert_allclose(learner.logits(images[:1]), logits[:1], atol=1e-5)
+
+    def test_pytorch_s_program_computes_the_same(self):
+        pytest.importorskip("torch")
+        weights, images, labels = FAST_NORMALIZED.draw(8)
+        learners = [framework(FAST_NORMALIZED, weights) for framework in (benchmark.Ours, benchmark.PyTorch)]
+        losses = [[x.step(x.tensor(images), x.tensor(labels)) for _ in range(3)] for x in learners]
+        np.testing.assert_allclose(*losses, rtol=1e-4)
+        np.testing.assert_allclose(*(x.logits(x.tensor(images)) for x in learners), atol=1e-3)
 
     def test_multiply_adds_are_counted(self):
         case = conv_case((2, 3, 8, 8), 4, 3, stride=2, padding=1)
