@@ -108,6 +108,9 @@ def normalize_grad(
     `solve` takes for each channel the sums of `grad` and of grad · (x − mean), in float64, and returns `of_x`, `shift`
     and `scale`; all are (C,).
     """
+    if not x.size:
+        solve(*np.zeros((2, x.shape[1])))
+        return np.array(x)
     order = _order(x)
     rows, grads = _rows(order, x), _rows(order, grad)
     of_x, shift, scale = (v.astype(x.dtype)[:, None] for v in solve(*_gradient_sums(grads, rows, mean, variance)))

@@ -83,6 +83,16 @@ def test_gradient_sums_agree_with_the_definition(arrays, block, center):
     np.testing.assert_allclose(products, (grad * (x - column(mean, x))).sum(over_channels(x)), atol=1e-11)
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 2, 2), (0, 3), (4, 3, 0, 2), (4, 0, 2, 2)])
+def test_nothing_has_sums_of_0(shape):
+    """A process may have no image of a batch that several share."""
+    x = np.zeros(shape, np.float32)
+    columns = np.ones((3, shape[1]))
+    of_x, *sums = gradient(x, x, *columns[:2], columns)
+    assert (of_x.shape, of_x.dtype) == (x.shape, x.dtype)
+    np.testing.assert_array_equal(sums, np.zeros((2, shape[1])))
+
+
 @pytest.mark.parametrize("center", [0, 3, 5, 1000])
 def test_sums_of_products_are_right_beside_a_large_mean(center, rng):
     x, grad = (rng.standard_normal((64, 3, 24, 24)).astype(np.float32) + shift for shift in (np.float32(center), 0))
