@@ -102,18 +102,20 @@ def normalize_grad(
     mean: Array,
     variance: Array,
     solve: Callable[[Array, Array], tuple[Array, Array, Array]],
-) -> Array:
-    """Return the gradient (grad + of_x · x + shift) · scale of channels (N, C, …).
+) -> tuple[Array, Array, Array]:
+    """Return the gradient (grad + of_x · x + shift) · scale of channels (N, C, …), and the sums that `solve` took.
 
     `solve` takes for each channel the sums of `grad` and of grad · (x − mean), in float64, and returns `of_x`, `shift`
     and `scale`; all are (C,).
     """
     if not x.size:
-        solve(*np.zeros((2, x.shape[1])))
-        return np.array(x)
+        nothing = np.zeros(x.shape[1])
+        solve(nothing, nothing)  # other processes, which share the batch, may wait for these sums
+        return np.array(x), nothing, nothing
     order = _order(x)
     rows, grads = _rows(order, x), _rows(order, grad)
-    of_x, shift, scale = (v.astype(x.dtype)[:, None] for v in solve(*_gradient_sums(grads, rows, mean, variance)))
+    sums = _gradient_sums(grads, rows, mean, variance)
+    of_x, shift, scale = (v.astype(x.dtype)[:, None] for v in solve(*sums))
     out = aligned_like(rows)
 
     def make(block: slice) -> None:
@@ -123,7 +125,7 @@ def normalize_grad(
         here *= scale
 
     _over_blocks(make, rows)
-    return _images(order, out, x.shape)
+    return _images(order, out, x.shape), *sums
 
 
 def _gradient_sums(grads: Array, rows: Array, mean: Array, variance: Array) -> tuple[Array, Array]:

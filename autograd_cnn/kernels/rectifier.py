@@ -49,10 +49,12 @@ def _send(grad: Array, result: Array, out: Array) -> None:
 @functools.cache
 def _has_no_minus(dtype: np.dtype[Any]) -> bool:
     """Whether the larger one of −0 and 0 is 0 here, where IEEE 754 allows both: then a result of 0 has no bits."""
+    if dtype.kind != "f":
+        return False
     minus, zeros, lengths = np.full((2, 99), -0.0, dtype), np.zeros(99, dtype), range(1, 99)
     found = [np.maximum(minus[0, :n], zero) for n in lengths for zero in (_zero(dtype), zeros[:n])]
     found += [np.maximum(minus[:, :n].T, _zero(dtype)) for n in lengths]
-    return dtype.kind == "f" and not any(np.signbit(result).any() for result in found)
+    return not any(np.signbit(result).any() for result in found)
 
 
 def _over_blocks(function: Callable[..., Any], *vectors: Any, out: Any) -> None:

@@ -125,13 +125,12 @@ def _over_all_but_channels(x: Array) -> Array:
 
 
 @functools.lru_cache(maxsize=512)
-@functools.lru_cache(maxsize=_LANES)
 def largest_divisor(length: int, most: int) -> int:
     """Return the largest number up to `most` that divides a length."""
     return max(n for n in range(1, most + 1) if length % n == 0)
 
 
-@functools.lru_cache(maxsize=_LANES)
+@functools.lru_cache(maxsize=512)
 def ones(length: int, dtype: np.dtype[Any]) -> Array:
     """Return a vector of ones that calls share."""
     return read_only(np.ones(length, dtype))

@@ -130,7 +130,18 @@ def load_weights(path: str | os.PathLike[str], *, prefix: str | tuple[str, ...] 
     """
     arrays = _read_npz(path, prefix) if _is_npz(path) else _read_safetensors(path, prefix)
     _check_values(path, arrays)
-    return {name: Tensor(array, name.rpartition(".")[2] not in _STATISTICS) for name, array in arrays.items()}
+    return {name: Tensor(array, not is_statistic(name)) for name, array in arrays.items()}
+
+
+def is_statistic(name: str) -> bool:
+    """Whether a parameter's name is that of a running statistic, which an optimizer must not change.
+
+    Examples
+    --------
+    >>> is_statistic("bn1.running_mean"), is_statistic("bn1.weight")
+    (True, False)
+    """
+    return name.rpartition(".")[2] in _STATISTICS
 
 
 def _is_npz(path: str | os.PathLike[str]) -> bool:

@@ -94,22 +94,18 @@ def _batch_standardize_grad(
     """Return the gradients of x, weight and bias."""
     means, variances = moments
     inverse = 1 / np.sqrt(variances + np.float64(eps))
-    of_parameters = []
 
     def solve(slope: Array, products: Array) -> tuple[Array, Array, Array]:
-        products *= inverse  # sums of grad · normalized x
-        # The gradients of weight and bias are those of this process's share: they are summed later, like all others.
-        of_parameters.extend([products, slope])
         count = x.size // len(means)
         if share is not None:
             slope, products, count = share.total(slope), share.total(products), share.elements
         # (grad − mean(grad) − normal · mean(grad · normal)) · scale, with normal = (x − mean) · inverse
-        of_x = inverse * products / -count
+        of_x = np.square(inverse) * products / -count
         return of_x, slope / -count - of_x * means, inverse if weight is None else inverse * weight
 
-    of_input = kernels.normalize_grad(grad, x, means, variances, solve)
-    of_weight, of_bias = of_parameters
-    return of_input, of_weight, of_bias
+    of_input, slope, products = kernels.normalize_grad(grad, x, means, variances, solve)
+    # The gradients of weight and bias are those of this process's share: they are summed later, like all others.
+    return of_input, inverse * products, slope
 
 
 @primitive(domain="floating", constant_in=("mean", "variance"), residuals=("center", "inverse"))

@@ -32,7 +32,7 @@ NUMBERS = [
 VALUES = [
     None, True, False, "no", "", "\x1b[31mred\x07", "a\nb", "‮", "x" * 3000, "\ud800", -1, 0, 1, 3, 2.5, 1e308, -1e-300,
     2**31, 2**63, 10**30, 10**400, float("nan"), float("inf"), [], {}, [0], [[]] * 4, [1, 2, 3], ["a", "a"], {"a": 1},
-    "lenet5", "mlp", "resnet", "/tmp/model.py", "model.py:f", "folder:/", "mnist", "../..", "\0",
+    "lenet5", "mlp", "resnet", "/nowhere/model.py", "model.py:f", "folder:/", "mnist", "../..", "\0",
 ]  # fmt: skip
 
 

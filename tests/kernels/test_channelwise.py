@@ -45,13 +45,7 @@ def test_moments_are_those_of_the_definition(x, block):
 
 def gradient(grad, x, mean, variance, columns):
     """Return the gradient of normalized channels with these columns, and the sums that they could be solved from."""
-    found = []
-
-    def solve(*sums):
-        found.extend(sums)
-        return columns
-
-    return kernels.normalize_grad(grad, x, mean, variance, solve), *found
+    return kernels.normalize_grad(grad, x, mean, variance, lambda *_: columns)
 
 
 @given(images(2), st.sampled_from([1, 7, 262144]), st.sampled_from([0.1, 10]))

@@ -13,6 +13,7 @@ import autograd_cnn as ac
 from autograd_cnn import distributed
 from autograd_cnn.experiments.comparison.networks import Network
 from autograd_cnn.kernels.layout import ROWS, aligned_copy, aligned_like
+from autograd_cnn.nn.serialization import is_statistic
 from autograd_cnn.variable import Array
 
 MOMENTUM = ("SGD", {"lr": 0.001, "momentum": 0.9})
@@ -24,7 +25,7 @@ Op = Callable[..., Any]
 
 def trained(weights: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out running statistics."""
-    return {name: w for name, w in weights.items() if ".running_" not in name}
+    return {name: w for name, w in weights.items() if not is_statistic(name)}
 
 
 class Framework:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_cnn.models import convnet_bn, lenet5, resnet, trainable
-from autograd_cnn.nn.initialization import he, zeros
+from autograd_cnn.nn.initialization import batch_norm, he, zeros
 from autograd_cnn.variable import Array
 
 
@@ -77,10 +77,8 @@ def _init_fast(first: int, second: int, side: int, normalized: bool, rng: np.ran
     values = {name: he(rng, shape).data for name, shape in shapes.items()}
     values |= {"fc1.bias": zeros(256).data, "fc2.bias": zeros(10).data}
     for i, channels in (1, first), (2, second):
-        values[f"{'bn' if normalized else 'conv'}{i}.bias"] = zeros(channels).data
-        if normalized:
-            values[f"bn{i}.running_mean"] = zeros(channels).data
-            values |= {f"bn{i}.{name}": np.ones(channels, np.float32) for name in ("weight", "running_var")}
+        more = batch_norm(channels, f"bn{i}.") if normalized else {f"conv{i}.bias": zeros(channels)}
+        values |= {name: p.data for name, p in more.items()}
     return values
 
 
